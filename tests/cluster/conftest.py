@@ -1,0 +1,28 @@
+"""The operator, installed once by its chart, and one transcriber that most tests share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+import steps
+from testbed import Cluster
+
+
+@pytest.fixture(scope="session")
+def operator(cluster: Cluster, images: Any) -> Cluster:
+    """The cluster with the operator installed by helm."""
+    steps.install(cluster)
+    return cluster
+
+
+@pytest.fixture(scope="session")
+def service(operator: Cluster) -> Iterator[steps.Service]:
+    """`spec: {}` but for the private addresses that the test's own web server has, Ready, under `restricted`."""
+    steps.apply(operator, "default", steps.restricted_namespace("spine"))
+    steps.apply(operator, "spine", steps.transcriber("main", fetch={"allowPrivateNetworks": True}))
+    steps.until(operator, "spine", steps.TRANSCRIBER_KIND, "main", steps.holds("Ready"), 300)
+    yield steps.Service(operator, "spine", "main")
+    operator.kubectl("delete", "namespace", "spine", "--wait=false")

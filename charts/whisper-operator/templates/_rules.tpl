@@ -1,0 +1,46 @@
+{{/*
+What the operator may do where its transcribers are. No wildcard, no pods/exec, and Secrets only by name: it can
+neither list nor watch them, so it sees the ones that a transcriber names and the ones that it made itself.
+Server-side apply needs `patch`, and `create` where the object is new.
+*/}}
+{{- define "whisper-operator.rules" -}}
+- apiGroups: [whisper-operator.dev]
+  resources: [whispertranscribers]
+  verbs: [get, list, watch, patch]
+- apiGroups: [whisper-operator.dev]
+  # `delete` is for ttlSecondsAfterFinished.
+  resources: [transcriptionjobs]
+  verbs: [get, list, watch, patch, delete]
+- apiGroups: [whisper-operator.dev]
+  resources: [whispertranscribers/status, transcriptionjobs/status]
+  verbs: [get, patch]
+- apiGroups: [whisper-operator.dev]
+  # An owner reference that blocks its owner's deletion asks for this where OwnerReferencesPermissionEnforcement is on.
+  resources: [whispertranscribers/finalizers]
+  verbs: [update]
+- apiGroups: [apps]
+  resources: [deployments, statefulsets]
+  verbs: [get, list, watch, create, patch, delete]
+- apiGroups: [batch]
+  resources: [jobs]
+  verbs: [get, list, watch, create, patch, delete]
+- apiGroups: [policy]
+  resources: [poddisruptionbudgets]
+  verbs: [get, list, watch, create, patch, delete]
+- apiGroups: [""]
+  resources: [services, configmaps, serviceaccounts]
+  verbs: [get, list, watch, create, patch, delete]
+- apiGroups: [""]
+  # The StatefulSets make the claims. The operator only sets and takes their owner, as deletionPolicy says.
+  resources: [persistentvolumeclaims]
+  verbs: [get, list, watch, patch]
+- apiGroups: [""]
+  resources: [secrets]
+  verbs: [get, create, patch]
+- apiGroups: [""]
+  resources: [pods]
+  verbs: [get, list, watch]
+- apiGroups: [""]
+  resources: [events]
+  verbs: [create, patch]
+{{- end }}

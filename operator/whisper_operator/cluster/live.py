@@ -1,0 +1,202 @@
+"""The real cluster. The only module that imports the Kubernetes client."""
+
+import asyncio
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, urlencode
+
+import aiohttp
+from kubernetes.aio import client, config
+
+from whisper_operator.cluster.port import Kind, Manifest, kind_of
+from whisper_operator.errors import Conflict, Immutable, Rejected, Transient
+from whisper_operator.metrics import API_CALLS
+
+FIELD_MANAGER = "whisper-operator"
+TIMEOUT = 30.0
+PAGE = 500
+APPLY = "application/apply-patch+yaml"
+MERGE = "application/merge-patch+json"
+
+
+class LiveCluster:
+    """`Cluster` over the official client. Each kind is looked up once: a crowd of first discoveries costs minutes."""
+
+    def __init__(self, api: Any) -> None:
+        self._api = api
+        self._paths: dict[Kind, str] = {}
+        self._lookup = asyncio.Lock()
+
+    @classmethod
+    async def connect(cls, kubeconfig: Path | None = None, connections: int = 32) -> "LiveCluster":
+        """From `kubeconfig`, else the pod's service account, else KUBECONFIG or ~/.kube/config."""
+        configuration = client.Configuration()
+        if kubeconfig is not None:
+            await config.load_kube_config(config_file=str(kubeconfig), client_configuration=configuration)
+        else:
+            try:
+                config.load_incluster_config(client_configuration=configuration)
+            except config.ConfigException:
+                await config.load_kube_config(client_configuration=configuration)
+        configuration.connection_pool_maxsize = connections
+        return cls(client.ApiClient(configuration))
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._api.close()
+
+    async def serves(self, kind: Kind) -> bool:
+        return await self._path(kind) is not None
+
+    async def apply(self, manifest: Manifest) -> Manifest:
+        return await self._patch(manifest, "")
+
+    async def apply_status(self, manifest: Manifest) -> Manifest:
+        return await self._patch(manifest, "/status")
+
+    async def create(self, manifest: Manifest) -> Manifest:
+        kind = kind_of(manifest)
+        path = await self._collection(kind, manifest["metadata"]["namespace"])
+        return await self._call("create", kind, "POST", path, {"fieldManager": FIELD_MANAGER}, manifest)
+
+    async def replace(self, manifest: Manifest) -> Manifest:
+        kind, meta = kind_of(manifest), manifest["metadata"]
+        path = f"{await self._collection(kind, meta['namespace'])}/{quote(meta['name'])}"
+        return await self._call("update", kind, "PUT", path, {"fieldManager": FIELD_MANAGER}, manifest)
+
+    async def own(self, kind: Kind, namespace: str, name: str, owners: list[Manifest]) -> None:
+        path = f"{await self._collection(kind, namespace)}/{quote(name)}"
+        body = {"metadata": {"ownerReferences": owners}}
+        await self._call("patch", kind, "PATCH", path, {"fieldManager": FIELD_MANAGER}, body, MERGE)
+
+    async def get(self, kind: Kind, namespace: str, name: str) -> Manifest | None:
+        if not await self.serves(kind):
+            return None
+        path = f"{await self._collection(kind, namespace)}/{quote(name)}"
+        try:
+            return await self._call("get", kind, "GET", path, {})
+        except Rejected as error:
+            if error.reason == "NotFound":
+                return None
+            raise
+
+    async def list(
+        self, kind: Kind, namespace: str, labels: Mapping[str, str] | None = None, fields: str = ""
+    ) -> list[Manifest]:
+        if not await self.serves(kind):
+            return []
+        path = await self._collection(kind, namespace)
+        query = {"limit": str(PAGE)}
+        if labels:
+            query["labelSelector"] = ",".join(f"{key}={value}" for key, value in labels.items())
+        if fields:
+            query["fieldSelector"] = fields
+        found: list[Manifest] = []
+        while True:
+            page = await self._call("list", kind, "GET", path, query)
+            found += [{"apiVersion": kind.api_version, "kind": kind.name, **item} for item in page["items"]]
+            more = page["metadata"].get("continue")
+            if not more:
+                return found
+            query["continue"] = more
+
+    async def delete(self, kind: Kind, namespace: str, name: str, *, uid: str | None = None, orphan: bool = False) -> None:
+        path = f"{await self._collection(kind, namespace)}/{quote(name)}"
+        options: Manifest = {
+            "apiVersion": "v1",
+            "kind": "DeleteOptions",
+            "propagationPolicy": "Orphan" if orphan else "Background",
+        }
+        if uid is not None:
+            options["preconditions"] = {"uid": uid}
+        try:
+            await self._call("delete", kind, "DELETE", path, {}, options)
+        except Rejected as error:
+            if error.reason != "NotFound":
+                raise
+
+    async def _patch(self, manifest: Manifest, subresource: str) -> Manifest:
+        kind, meta = kind_of(manifest), manifest["metadata"]
+        path = f"{await self._collection(kind, meta['namespace'])}/{quote(meta['name'])}{subresource}"
+        query = {"fieldManager": FIELD_MANAGER, "force": "true"}
+        return await self._call("apply", kind, "PATCH", path, query, manifest, APPLY)
+
+    async def _collection(self, kind: Kind, namespace: str) -> str:
+        path = await self._path(kind)
+        if path is None:
+            raise Transient(f"the API server does not serve {kind.name} ({kind.api_version}) yet")
+        return path.format(namespace=quote(namespace))
+
+    async def _path(self, kind: Kind) -> str | None:
+        if kind in self._paths:
+            return self._paths[kind]
+        async with self._lookup:
+            if kind not in self._paths:
+                root = f"/apis/{kind.api_version}" if "/" in kind.api_version else f"/api/{kind.api_version}"
+                try:
+                    served = await self._call("discover", kind, "GET", root, {})
+                except Rejected as error:
+                    if error.reason == "NotFound":
+                        return None
+                    raise
+                for resource in served["resources"]:
+                    if "/" not in resource["name"]:
+                        scope = "/namespaces/{namespace}" if resource["namespaced"] else ""
+                        found = Kind(kind.api_version, resource["kind"])
+                        self._paths[found] = f"{root}{scope}/{resource['name']}"
+        return self._paths.get(kind)
+
+    async def _call(
+        self,
+        verb: str,
+        kind: Kind,
+        method: str,
+        path: str,
+        query: Mapping[str, str],
+        body: Manifest | None = None,
+        content_type: str = "application/json",
+    ) -> Manifest:
+        headers = {"Accept": "application/json", "Content-Type": content_type}
+        status = 0
+        try:
+            auth = (await self._api.configuration.auth_settings()).get("BearerToken")
+            if auth:
+                headers[auth["key"]] = auth["value"]
+            url = f"{self._api.configuration.host}{path}" + (f"?{urlencode(query)}" if query else "")
+            answer = await self._api.call_api(method, url, headers, body, _request_timeout=TIMEOUT)
+            status = answer.status
+            data: bytes = await answer.read()
+        except client.ApiException as error:  # what the client itself gives up on: throttled for too long
+            status = error.status or 0
+            raise Transient(f"{verb} {kind.name}: {error.status} {error.reason}") from error
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise Transient(f"{verb} {kind.name}: the API server did not answer: {error!r}") from error
+        finally:
+            API_CALLS.labels(verb, kind.name, str(status)).inc()
+        if status >= 300:
+            raise refusal(status, data, f"{verb} {kind.name}")
+        decoded: Manifest = json.loads(data)
+        return decoded
+
+
+def refusal(status: int, body: bytes, what: str) -> Exception:
+    """The error for an HTTP status and the API server's Status object (or whatever a proxy in between said)."""
+    try:
+        decoded = json.loads(body)
+    except ValueError:
+        decoded = {}
+    said = decoded if isinstance(decoded, dict) else {}
+    reason, message = said.get("reason", ""), said.get("message", body[:200].decode(errors="replace"))
+    if status == 409:
+        return Conflict(message)
+    if status in (401, 408, 429) or status >= 500:
+        return Transient(f"{what}: {status} {message}")
+    if status == 403 and "exceeded quota" in message:
+        return Rejected("QuotaExceeded", message)
+    if status == 403 and "being terminated" in message:
+        return Transient(message)
+    if status == 422 and ("field is immutable" in message or "updates to statefulset spec" in message):
+        return Immutable(message)
+    return Rejected(reason or f"Http{status}", message)

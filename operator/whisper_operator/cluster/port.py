@@ -1,0 +1,73 @@
+"""What the operator needs from a cluster: one verb whatever the kind."""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple, Protocol
+
+Manifest = dict[str, Any]
+
+
+class Kind(NamedTuple):
+    """A kind of resource, as manifests spell it: `Kind("apps/v1", "Deployment")`."""
+
+    api_version: str
+    name: str
+
+
+CONFIG_MAP = Kind("v1", "ConfigMap")
+EVENT = Kind("v1", "Event")
+POD = Kind("v1", "Pod")
+PVC = Kind("v1", "PersistentVolumeClaim")
+SECRET = Kind("v1", "Secret")
+SERVICE = Kind("v1", "Service")
+SERVICE_ACCOUNT = Kind("v1", "ServiceAccount")
+DEPLOYMENT = Kind("apps/v1", "Deployment")
+STATEFUL_SET = Kind("apps/v1", "StatefulSet")
+JOB = Kind("batch/v1", "Job")
+LEASE = Kind("coordination.k8s.io/v1", "Lease")
+
+
+class Cluster(Protocol):
+    """Every call raises Transient when the API server cannot answer now, Rejected when it refuses for good."""
+
+    async def serves(self, kind: Kind) -> bool:
+        """Whether the API server knows this kind (its CRD is there). Positive answers are remembered."""
+
+    async def apply(self, manifest: Manifest) -> Manifest:
+        """Server-side apply, our field manager, forced. The live object comes back. A no-op keeps resourceVersion."""
+
+    async def apply_status(self, manifest: Manifest) -> Manifest:
+        """Server-side apply of the status subresource only. Raises Rejected("NotFound") if the object is gone."""
+
+    async def create(self, manifest: Manifest) -> Manifest:
+        """Create an object; raises Conflict if it exists."""
+
+    async def replace(self, manifest: Manifest) -> Manifest:
+        """Write a whole object; raises Conflict unless metadata.resourceVersion is the live one."""
+
+    async def own(self, kind: Kind, namespace: str, name: str, owners: list[Manifest]) -> None:
+        """Set an object's ownerReferences to exactly these; nothing else of it changes."""
+
+    async def get(self, kind: Kind, namespace: str, name: str) -> Manifest | None:
+        """The object, or None. An absent kind has no objects."""
+
+    async def list(
+        self, kind: Kind, namespace: str, labels: Mapping[str, str] | None = None, fields: str = ""
+    ) -> list[Manifest]:
+        """All objects with these labels, each with its apiVersion and kind. An absent kind has none.
+
+        `fields` is a field selector, such as `involvedObject.name=main`.
+        """
+
+    async def delete(self, kind: Kind, namespace: str, name: str, *, uid: str | None = None, orphan: bool = False) -> None:
+        """Delete in the background (`orphan`: leave the dependents). An absent object is fine; `uid` is a precondition."""
+
+
+def kind_of(manifest: Mapping[str, Any]) -> Kind:
+    """The kind a manifest says it is."""
+    return Kind(manifest["apiVersion"], manifest["kind"])
+
+
+def name_of(manifest: Mapping[str, Any]) -> str:
+    """metadata.name."""
+    name: str = manifest["metadata"]["name"]
+    return name

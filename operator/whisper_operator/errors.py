@@ -1,0 +1,28 @@
+"""Errors say who must move: the user (InvalidSpec, Rejected), the world (Transient), or nobody (Conflict: read again)."""
+
+
+class InvalidSpec(Exception):
+    """The resource contradicts itself. The message names the field; nothing changes until the user edits it."""
+
+
+class Transient(Exception):
+    """The world must change first (API server away, throttled, a child going away): back off and try again."""
+
+
+class Conflict(Transient):
+    """Somebody else wrote the object meanwhile, or it exists already."""
+
+
+class Rejected(Exception):
+    """The API server refused one object for good. `reason` is PascalCase, fit for a condition."""
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+class Immutable(Rejected):
+    """The change touches a field that can only be set at creation."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__("ImmutableField", message)

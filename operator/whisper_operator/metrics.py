@@ -1,0 +1,23 @@
+"""The operator's own metrics, scraped at /metrics."""
+
+from prometheus_client import Counter, Gauge, Histogram
+
+RECONCILE_SECONDS = Histogram(
+    "whisper_operator_reconcile_seconds",
+    "How long one reconcile took, by kind of resource and outcome (ok, waiting, transient, error).",
+    ["kind", "outcome"],
+    buckets=(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30),
+)
+API_CALLS = Counter(
+    "whisper_operator_api_calls_total",
+    "Calls to the Kubernetes API, by verb, kind and HTTP status (0: no answer).",
+    ["verb", "kind", "status"],
+)
+TASKS = Gauge("whisper_operator_resources", "Resources that have a task of their own, by kind.", ["kind"])
+WAITING = Gauge("whisper_operator_queue_length", "Resources whose bell has rung and that wait their turn.", ["kind"])
+LEADING = Gauge("whisper_operator_leader", "1 while this process holds the Lease.")
+CONDITION = Gauge(
+    "whisper_operator_condition",
+    "Conditions of each WhisperTranscriber: 1 True, 0 False, -1 Unknown.",
+    ["namespace", "name", "condition"],
+)

@@ -1,0 +1,1 @@
+"""The operator: WhisperTranscribers and TranscriptionJobs become running services and transcripts."""

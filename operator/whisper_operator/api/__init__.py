@@ -1,0 +1,1 @@
+"""The resources as frozen values, and the strings that the parts must agree on."""

@@ -1,0 +1,148 @@
+"""TranscriptionJob: one audio file's way through a transcriber."""
+
+from datetime import datetime
+from typing import Annotated, ClassVar, Literal, Self, get_args
+
+from pydantic import Field, StringConstraints, model_validator
+
+from whisper_operator.api.names import JOB_KIND
+from whisper_operator.api.v1alpha1.base import (
+    UNIQUE,
+    Lenient,
+    LocalRef,
+    Model,
+    ObjectName,
+    Resource,
+    SecretKey,
+    keyed,
+    rules,
+)
+from whisper_operator.api.v1alpha1.conditions import Condition
+from whisper_operator.api.v1alpha1.speech import ModelName
+
+Format = Literal["json", "text", "srt", "vtt", "verbose_json"]
+FORMATS: tuple[Format, ...] = get_args(Format)
+Url = Annotated[str, StringConstraints(pattern=r"^https?://[^\s]+$", max_length=4096)]
+
+MUTABLE = ("cancel", "ttlSecondsAfterFinished")
+_FIXED = ("transcriberRef", "source", "model", "language", "task", "prompt", "wordTimestamps", "priority", "formats")
+
+
+class Http(Model):
+    """Audio at a URL, fetched by the transcriber."""
+
+    url: Url = Field(
+        description="http:// or https:// URL of an audio or video file. Private addresses are refused unless the "
+        "transcriber's spec.fetch.allowPrivateNetworks is true."
+    )
+
+
+class ConfigMapKey(Model):
+    """Audio in a ConfigMap, for clips up to 1 MiB."""
+
+    name: ObjectName = Field(description="Name of the ConfigMap, in the namespace of this resource.")
+    key: SecretKey = Field(description="Key (of binaryData or data) that holds the audio file.")
+
+
+class JobSource(
+    Model,
+    json_schema_extra=rules(
+        (
+            "has(self.http) != has(self.configMap)",
+            "spec.source takes exactly one of http and configMap",
+        )
+    ),
+):
+    """Where the audio is: exactly one of these."""
+
+    http: Http | None = Field(None, description="At a URL.")
+    config_map: ConfigMapKey | None = Field(None, description="In a ConfigMap.")
+
+    @model_validator(mode="after")
+    def _one(self) -> Self:
+        if (self.http is None) == (self.config_map is None):
+            raise ValueError("takes exactly one of http and configMap")
+        return self
+
+
+_RULES = rules(
+    *(
+        (f"self.?{name} == oldSelf.?{name}", f"spec.{name} cannot be changed: make a new TranscriptionJob")
+        for name in _FIXED
+    ),
+    (
+        "!oldSelf.?cancel.orValue(false) || self.?cancel.orValue(false)",
+        "spec.cancel cannot be taken back: make a new TranscriptionJob",
+    ),
+)
+
+
+class JobSpec(Model, json_schema_extra=_RULES):
+    """What to transcribe, and how. Only cancel and ttlSecondsAfterFinished can be changed later."""
+
+    transcriber_ref: LocalRef = Field(description="The WhisperTranscriber that does it, in the same namespace.")
+    source: JobSource = Field(description="Where the audio is.")
+    model: ModelName | None = Field(
+        None, description="Name or alias of one of the transcriber's models. Default: its default model."
+    )
+    language: str | None = Field(
+        None,
+        pattern=r"^[a-z]{2,3}$",
+        max_length=3,
+        description="Language spoken, as ISO 639 code such as en. Default: detected.",
+    )
+    task: Literal["transcribe", "translate"] = Field("transcribe", description="transcribe, or translate into English.")
+    prompt: str | None = Field(
+        None, max_length=4096, description="Text before the audio: names and spellings to expect. Default: none."
+    )
+    word_timestamps: bool = Field(False, description="Give each word its start and end.")
+    priority: int = Field(0, ge=-1000, le=1000, description="Higher goes first.")
+    formats: tuple[Format, ...] = Field(
+        (),
+        max_length=5,
+        json_schema_extra=UNIQUE,
+        description="Results that the status lists. Default: all of json, text, srt, vtt and verbose_json.",
+    )
+    cancel: bool = Field(False, description="Stop the job; what is done by then is dropped. Cannot be taken back.")
+    ttl_seconds_after_finished: int | None = Field(
+        None,
+        ge=0,
+        le=10 * 365 * 86400,
+        description="Seconds from the job's end to this object's deletion. Default: never.",
+    )
+
+
+class JobStatus(Lenient):
+    """How far the job is."""
+
+    observed_generation: int = Field(0, description="The metadata.generation that was last acted on.")
+    conditions: tuple[Condition, ...] = Field(
+        (),
+        max_length=16,
+        json_schema_extra=keyed("type"),
+        description="Succeeded: Unknown while it runs, then True or False; the reason says where it is or why it failed.",
+    )
+    job_id: str | None = Field(None, description="The job's id in the transcriber's API.")
+    progress: int | None = Field(None, ge=0, le=100, description="Percent done.")
+    audio_seconds: float | None = Field(None, description="Length of the audio, in seconds.")
+    processed_seconds: float | None = Field(None, description="Audio transcribed so far, in seconds.")
+    language: str | None = Field(None, description="Language given or detected.")
+    model: str | None = Field(None, description="Name of the model that did it.")
+    model_digest: str | None = Field(None, description="SHA-256 of that model's weights.")
+    engine: str | None = Field(None, description="Engine that ran the model.")
+    real_time_factor: float | None = Field(
+        None, description="Seconds of work for each second of audio; 0.1 is ten times faster than listening."
+    )
+    results: dict[str, str] = Field(
+        {}, description="URLs of the results, by format; they need the transcriber's API key."
+    )
+    start_time: datetime | None = Field(None, description="When a worker began.")
+    completion_time: datetime | None = Field(None, description="When the job ended.")
+
+
+class TranscriptionJob(Resource):
+    """One audio file's way through a transcriber."""
+
+    KIND: ClassVar[str] = JOB_KIND
+    spec: JobSpec
+    status: JobStatus | None = None

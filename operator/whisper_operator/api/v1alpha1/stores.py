@@ -1,0 +1,159 @@
+"""PostgreSQL, Redis and the object store: each either run by the operator or yours."""
+
+from typing import Annotated, Any, Self
+
+from pydantic import Field, StringConstraints, model_validator
+
+from whisper_operator.api.names import KEY_URI, REGION
+from whisper_operator.api.v1alpha1.base import LocalRef, Model, ObjectName, Quantity, SecretKey, rules
+from whisper_operator.api.v1alpha1.pods import PodOptions
+
+StorageClass = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$", max_length=253)]
+ParameterName = Annotated[str, StringConstraints(max_length=63)]
+ParameterValue = Annotated[str, StringConstraints(pattern=r"^[^\n\r]*$", max_length=1024)]
+
+_PARAMETERS_OURS = (
+    *("listen_addresses", "port", "data_directory", "config_file", "hba_file", "ident_file", "external_pid_file"),
+    *("unix_socket_directories", "password_encryption"),
+)
+_LEAST = "256Mi"
+
+
+def _storage(field: str) -> dict[str, Any]:
+    """Sizes like 8 (bytes) are slips of the pen; better refused than bound to a volume that cannot work."""
+    return rules(
+        (
+            f"isQuantity(string(self)) && quantity(string(self)).compareTo(quantity('{_LEAST}')) >= 0",
+            f"spec.{field}.managed.storage must be at least {_LEAST}; write a size with its unit, such as 8Gi",
+        )
+    )
+
+
+def either(field: str) -> dict[str, Any]:
+    """CEL: managed or external, not both."""
+    return rules(
+        (
+            "!(has(self.managed) && has(self.external))",
+            f"spec.{field} takes either managed or external: remove one of them",
+        )
+    )
+
+
+class SecretUri(Model):
+    """A key of a Secret that holds a connection URI."""
+
+    name: ObjectName = Field(description="Name of the Secret, in the namespace of this resource.")
+    key: SecretKey = Field(KEY_URI, description="Key whose value is the URI.")
+
+
+class ManagedPostgres(Model):
+    """PostgreSQL 17, one instance with its volume."""
+
+    storage: Quantity = Field(
+        "8Gi", json_schema_extra=_storage("postgres"), description="Size of the volume; it may grow, never shrink."
+    )
+    storage_class_name: StorageClass | None = Field(
+        None, description="StorageClass of the volume; cannot be changed. Default: the cluster's default class."
+    )
+    parameters: dict[ParameterName, ParameterValue] = Field(
+        {},
+        max_length=64,
+        json_schema_extra=rules(
+            (
+                "self.all(k, k.matches('^[a-z_][a-z0-9_]*([.][a-z_][a-z0-9_]*)?$'))",
+                "spec.postgres.managed.parameters takes names of PostgreSQL settings, such as max_connections",
+            ),
+            (
+                f"self.all(k, !(k in {list(_PARAMETERS_OURS)!r}))",
+                f"spec.postgres.managed.parameters cannot set {', '.join(_PARAMETERS_OURS)}: they are the operator's",
+            ),
+        ),
+        description='Settings of postgresql.conf as strings, such as max_connections: "200". Default: none.',
+    )
+    pod: PodOptions = Field(PodOptions(), description="How the pod runs.")
+
+
+class ExternalPostgres(Model):
+    """A PostgreSQL of yours (14 or newer)."""
+
+    secret_ref: SecretUri = Field(
+        description="Secret with postgresql://user:password@host:5432/database; the user must own the schema."
+    )
+
+
+class _Either(Model):
+    @model_validator(mode="after")
+    def _one(self) -> Self:
+        if getattr(self, "managed", None) is not None and getattr(self, "external", None) is not None:
+            raise ValueError("takes either managed or external: remove one of them")
+        return self
+
+
+class Postgres(_Either, json_schema_extra=either("postgres")):
+    """Where jobs are recorded."""
+
+    managed: ManagedPostgres | None = Field(None, description="Run by the operator. This is the default.")
+    external: ExternalPostgres | None = Field(None, description="Yours; the operator runs none then.")
+
+
+class ManagedRedis(Model):
+    """Redis 8, one instance with its volume. It only wakes workers and caches: losing it loses no job."""
+
+    storage: Quantity = Field(
+        "1Gi", json_schema_extra=_storage("redis"), description="Size of the volume; it may grow, never shrink."
+    )
+    storage_class_name: StorageClass | None = Field(
+        None, description="StorageClass of the volume; cannot be changed. Default: the cluster's default class."
+    )
+    max_memory: Quantity = Field(
+        "128Mi",
+        description="Memory for data; past it the least recently used cache entries go. The pod's limit is twice that.",
+    )
+    pod: PodOptions = Field(PodOptions(), description="How the pod runs.")
+
+
+class ExternalRedis(Model):
+    """A Redis of yours (7 or newer)."""
+
+    secret_ref: SecretUri = Field(description="Secret with redis://:password@host:6379/0, or rediss:// for TLS.")
+
+
+class Redis(_Either, json_schema_extra=either("redis")):
+    """The doorbell between API and workers."""
+
+    managed: ManagedRedis | None = Field(None, description="Run by the operator. This is the default.")
+    external: ExternalRedis | None = Field(None, description="Yours; the operator runs none then.")
+
+
+class ManagedObjects(Model):
+    """An S3 server (versitygw) over one volume."""
+
+    storage: Quantity = Field(
+        "20Gi", json_schema_extra=_storage("objects"), description="Size of the volume; it may grow, never shrink."
+    )
+    storage_class_name: StorageClass | None = Field(
+        None, description="StorageClass of the volume; cannot be changed. Default: the cluster's default class."
+    )
+    pod: PodOptions = Field(PodOptions(), description="How the pod runs.")
+
+
+class ExternalObjects(Model):
+    """An S3 bucket of yours. It must exist."""
+
+    endpoint: str = Field(
+        pattern=r"^https?://[^\s/]+/?$",
+        max_length=512,
+        description="URL of the S3 API, such as https://s3.example.com.",
+    )
+    bucket: str = Field(
+        pattern=r"^[a-z0-9][a-z0-9.-]+[a-z0-9]$", max_length=63, description="Name of the bucket; it must exist."
+    )
+    region: str = Field(REGION, min_length=1, max_length=64, description="Region of the bucket.")
+    secret_ref: LocalRef = Field(description="Secret with the keys access-key and secret-key.")
+
+
+class Objects(_Either, json_schema_extra=either("objects")):
+    """Where audio and transcripts are kept."""
+
+    managed: ManagedObjects | None = Field(None, description="Run by the operator. This is the default.")
+    external: ExternalObjects | None = Field(None, description="Yours; the operator runs none then.")

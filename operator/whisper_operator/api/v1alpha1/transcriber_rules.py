@@ -1,0 +1,76 @@
+"""CEL rules of a WhisperTranscriber that look at more than one field."""
+
+from whisper_operator.api.v1alpha1.base import rules
+
+_STORES = {"postgres": "8Gi", "redis": "1Gi", "objects": "20Gi"}
+
+
+def _class_stays(field: str) -> tuple[str, str]:
+    """A volume's class is set at birth; while the store stays managed it cannot change."""
+    now, before = (f"{side}.?{field}.?managed.?storageClassName" for side in ("self", "oldSelf"))
+    external = " || ".join(f"{side}.?{field}.?external.hasValue()" for side in ("self", "oldSelf"))
+    return (
+        f"{external} || {now} == {before}",
+        f"spec.{field}.managed.storageClassName cannot be changed: move the data to a new WhisperTranscriber instead",
+    )
+
+
+def _never_shrinks(field: str, default: str) -> tuple[str, str]:
+    def size(side: str) -> str:
+        return f"quantity({side}.?{field}.?managed.?storage.optMap(s, string(s)).orValue('{default}'))"
+
+    external = " || ".join(f"{side}.?{field}.?external.hasValue()" for side in ("self", "oldSelf"))
+    return (
+        f"{external} || {size('self')}.compareTo({size('oldSelf')}) >= 0",
+        f"spec.{field}.managed.storage cannot shrink: volumes only grow",
+    )
+
+
+SPEC_RULES = rules(
+    (
+        "!has(self.defaultModel) || !has(self.models) || self.models.exists(m, m.name == self.defaultModel || "
+        "(has(m.aliases) && self.defaultModel in m.aliases))",
+        "spec.defaultModel must be the name or an alias of one of spec.models",
+    ),
+    (
+        "!has(self.models) || self.models.all(m, self.models.filter(n, n.name == m.name || "
+        "(has(n.aliases) && m.name in n.aliases)).size() == 1)",
+        "spec.models[].aliases must not repeat the name of a model",
+    ),
+    (
+        "!has(self.models) || self.models.all(m, !has(m.aliases) || m.aliases.all(a, self.models.filter(n, "
+        "has(n.aliases) && a in n.aliases).size() == 1))",
+        "spec.models[].aliases must not give the same alias to two models",
+    ),
+    (
+        "!has(self.models) || self.models.all(m, m.?engine.orValue('ctranslate2') == "
+        "self.models[0].?engine.orValue('ctranslate2'))",
+        "spec.models[].engine must be the same for all models: make a second WhisperTranscriber for the other engine",
+    ),
+    (
+        "!has(self.models) || self.models.all(m, m.?computeType.orValue('auto') != 'float16') || "
+        "self.?workers.?gpu.hasValue() || self.?workers.?resourceProfile.orValue('cpu') == 'nvidia'",
+        "spec.models[].computeType float16 needs GPUs: set spec.workers.gpu, or choose int8 or auto",
+    ),
+    (
+        "!self.?workers.?gpu.hasValue() || self.?workers.?resourceProfile.orValue('nvidia') == 'nvidia'",
+        "spec.workers.gpu needs spec.workers.resourceProfile nvidia: remove one of them",
+    ),
+    (
+        "!has(self.models) || self.models.filter(m, m.?source.?s3.?secretRef.hasValue()).all(m, "
+        "self.models.filter(n, n.?source.?s3.?secretRef.hasValue()).all(n, "
+        "n.source.s3.secretRef.name == m.source.s3.secretRef.name))",
+        "spec.models[].source.s3.secretRef must be the same Secret for all models",
+    ),
+    *(_class_stays(field) for field in _STORES),
+    *(_never_shrinks(field, default) for field, default in _STORES.items()),
+)
+
+# On the resource itself: metadata.name is all that CEL may read there beside spec.
+ROOT_RULES = rules(
+    (
+        "self.metadata.name.size() <= 40 && self.metadata.name.matches('^[a-z]([-a-z0-9]*[a-z0-9])?$')",
+        "metadata.name must start with a letter, hold only a-z, 0-9 and -, and have at most 40 characters: "
+        "it begins the names of Services and pods",
+    )
+)

@@ -1,0 +1,59 @@
+"""What every bell promises, and what Redis's costs when it is away."""
+
+import asyncio
+import time
+
+from services import servers
+from services.servers import until
+from whisper_transcriber.bell.port import Bell
+from whisper_transcriber.bell.redis import RedisBell
+
+LONG, SHORT = 30.0, 0.05
+
+
+async def test_a_ring_wakes_all_who_listen_to_its_topic(bell: Bell) -> None:
+    async with bell.listen("a") as first, bell.listen("a") as second, bell.listen("b") as other:
+        while await other.heard(SHORT):  # a bell that connects rings everybody once
+            pass
+        await bell.ring("a")
+        assert all(await asyncio.gather(first.heard(LONG), second.heard(LONG)))
+        assert not await other.heard(SHORT)
+
+
+async def test_a_ring_before_waiting_is_not_missed(bell: Bell) -> None:
+    async with bell.listen("a") as ear:
+        while await ear.heard(SHORT):
+            pass
+        await bell.ring("a")
+        await bell.ring("a")
+        assert await ear.heard(LONG)
+
+
+async def test_silence_is_no_ring(bell: Bell) -> None:
+    async with bell.listen("a") as ear:
+        while await ear.heard(SHORT):
+            pass
+        assert not await ear.heard(SHORT)
+
+
+async def test_redis_that_dies_costs_no_error_and_comes_back() -> None:
+    failures: list[None] = []
+    redis = servers.new_redis()
+    bell = RedisBell(redis.url, lambda: failures.append(None))
+    async with bell.listen("a") as ear:
+        redis.server.stop()
+        started = time.monotonic()
+        await bell.ring("a")
+        assert time.monotonic() - started < 2
+        assert failures
+        assert not await bell.healthy()
+        redis.server.start()
+
+        async def rings() -> bool:
+            await bell.ring("a")
+            return await ear.heard(0.2)
+
+        await until(rings, "the bell to ring again")
+        assert await bell.healthy()
+    await bell.close()
+    redis.server.stop()

@@ -1,0 +1,42 @@
+"""What only PostgreSQL can get wrong: migrations, and being away."""
+
+import asyncio
+import re
+
+import pytest
+
+from services.servers import free_port
+from whisper_transcriber.store.migrations import migrations
+from whisper_transcriber.store.port import Unavailable
+from whisper_transcriber.store.postgres import PostgresStore
+
+
+async def test_many_processes_may_migrate_at_once(database: str) -> None:
+    stores = [PostgresStore(database) for _ in range(4)]
+    applied = await asyncio.gather(*(store.migrate() for store in stores))
+    assert sorted(name for names in applied for name in names) == [step.name for step in migrations()]
+    await asyncio.gather(*(store.close() for store in stores))
+
+
+async def test_a_database_without_the_schema_is_not_ready(database: str) -> None:
+    store = PostgresStore(database)
+    with pytest.raises(Unavailable):
+        await store.ready()
+    with pytest.raises(Unavailable):
+        await store.queue()
+    await store.migrate()
+    await store.ready()
+    await store.close()
+
+
+async def test_a_server_that_is_away_is_unavailable_and_its_password_is_not_told() -> None:
+    store = PostgresStore(f"postgresql://postgres:swordfish@127.0.0.1:{free_port()}/x")
+    with pytest.raises(Unavailable) as caught:
+        await store.queue()
+    assert "swordfish" not in str(caught.value)
+    await store.close()
+
+
+def test_migrations_are_numbered_from_one_without_gaps() -> None:
+    assert [step.version for step in migrations()] == list(range(1, len(migrations()) + 1))
+    assert all(re.fullmatch(r"\d{4}_[a-z0-9_]+", step.name) for step in migrations())

@@ -1,0 +1,1 @@
+"""A doorbell between processes: it says "look again", and nothing that matters if it is lost."""

@@ -1,0 +1,83 @@
+"""The bell over Redis: publish and subscribe, nothing stored, so nothing can be lost but time."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from typing import Any
+
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from whisper_transcriber.bell.memory import Ear, MemoryBell
+from whisper_transcriber.logs import Log
+
+log = Log(__name__)
+_PREFIX = "whisper:bell:"
+_PATIENCE = 1.0
+_AWAY = (RedisError, OSError, TimeoutError)
+
+
+class RedisBell:
+    """One connection listens for the whole process and wakes its ears; another one rings."""
+
+    def __init__(self, url: str, on_failure: Callable[[], None] = lambda: None) -> None:
+        options: dict[str, Any] = {"socket_connect_timeout": _PATIENCE, "health_check_interval": 15}
+        self._ringer = Redis.from_url(url, socket_timeout=_PATIENCE, **options)
+        self._hearer = Redis.from_url(url, **options)
+        self._local = MemoryBell()
+        self._on_failure = on_failure
+        self._task: asyncio.Task[None] | None = None
+        self._connected = asyncio.Event()
+
+    async def ring(self, topic: str) -> None:
+        try:
+            await asyncio.wait_for(self._ringer.publish(_PREFIX + topic, b""), _PATIENCE)
+        except _AWAY as error:
+            self._on_failure()
+            log.warning("Could not ring, listeners will find out by polling", error=type(error).__name__)
+
+    def listen(self, topic: str) -> AbstractAsyncContextManager[Ear]:
+        return self._listen(topic)
+
+    @asynccontextmanager
+    async def _listen(self, topic: str) -> AsyncIterator[Ear]:
+        if self._task is None:
+            self._task = asyncio.create_task(self._hear(), name="redis bell")
+        async with self._local.listen(topic) as ear:
+            # The first ear waits a moment for the subscription; without Redis it goes on and polls.
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._connected.wait(), _PATIENCE)
+            yield ear
+
+    async def healthy(self) -> bool:
+        try:
+            # redis-py types the asynchronous ping as maybe synchronous.
+            await asyncio.wait_for(self._ringer.ping(), _PATIENCE)  # type: ignore[arg-type]
+        except _AWAY:
+            return False
+        return True
+
+    async def close(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._task
+        await self._ringer.aclose()
+        await self._hearer.aclose()
+
+    async def _hear(self) -> None:
+        wait = 0.1
+        while True:
+            try:
+                async with self._hearer.pubsub(ignore_subscribe_messages=True) as pubsub:
+                    await pubsub.psubscribe(_PREFIX + "*")
+                    self._connected.set()
+                    self._local.ring_all()  # whatever rang while nobody listened
+                    wait = 0.1
+                    async for message in pubsub.listen():
+                        self._local.ring_here(message["channel"].decode().removeprefix(_PREFIX))
+            except _AWAY as error:
+                log.warning("Lost the bell, polling until it is back", error=type(error).__name__)
+            self._connected.clear()
+            await asyncio.sleep(wait)
+            wait = min(wait * 2, 5.0)

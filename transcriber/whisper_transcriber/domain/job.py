@@ -1,0 +1,128 @@
+"""A transcription job: what was asked, where it stands. Frozen values and pure functions only."""
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from typing import Literal
+from uuid import UUID
+
+from whisper_transcriber.domain.options import Options
+
+Status = Literal["queued", "running", "succeeded", "failed", "cancelled"]
+ErrorCode = Literal["invalid_audio", "audio_too_long", "fetch_failed", "model_unavailable", "internal_error"]
+ENDED: frozenset[Status] = frozenset({"succeeded", "failed", "cancelled"})
+DEFAULT_TENANT = "default"
+
+
+@dataclass(frozen=True)
+class JobRequest:
+    """What somebody asked for. Exactly one source: `source_url`, or an upload whose bytes hash to `sha256`."""
+
+    model: str
+    options: Options = field(default_factory=Options)
+    priority: int = 0
+    source_url: str | None = None
+    sha256: str | None = None
+
+    @property
+    def fingerprint(self) -> str:
+        """Equal for equal requests (hex). The priority is left out: it is how soon, not what."""
+        what = {"model": self.model, "options": asdict(self.options), "url": self.source_url, "sha256": self.sha256}
+        return hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class NewJob:
+    """A job about to be recorded. The same key in the same tenant stands for the same request for ever."""
+
+    id: UUID
+    request: JobRequest
+    idempotency_key: str | None = None
+    tenant: str = DEFAULT_TENANT
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why a job failed: a code for programs and a sentence for people (never a transcript, never a secret)."""
+
+    code: ErrorCode
+    message: str
+
+
+@dataclass(frozen=True)
+class Job:
+    """A job as recorded. Times are aware datetimes of the store's clock; durations are seconds of audio."""
+
+    id: UUID
+    request: JobRequest
+    status: Status
+    created_at: datetime
+    tenant: str = DEFAULT_TENANT
+    attempt: int = 0
+    failures: int = 0
+    model_digest: str | None = None
+    engine: str | None = None
+    language: str | None = None
+    audio_seconds: float | None = None
+    processed_seconds: float = 0.0
+    windows_done: int = 0
+    windows_total: int | None = None
+    windows_repeated: int = 0
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+    failure: Failure | None = None
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing about this job will change any more."""
+        return self.status in ENDED
+
+    @property
+    def progress(self) -> int:
+        """Whole percent of the audio done; 100 only once the result is recorded."""
+        if self.status == "succeeded":
+            return 100
+        if not self.audio_seconds:
+            return 0
+        return max(0, min(99, int(100 * self.processed_seconds / self.audio_seconds)))
+
+    @property
+    def real_time_factor(self) -> float | None:
+        """Wall seconds from the first claim to the end, per second of audio; None until it has succeeded."""
+        if self.status != "succeeded" or not self.audio_seconds or not self.started_at or not self.finished_at:
+            return None
+        return (self.finished_at - self.started_at).total_seconds() / self.audio_seconds
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A worker's hold on a job. `attempt` fences it: whatever an older attempt writes is refused."""
+
+    job: Job
+    attempt: int
+    worker: str
+
+
+@dataclass(frozen=True)
+class Queue:
+    """How much waits: jobs by state, and how long (s) the oldest queued one has waited."""
+
+    queued: int
+    running: int
+    oldest_seconds: float
+
+
+def folder(job: UUID) -> str:
+    """Where all objects of a job lie, with the closing slash."""
+    return f"jobs/{job}/"
+
+
+def audio_key(job: UUID) -> str:
+    """The object that holds a job's audio, as it was sent."""
+    return f"{folder(job)}audio"
+
+
+def result_key(job: UUID) -> str:
+    """The object that holds a finished job's transcript (JSON)."""
+    return f"{folder(job)}result.json"

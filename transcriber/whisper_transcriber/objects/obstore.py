@@ -1,0 +1,64 @@
+"""What the S3 and the folder form share: streaming through obstore's object stores."""
+
+from collections.abc import AsyncIterable, AsyncIterator, Iterator
+from contextlib import contextmanager
+
+import obstore
+from obstore.exceptions import BaseError, NotFoundError
+from obstore.store import ObjectStore
+
+from whisper_transcriber.objects.port import Missing, Unavailable
+
+# Parts of 8 MiB, two on their way at once: 24 MiB at most for an upload of any size (S3 takes 10,000 parts).
+_PART = 8 * 1024**2
+_IN_FLIGHT = 2
+_CHUNK = 1024**2
+
+
+class ObstoreObjects:
+    """Objects in any store that obstore knows."""
+
+    def __init__(self, store: ObjectStore, name: str) -> None:
+        self._store = store
+        self._name = name
+
+    async def prepare(self) -> None:
+        return None
+
+    async def ready(self) -> None:
+        with self._errors("the bucket"):
+            async for _page in obstore.list(self._store, prefix="ready/", chunk_size=1):
+                break
+
+    async def put(self, key: str, chunks: AsyncIterable[bytes]) -> int:
+        size = 0
+        writer = obstore.open_writer_async(self._store, key, buffer_size=_PART, max_concurrency=_IN_FLIGHT)
+        with self._errors(key):
+            # Left by an exception, the writer gives up the upload: no object, no parts.
+            async with writer:
+                async for chunk in chunks:
+                    size += len(chunk)
+                    await writer.write(chunk)
+        return size
+
+    async def get(self, key: str) -> AsyncIterator[bytes]:
+        with self._errors(key):
+            found = await obstore.get_async(self._store, key)
+            async for chunk in found.stream(min_chunk_size=_CHUNK):
+                yield bytes(chunk)
+
+    async def delete_folder(self, prefix: str) -> None:
+        with self._errors(prefix):
+            async for page in obstore.list(self._store, prefix=prefix):
+                await obstore.delete_async(self._store, [entry["path"] for entry in page])
+
+    @contextmanager
+    def _errors(self, what: str) -> Iterator[None]:
+        try:
+            yield
+        except (NotFoundError, FileNotFoundError) as error:
+            raise Missing(what) from error
+        except BaseError as error:
+            # The first line only: the rest is obstore's debug output.
+            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+            raise Unavailable(f"{self._name} does not take {what}: {reason}") from error

@@ -1,0 +1,34 @@
+"""What the service needs of its object store. Keys are relative paths such as `jobs/<id>/audio`."""
+
+from collections.abc import AsyncIterable, AsyncIterator
+from typing import Protocol
+
+
+class Missing(Exception):
+    """There is no object with this key."""
+
+
+class Unavailable(Exception):
+    """The object store does not answer now; the same call may work later."""
+
+
+class Objects(Protocol):
+    """Objects that are written once, whole or not at all, and read as streams. Every method may raise Unavailable."""
+
+    async def prepare(self) -> None:
+        """Make the bucket if there is none."""
+
+    async def ready(self) -> None:
+        """Return if objects can be kept now; raises Unavailable, saying why, if not."""
+
+    async def put(self, key: str, chunks: AsyncIterable[bytes]) -> int:
+        """Write the chunks as one object; returns its size in bytes.
+
+        Memory stays flat whatever the size. An exception of `chunks` comes out as it is, and leaves no object.
+        """
+
+    def get(self, key: str) -> AsyncIterator[bytes]:
+        """The object's bytes, in chunks of about 1 MiB. Raises Missing at the first step."""
+
+    async def delete_folder(self, prefix: str) -> None:
+        """Delete every object whose key starts with `prefix`, which ends with a slash. None is fine."""

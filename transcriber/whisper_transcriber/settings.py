@@ -1,0 +1,100 @@
+"""What the environment says: every `WHISPER_…` variable, parsed once at the edge."""
+
+import json
+import os
+import socket
+import tempfile
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict, SettingsError
+
+PREFIX = "WHISPER_"
+
+
+def _json(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    try:
+        return json.loads(value)
+    except json.JSONDecodeError as error:
+        raise ValueError(f"not JSON ({error.msg} at character {error.pos + 1})") from None
+
+
+class InvalidSettings(Exception):
+    """The environment is wrong and the user must edit it; `problems` holds one sentence a field."""
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("; ".join(problems))
+        self.problems = problems
+
+
+class Settings(BaseSettings):
+    """The transcriber's settings. Durations are seconds, sizes bytes; secrets never show in a repr or a log."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore", hide_input_in_errors=True)
+
+    database_url: SecretStr = Field(SecretStr(""), description="postgresql://user:password@host:5432/database")
+    redis_url: SecretStr = Field(SecretStr(""), description="redis://:password@host:6379/0; empty: polling only")
+    s3_endpoint: str = Field("", description="http(s)://host:port of the object store; empty: the real S3")
+    s3_bucket: str = Field("whisper", min_length=3, max_length=63)
+    s3_region: str = "us-east-1"
+    s3_access_key: SecretStr = SecretStr("")
+    s3_secret_key: SecretStr = SecretStr("")
+    api_key: SecretStr = Field(SecretStr(""), description="The key of /v1/*; empty: no authentication")
+
+    host: str = "0.0.0.0"  # noqa: S104 — a pod listens on all its addresses
+    port: int = Field(8000, ge=0, le=65535)
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    shutdown_seconds: float = Field(25, ge=0, description="How long requests in flight may go on after SIGTERM")
+
+    models: Annotated[tuple[dict[str, Any], ...], NoDecode, BeforeValidator(_json)] = Field(
+        ({"name": "base"},), min_length=1, description="The models served, a JSON list"
+    )
+    default_model: str = Field("", description="The model of requests that name none; empty: the first")
+    model_cache: Path = Path("/var/cache/whisper")
+    preloaded_models: Path = Path("/models")
+    threads: int = Field(0, ge=0, description="CPU threads per model; 0: what the cgroup allows")
+
+    worker_id: str = Field(default_factory=lambda: f"{socket.gethostname()}-{os.getpid()}", min_length=1)
+    claim_lease_seconds: float = Field(30, gt=0, description="How long a silent worker keeps its claim")
+    poll_seconds: float = Field(3, gt=0, description="How often PostgreSQL is asked when no bell rings")
+    max_failures: int = Field(3, ge=1, description="Attempts without one window of progress before a job fails")
+    batch_windows: int = Field(4, ge=1, description="Windows of a file transcribed together")
+    scratch: Path = Field(default_factory=lambda: Path(tempfile.gettempdir()), description="Where audio is unpacked")
+
+    max_upload_bytes: int = Field(2 * 1024**3, ge=1, description="The largest audio file, sent or fetched")
+    max_audio_seconds: float = Field(12 * 3600, gt=0, description="The longest audio")
+    fetch_allow_private: bool = Field(False, description="Whether URL sources may be on private networks")
+    fetch_timeout_seconds: float = Field(900, gt=0, description="The longest a URL source may take in all")
+
+
+def load_settings(**overrides: Any) -> Settings:
+    """The settings of this process.
+
+    Raises:
+        InvalidSettings: with one sentence for each wrong variable.
+    """
+    try:
+        return Settings(**overrides)
+    except ValidationError as error:
+        raise InvalidSettings(explain(error)) from None
+    except SettingsError as error:
+        raise InvalidSettings([f"{PREFIX}* could not be read: {error}."]) from None
+
+
+def explain(error: ValidationError, field: str = "") -> list[str]:
+    """One sentence for each wrong field, without the value: it may be a secret."""
+    return [_sentence(field, problem["loc"], problem["msg"]) for problem in error.errors(include_input=False)]
+
+
+def _sentence(field: str, location: tuple[int | str, ...], message: str) -> str:
+    path = ".".join(str(part) for part in location)
+    if field:
+        name = f"{PREFIX}{field.upper()}" + (f" ({path})" if path else "")
+    else:
+        first, *rest = (str(part) for part in location) if location else ("*",)
+        name = f"{PREFIX}{first.upper()}" + (f" ({'.'.join(rest)})" if rest else "")
+    text = message.removeprefix("Value error, ")
+    return f"{name}: {text[:1].lower()}{text[1:]}."

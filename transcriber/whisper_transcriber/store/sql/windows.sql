@@ -1,0 +1,1 @@
+SELECT result FROM windows WHERE job_id = $1 ORDER BY part, index

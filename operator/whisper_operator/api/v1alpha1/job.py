@@ -120,7 +120,7 @@ class JobStatus(Lenient):
         (),
         max_length=16,
         json_schema_extra=keyed("type"),
-        description="Succeeded: Unknown while it runs, then True or False; the reason says where it is or why it failed.",
+        description="Succeeded: Unknown while it runs, then True or False; the reason says why.",
     )
     job_id: str | None = Field(None, description="The job's id in the transcriber's API.")
     progress: int | None = Field(None, ge=0, le=100, description="Percent done.")

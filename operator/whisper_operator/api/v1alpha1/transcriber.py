@@ -122,7 +122,7 @@ class TranscriberSpec(Model, json_schema_extra=SPEC_RULES):
     default_model: ModelName | None = Field(
         None, description="Name of the model for requests that name none, or whisper-1. Default: the first of models."
     )
-    workers: Workers = Field(Workers(), json_schema_extra={"default": {}}, description="The pods that transcribe.")
+    workers: Workers = Field(Workers(), json_schema_extra={"x-default": {}}, description="The pods that transcribe.")
     api: Api = Field(Api(), description="The pods that answer HTTP.")
     postgres: Postgres = Field(Postgres(), description="Where jobs are recorded. Default: run by the operator.")
     redis: Redis = Field(Redis(), description="The doorbell between API and workers. Default: run by the operator.")

@@ -1,0 +1,97 @@
+"""The chart and the examples against a real API server: admission, RBAC, and what an uninstall leaves."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[2]
+CHART = ROOT / "charts" / "whisper-operator"
+EXAMPLES = sorted((ROOT / "examples").glob("*.yaml"))
+SYSTEM = "chart-system"
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+def test_examples_are_valid_to_the_letter(kubectl: Any, crds: None, path: Path) -> None:
+    kubectl("apply", "--server-side", "--dry-run=server", "--validate=strict", "--filename", str(path))
+
+
+def test_strict_validation_is_on(kubectl: Any, crds: None) -> None:
+    (minimal,) = yaml.safe_load_all((ROOT / "examples" / "minimal.yaml").read_text())
+    minimal["spec"] = {"wrokers": {"replicas": 2}}
+    with pytest.raises(Exception, match="wrokers"):
+        kubectl(
+            *("apply", "--server-side", "--dry-run=server", "--validate=strict", "--filename", "-"),
+            input=yaml.safe_dump(minimal),
+        )
+
+
+@pytest.fixture(scope="module")
+def installed(cluster_helm: Any, kubectl: Any) -> str:
+    """The chart, installed for real; there is no node, so no pod will run. Returns the operator's user."""
+    cluster_helm("install", "op", str(CHART), "--namespace", SYSTEM, "--create-namespace", "--set", "fullnameOverride=op")
+    kubectl("label", "namespace", SYSTEM, "pod-security.kubernetes.io/enforce=restricted")
+    return f"system:serviceaccount:{SYSTEM}:op"
+
+
+def test_the_pods_pass_restricted(installed: str, kubectl: Any) -> None:
+    deployment = json.loads(kubectl("get", "deployment", "op", "--namespace", SYSTEM, "--output", "json"))
+    test = cluster_test_pod(kubectl)
+    for name, spec in (("operator", deployment["spec"]["template"]["spec"]), ("test", test["spec"])):
+        spec.setdefault("serviceAccountName", "op")  # no controller makes `default` here
+        pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "namespace": SYSTEM}, "spec": spec}
+        kubectl("create", "--dry-run=server", "--validate=strict", "--filename", "-", input=yaml.safe_dump(pod))
+    spec["securityContext"] = {}
+    with pytest.raises(Exception, match="violates PodSecurity"):
+        kubectl("create", "--dry-run=server", "--filename", "-", input=yaml.safe_dump(pod))
+
+
+def cluster_test_pod(kubectl: Any) -> dict[str, Any]:
+    """The pod of `helm test`, as the chart renders it."""
+    from testbed import recipes
+    import subprocess
+
+    command = [recipes.HELM.program("helm"), "template", "op", CHART, "--show-only", "templates/tests/ready.yaml"]
+    text = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    return dict(yaml.safe_load(text))
+
+
+@pytest.mark.parametrize(
+    ("verb", "resource", "allowed"),
+    [
+        ("patch", "whispertranscribers.whisper-operator.dev/status", True),
+        ("watch", "transcriptionjobs.whisper-operator.dev", True),
+        ("create", "statefulsets.apps", True),
+        ("get", "secrets", True),
+        ("list", "secrets", False),
+        ("watch", "secrets", False),
+        ("delete", "secrets", False),
+        ("delete", "persistentvolumeclaims", False),
+        ("create", "pods/exec", False),
+        ("delete", "whispertranscribers.whisper-operator.dev", False),
+        ("create", "clusterrolebindings.rbac.authorization.k8s.io", False),
+    ],
+)
+def test_the_api_server_grants_only_that(installed: str, kubectl: Any, verb: str, resource: str, allowed: bool) -> None:
+    resource, _, subresource = resource.partition("/")
+    question = ["auth", "can-i", verb, resource, "--as", installed, "--namespace", "anywhere"]
+    review = [*question, f"--subresource={subresource}"] if subresource else question
+    if allowed:
+        assert kubectl(*review).strip().endswith("yes")
+    else:
+        with pytest.raises(Exception, match="^$|no"):
+            kubectl(*review)
+
+
+def test_uninstall_leaves_transcribers(installed: str, cluster_helm: Any, kubectl: Any) -> None:
+    kubectl("apply", "--server-side", "--filename", str(ROOT / "examples" / "minimal.yaml"))
+    cluster_helm("uninstall", "op", "--namespace", SYSTEM)
+    assert kubectl("get", "whispertranscriber", "main", "--output", "name").strip() == (
+        "whispertranscriber.whisper-operator.dev/main"
+    )
+    assert not kubectl("get", "deployments", "--namespace", SYSTEM, "--output", "name").strip().startswith("deploy")
+    cluster_helm("install", "op", str(CHART), "--namespace", SYSTEM, "--set", "fullnameOverride=op")

@@ -1,0 +1,45 @@
+"""Wrong values are refused, and the refusal names the value."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+CHART = Path(__file__).parents[2] / "charts" / "whisper-operator"
+
+
+@pytest.mark.parametrize(
+    ("value", "named"),
+    [
+        ("replica=3", "replica"),
+        ("replicas=many", "replicas"),
+        ("replicas=-1", "replicas"),
+        ("image.tags=1", "tags"),
+        ("image.pullPolicy=Sometimes", "image/pullPolicy"),
+        ("image.digest=abc", "image/digest"),
+        ("watch.namespaces={Not_A_Name}", "watch/namespaces/0"),
+        ("watch.namespaces=one", "watch/namespaces"),
+        ("logLevel=LOUD", "logLevel"),
+        ("resources.requests.memory=lots", "resources/requests/memory"),
+        ("metrics.service.port=0", "metrics/service/port"),
+        ("metrics.serviceMonitor.interval=often", "metrics/serviceMonitor/interval"),
+        ("serviceAccount.create=false", "serviceAccount.name"),
+    ],
+)
+def test_a_wrong_value_is_refused_by_name(helm: Any, value: str, named: str) -> None:
+    with pytest.raises(Exception, match=re.escape(named)) as refusal:
+        helm("template", "x", str(CHART), "--set", value)
+    assert type(refusal.value).__name__ == "Refused"
+
+
+def test_every_default_is_described_and_allowed() -> None:
+    lines = (CHART / "values.yaml").read_text().splitlines()
+    values = yaml.safe_load("\n".join(lines))
+    import json
+
+    schema = json.loads((CHART / "values.schema.json").read_text())
+    assert set(values) | {"global"} == set(schema["properties"])

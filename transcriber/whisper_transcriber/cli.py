@@ -1,0 +1,165 @@
+"""Commands that need no service: transcribe a file, list the known models, fetch one."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from whisper_transcriber.batching import Pipeline
+    from whisper_transcriber.domain.model import ModelFiles, ModelSpec
+    from whisper_transcriber.domain.options import Options
+    from whisper_transcriber.domain.transcript import Transcript
+
+# Imports of the engine and the audio stack are inside the commands: the API's image has neither, and `--help` is fast.
+
+_FORMATS: Final = ("text", "json", "verbose_json", "srt", "vtt")
+OK, UNUSABLE = 0, 2
+
+
+def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add `transcribe` and `models`; each sets `func`, which takes the parsed arguments and returns an exit code.
+
+    Exit codes: 0; 2 where the user must change something (bad audio, an unknown model or language), said on stderr.
+    """
+    transcribe = subparsers.add_parser("transcribe", help="transcribe one file here, without a service")
+    transcribe.add_argument("file", type=Path, help="any audio or video file")
+    transcribe.add_argument("--model", default="base", help="name of a model, or folder of a CTranslate2 model")
+    transcribe.add_argument("--language", help="language spoken, e.g. en or french; detected if absent")
+    transcribe.add_argument("--task", choices=("transcribe", "translate"), default="transcribe")
+    transcribe.add_argument("--prompt", help="words that may occur, to help with their spelling")
+    transcribe.add_argument("--format", choices=_FORMATS, default="text")
+    transcribe.add_argument("--word-timestamps", action="store_true", help="find the time of each word")
+    transcribe.add_argument("--output", type=Path, help="file to write; standard output if absent")
+    transcribe.add_argument("--threads", type=int, default=0, help="processors to use; 0 for all")
+    transcribe.set_defaults(func=_transcribe)
+    models = subparsers.add_parser("models", help="list or fetch models").add_subparsers(required=True)
+    listing = models.add_parser("list", help="names that can be used without saying where they come from")
+    listing.set_defaults(func=_list)
+    pull = models.add_parser("pull", help="fetch a model into the cache")
+    pull.add_argument("name", help="a name from `models list`, or a repository of the Hugging Face hub")
+    pull.add_argument("--to", type=Path, help="also copy its files into this folder")
+    pull.set_defaults(func=_pull)
+
+
+def _transcribe(arguments: argparse.Namespace) -> int:
+    from whisper_transcriber.domain.audio import InvalidAudio
+    from whisper_transcriber.domain.model import ModelUnavailable
+    from whisper_transcriber.domain.options import Options, UnsupportedOption
+    from whisper_transcriber.render import render
+
+    options = Options(arguments.language, arguments.task, arguments.prompt, word_timestamps=arguments.word_timestamps)
+    try:
+        pipeline, options = _pipeline(arguments.model, arguments.threads, options)
+        transcript = _run(arguments.file, pipeline, options)
+    except InvalidAudio as error:
+        return _refuse(f"{arguments.file}: {error}")
+    except (ModelUnavailable, UnsupportedOption) as error:
+        return _refuse(str(error))
+    except OSError as error:
+        return _refuse(f"{arguments.file}: {error.strerror}")
+    granularities = ("segment", "word") if arguments.word_timestamps else ("segment",)
+    body, _ = render(transcript, arguments.format, granularities)
+    if arguments.output is None:
+        sys.stdout.buffer.write(body)
+        sys.stdout.buffer.flush()
+    else:
+        arguments.output.write_bytes(body)
+    return OK
+
+
+def _pipeline(model: str, threads: int, options: Options) -> tuple[Pipeline, Options]:
+    from whisper_transcriber import engine
+    from whisper_transcriber.batching import Pipeline
+
+    spec = _spec(model)
+    pipeline = Pipeline(engine.load(_resolved(spec), spec, threads))
+    return pipeline, pipeline.check(options)
+
+
+def _run(file: Path, pipeline: Pipeline, options: Options) -> Transcript:
+    from whisper_transcriber import audio
+    from whisper_transcriber.batching import Item
+    from whisper_transcriber.domain.transcript import main_language, stitch
+
+    started = time.monotonic()
+    hint = audio.duration_hint(file)
+    results = []
+    with audio.decode(file) as decoding:
+        for window, samples in audio.windows(decoding):
+            results += pipeline.run([Item(window, samples, options, main_language(results))])
+            _say(f"{window.end:.0f} s" + (f" of {hint:.0f} s" if hint else "") + " transcribed")
+    engine = pipeline.engine
+    if decoding.warning:
+        _say(decoding.warning)
+    took = time.monotonic() - started
+    _say(f"{decoding.seconds:.1f} s of audio in {took:.1f} s with {engine.model} ({engine.digest}, {engine.name})")
+    return stitch(
+        results,
+        duration=decoding.seconds,
+        model=engine.model,
+        model_digest=engine.digest,
+        engine=engine.name,
+        task=options.task,
+        language=options.language,
+    )
+
+
+def _list(arguments: argparse.Namespace) -> int:
+    from whisper_transcriber.models import CATALOGUE
+
+    for name, known in CATALOGUE.items():
+        sys.stdout.write(f"{name:18} {known.repo:46} {known.digest or ''}".rstrip() + "\n")
+    return OK
+
+
+def _pull(arguments: argparse.Namespace) -> int:
+    from whisper_transcriber.domain.model import ModelUnavailable
+
+    try:
+        files = _resolved(_spec(arguments.name))
+        if arguments.to is not None:
+            shutil.copytree(files.path, arguments.to, dirs_exist_ok=True, ignore=shutil.ignore_patterns(".*"))
+    except ModelUnavailable as error:
+        return _refuse(str(error))
+    except OSError as error:
+        return _refuse(f"{arguments.to}: {error.strerror}")
+    sys.stdout.write(f"{arguments.to or files.path} {files.digest}\n")
+    return OK
+
+
+def _spec(model: str) -> ModelSpec:
+    """A model by its folder, its repository (owner/name) or its name."""
+    from whisper_transcriber.domain.model import HuggingFace, ModelSpec, ModelUnavailable, Source
+
+    folder = Path(model)
+    if folder.is_dir():
+        return ModelSpec(name=folder.resolve().name, source=Source(path=str(folder)))
+    if model.startswith((".", "/")) or model.count("/") > 1:
+        raise ModelUnavailable(f"The folder {model} does not exist.")
+    if "/" in model:
+        return ModelSpec(name=model.rpartition("/")[2], source=Source(hugging_face=HuggingFace(repo=model)))
+    return ModelSpec(name=model)
+
+
+def _resolved(spec: ModelSpec) -> ModelFiles:
+    """The model's files; the folders are those of the pods if they are set, else the user's cache."""
+    from whisper_transcriber.models import resolve
+
+    home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "whisper-transcriber"
+    cache = Path(os.environ.get("WHISPER_MODEL_CACHE") or home)
+    return resolve(spec, Path(os.environ.get("WHISPER_PRELOADED_MODELS") or "/models"), cache)
+
+
+def _say(text: str) -> None:
+    sys.stderr.write(text + "\n")
+
+
+def _refuse(text: str) -> int:
+    _say(f"error: {text}")
+    return UNUSABLE

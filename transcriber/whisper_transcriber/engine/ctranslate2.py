@@ -1,0 +1,146 @@
+"""The engine of CTranslate2: int8 on processors, float16 on CUDA. The only module that knows the library."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from typing import Any, Final
+
+import ctranslate2
+import numpy as np
+
+from whisper_transcriber.domain.audio import SAMPLE_RATE, Samples
+from whisper_transcriber.domain.model import ModelFiles, ModelSpec, ModelUnavailable
+from whisper_transcriber.engine.alignment import timed_words
+from whisper_transcriber.engine.features import HOP, log_mel
+from whisper_transcriber.engine.port import Decoded, Encoded, Language, Phrase, Prompt, Sampling, Timed
+from whisper_transcriber.engine.threads import processors
+from whisper_transcriber.engine.tokens import CONTEXT, Tokens
+
+_MEDIAN_FILTER: Final = 7  # frames, as openai-whisper smooths attention before it aligns
+
+
+class CTranslate2Engine:
+    """A Whisper model in CTranslate2's format.
+
+    Encoded rows are kept in host memory, so that rows of any batches can be joined in the next one. One instance serves
+    all threads: calls that meet are queued by the library.
+    """
+
+    name = "ctranslate2"
+
+    def __init__(self, files: ModelFiles, spec: ModelSpec, threads: int) -> None:
+        device = "cuda" if ctranslate2.get_cuda_device_count() > 0 else "cpu"
+        self.model = spec.name
+        self.digest = files.digest
+        self.device = device
+        self.compute_type = _compute_type(spec, device)
+        try:
+            self._whisper: Any = ctranslate2.models.Whisper(
+                str(files.path), device=device, compute_type=self.compute_type, intra_threads=threads or processors()
+            )
+        except (RuntimeError, ValueError) as error:
+            raise ModelUnavailable(
+                f"The model {spec.name!r} in {files.path} cannot be loaded ({error}): check that it is a Whisper model "
+                "converted for CTranslate2, and its compute type."
+            ) from error
+        self.multilingual: bool = self._whisper.is_multilingual
+        self._mels: int = self._whisper.n_mels
+        self._tokens = Tokens(files.path, multilingual=self.multilingual)
+
+    def encode(self, batch: Sequence[Samples]) -> list[Encoded]:
+        if not batch:
+            return []
+        features = np.stack([log_mel(samples, self._mels) for samples in batch])
+        states = np.asarray(self._whisper.encode(ctranslate2.StorageView.from_array(features), to_cpu=True))
+        return [Encoded(row, len(samples) / SAMPLE_RATE) for row, samples in zip(states, batch, strict=True)]
+
+    def detect(self, rows: Sequence[Encoded]) -> list[Language]:
+        if not self.multilingual:
+            return [Language("en", 1.0) for _ in rows]
+        if not rows:
+            return []
+        ranked = self._whisper.detect_language(_joined(rows))
+        return [Language(best[0][0].strip("<|>"), float(best[0][1])) for best in ranked]
+
+    def decode_key(self, prompt: Prompt) -> Hashable:
+        # The library wants <|startoftranscript|> at the same place in all prompts of a batch.
+        return len(self._tokens.prompt(prompt))
+
+    def decode(self, rows: Sequence[Encoded], prompts: Sequence[Prompt], sampling: Sampling) -> list[Decoded]:
+        if not rows:
+            return []
+        warm = sampling.temperature > 0
+        results = self._whisper.generate(
+            _joined(rows),
+            [self._tokens.prompt(prompt) for prompt in prompts],
+            beam_size=1 if warm else sampling.beam_size,
+            num_hypotheses=sampling.best_of if warm else 1,
+            sampling_topk=0 if warm else 1,  # at the default of 1 the temperature would do nothing
+            sampling_temperature=sampling.temperature if warm else 1.0,
+            max_length=CONTEXT,
+            return_scores=True,
+            return_no_speech_prob=True,
+        )
+        return [self._decoded(result, row, sampling) for result, row in zip(results, rows, strict=True)]
+
+    def align_key(self, prompt: Prompt) -> Hashable:
+        return tuple(self._tokens.start(prompt))
+
+    def align(
+        self, rows: Sequence[Encoded], prompts: Sequence[Prompt], phrases: Sequence[Sequence[Phrase]]
+    ) -> list[list[list[Timed]]]:
+        words = [
+            [self._tokens.words(phrase, prompt.language) for phrase in row]
+            for row, prompt in zip(phrases, prompts, strict=True)
+        ]
+        texts = [[token for phrase in row for token in phrase.tokens if token < self._tokens.eot] for row in phrases]
+        sounding = [index for index, text in enumerate(texts) if text]
+        timed: list[list[Timed]] = [[] for _ in rows]
+        if sounding:
+            results = self._whisper.align(
+                _joined([rows[index] for index in sounding]),
+                self._tokens.start(prompts[0]),
+                [texts[index] for index in sounding],
+                [max(1, int(rows[index].seconds * SAMPLE_RATE / HOP)) for index in sounding],
+                median_filter_width=_MEDIAN_FILTER,
+            )
+            for index, result in zip(sounding, results, strict=True):
+                flat = [word for phrase in words[index] for word in phrase]
+                timed[index] = timed_words(flat, result.alignments, result.text_token_probs)
+        return [_dealt(row, [len(phrase) for phrase in counts]) for row, counts in zip(timed, words, strict=True)]
+
+    def _decoded(self, result: Any, row: Encoded, sampling: Sampling) -> Decoded:
+        tokens = result.sequences_ids[0]
+        phrases, resume = self._tokens.phrases(tokens, row.seconds)
+        return Decoded(
+            phrases=phrases,
+            text=self._tokens.text(tokens),
+            # The library's score is the mean over the tokens; openai-whisper counts the end token as well.
+            avg_logprob=float(result.scores[0]) * len(tokens) / (len(tokens) + 1),
+            no_speech_prob=float(result.no_speech_prob),
+            temperature=sampling.temperature,
+            resume=resume,
+        )
+
+
+def _joined(rows: Sequence[Encoded]) -> Any:
+    return ctranslate2.StorageView.from_array(np.stack([row.states for row in rows]))
+
+
+def _dealt(words: Sequence[Timed], counts: Sequence[int]) -> list[list[Timed]]:
+    """The words of a row, dealt to its phrases again."""
+    left = iter(words)
+    return [[next(left) for _ in range(count)] for count in counts]
+
+
+def _compute_type(spec: ModelSpec, device: str) -> str:
+    wanted = spec.compute_type
+    if wanted == "auto":
+        return "float16" if device == "cuda" else "int8"
+    supported = ctranslate2.get_supported_compute_types(device)
+    if wanted not in supported:
+        raise ModelUnavailable(
+            f"The model {spec.name!r} asks for computeType {wanted}, which this {device} cannot do: use auto, or one "
+            f"of {', '.join(sorted(supported & {'int8', 'float16', 'float32'}))}."
+        )
+    return wanted

@@ -1,0 +1,127 @@
+"""Whisper's token alphabet: prompts in, phrases and words out. Holds no state of any request: all threads share one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+from pathlib import Path
+from typing import Final
+
+from tokenizers import Tokenizer
+
+from whisper_transcriber.domain.languages import LANGUAGES
+from whisper_transcriber.engine.port import TIME_STEP, Phrase, Prompt
+
+CONTEXT: Final = 448  # tokens that the decoder can hold, prompt included
+LONGEST: Final = CONTEXT // 2  # tokens decoded for one window
+_UNSPACED: Final = frozenset({"zh", "ja", "th", "lo", "my", "yue"})  # languages written without spaces
+_LEADING: Final = frozenset("\"'“¿([{-")  # punctuation that belongs to the word after it …
+_TRAILING: Final = frozenset("\"'.。,，!！?？:：”)]}、")  # noqa: RUF001 … and to the word before it
+
+
+class Tokens:
+    """The tokenizer of one model. `multilingual` models have a token for each language and task in their prompts."""
+
+    def __init__(self, folder: Path, *, multilingual: bool) -> None:
+        self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+        self.multilingual = multilingual
+        self.eot = self._id("<|endoftext|>")
+        self._sot = self._id("<|startoftranscript|>")
+        self._previous = self._id("<|startofprev|>")
+        self._first_time = self._id("<|notimestamps|>") + 1
+
+    def start(self, prompt: Prompt) -> list[int]:
+        """The tokens after which decoding begins, without the text of the prompt."""
+        if not self.multilingual:
+            return [self._sot]
+        return [self._sot, self._id(f"<|{prompt.language}|>"), self._id(f"<|{prompt.task}|>")]
+
+    def prompt(self, prompt: Prompt) -> list[int]:
+        """All tokens before the decoded ones; of a long text, the last words count, as with openai-whisper."""
+        text = (prompt.text or "").strip()
+        before = self.encode(" " + text)[-(LONGEST - 1) :] if text else []
+        return [*([self._previous, *before] if before else []), *self.start(prompt)]
+
+    def encode(self, text: str) -> list[int]:
+        return list(self._tokenizer.encode(text, add_special_tokens=False).ids)
+
+    def text(self, tokens: Sequence[int]) -> str:
+        """The text of tokens, without timestamps and other marks."""
+        return str(self._tokenizer.decode([token for token in tokens if token < self.eot]))
+
+    def knows(self, code: str) -> bool:
+        """Whether this model has a token for the language (large-v3 has one more than the others)."""
+        return code in LANGUAGES and self._tokenizer.token_to_id(f"<|{code}|>") is not None
+
+    def phrases(self, tokens: Sequence[int], seconds: float) -> tuple[tuple[Phrase, ...], float | None]:
+        """Cut decoded tokens at their timestamps; and the time from which the window must be decoded again, if any.
+
+        A phrase ends with a timestamp and the next begins with one, so two in a row are a border. A window that ends in
+        such a border, or in text without an end while an earlier phrase is whole, has more to say after it (the model
+        stopped short, or ran out of tokens). What would last no time, or lies behind the audio, was never said.
+        """
+        marks = [index for index, token in enumerate(tokens) if token >= self._first_time]
+        borders = [after for before, after in pairwise(marks) if after == before + 1]
+        whole, rest = self._split(tokens, borders)
+        resume = None
+        if whole and (len(rest) == 1 or rest[-1] < self._first_time):
+            opened = self._time(rest[0])
+            if 0.0 < opened < seconds - 1.0:
+                resume, rest = opened, []
+        found = [self._phrase(part, seconds) for part in [*whole, rest] if part]
+        return tuple(phrase for phrase in found if phrase.text.strip() and phrase.start < phrase.end), resume
+
+    def words(self, phrase: Phrase, language: str) -> list[tuple[str, int]]:
+        """The words of a phrase with how many tokens each takes; punctuation stays with its word."""
+        tokens = [token for token in phrase.tokens if token < self.eot]
+        pieces = self._pieces(tokens)
+        return pieces if language in _UNSPACED else _joined(pieces)
+
+    def _pieces(self, tokens: Sequence[int]) -> list[tuple[str, int]]:
+        """The smallest runs of tokens that are whole characters: a character may take several tokens."""
+        pieces: list[tuple[str, int]] = []
+        run: list[int] = []
+        for index, token in enumerate(tokens):
+            run.append(token)
+            text = self.text(run)
+            if "\ufffd" not in text or index == len(tokens) - 1:
+                pieces.append((text, len(run)))
+                run = []
+        return pieces
+
+    def _split(self, tokens: Sequence[int], borders: Sequence[int]) -> tuple[list[list[int]], list[int]]:
+        parts = [list(tokens[a:b]) for a, b in zip([0, *borders], [*borders, len(tokens)], strict=True)]
+        return parts[:-1], parts[-1]
+
+    def _phrase(self, part: Sequence[int], seconds: float) -> Phrase:
+        """A phrase from the tokens of one part; without a timestamp it lasts from the beginning, or to the end."""
+        start = self._time(part[0]) if part[0] >= self._first_time else 0.0
+        end = self._time(part[-1]) if part[-1] >= self._first_time and len(part) > 1 else seconds
+        start = min(start, seconds)
+        return Phrase(start, max(start, min(end, seconds)), tuple(part), self.text(part))
+
+    def _time(self, token: int) -> float:
+        return round((token - self._first_time) * TIME_STEP, 2)
+
+    def _id(self, token: str) -> int:
+        found = self._tokenizer.token_to_id(token)
+        if found is None:
+            raise KeyError(f"the model's tokenizer has no {token}")
+        return int(found)
+
+
+def _joined(pieces: Sequence[tuple[str, int]]) -> list[tuple[str, int]]:
+    """Join pieces into words: a word begins with a space, and punctuation goes with the word it belongs to."""
+    words: list[tuple[str, int]] = []
+    glue = False
+    for text, count in pieces:
+        bare = text.strip()
+        starts = text.startswith(" ") and not (
+            bare and all(mark in _TRAILING for mark in bare) and bare not in _LEADING
+        )
+        if words and (glue or not starts):
+            words[-1] = (words[-1][0] + text, words[-1][1] + count)
+        else:
+            words.append((text, count))
+        glue = bool(bare) and all(mark in _LEADING for mark in bare) and text.startswith(" ")
+    return words

@@ -1,0 +1,5 @@
+"""A transcript as json, text, verbose_json, srt or vtt: `render`."""
+
+from whisper_transcriber.render.render import FORMATS, GRANULARITIES, Format, Granularity, render
+
+__all__ = ["FORMATS", "GRANULARITIES", "Format", "Granularity", "render"]

@@ -1,0 +1,85 @@
+"""A transcript as a response body, in the formats and shapes of OpenAI's API."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Collection
+from typing import Any, Final, Literal, TypeAlias, get_args
+
+from whisper_transcriber.domain.languages import language_name
+from whisper_transcriber.domain.transcript import Segment, Transcript
+from whisper_transcriber.render.captions import srt, vtt
+
+Format: TypeAlias = Literal["json", "text", "verbose_json", "srt", "vtt"]
+FORMATS: Final[tuple[Format, ...]] = get_args(Format)
+
+Granularity: TypeAlias = Literal["segment", "word"]
+GRANULARITIES: Final[tuple[Granularity, ...]] = get_args(Granularity)
+
+_SEEK: Final = 100  # openai-whisper counts `seek` in frames of 10 ms
+
+
+def render(
+    transcript: Transcript, format: Format, granularities: Collection[Granularity] = ("segment",)
+) -> tuple[bytes, str]:
+    """The body and its content type. `granularities` matter to verbose_json only: what it lists besides the text."""
+    make, content_type = _WRITERS[format]
+    return make(transcript, granularities).encode(), content_type
+
+
+def verbose(transcript: Transcript, granularities: Collection[Granularity] = ("segment",)) -> dict[str, Any]:
+    """The object of verbose_json; with what made it: `model`, `model_digest` and `engine`, which OpenAI does not say."""
+    body: dict[str, Any] = {
+        "task": transcript.task,
+        "language": language_name(transcript.language),
+        "duration": round(transcript.duration, 3),
+        "text": transcript.text,
+    }
+    if "segment" in granularities:
+        body["segments"] = [_segment(number, each) for number, each in enumerate(transcript.segments)]
+    if "word" in granularities:
+        body["words"] = [{"word": word.word.strip(), "start": word.start, "end": word.end} for word in transcript.words]
+    return body | {
+        "usage": {"type": "duration", "seconds": _billed(transcript)},
+        "model": transcript.model,
+        "model_digest": transcript.model_digest,
+        "engine": transcript.engine,
+    }
+
+
+def _segment(number: int, segment: Segment) -> dict[str, Any]:
+    return {
+        "id": number,
+        "seek": round(segment.start * _SEEK),
+        "start": segment.start,
+        "end": segment.end,
+        "text": segment.text,
+        "tokens": list(segment.tokens),
+        "temperature": segment.temperature,
+        "avg_logprob": segment.avg_logprob,
+        "compression_ratio": segment.compression_ratio,
+        "no_speech_prob": segment.no_speech_prob,
+    }
+
+
+def _billed(transcript: Transcript) -> int:
+    """Whole seconds, rounded up: OpenAI's clients expect an integer."""
+    return -int(-transcript.duration // 1)
+
+
+def _dumped(body: dict[str, Any]) -> str:
+    return json.dumps(body, ensure_ascii=False)
+
+
+_Writer: TypeAlias = Callable[[Transcript, Collection[Granularity]], str]
+
+_WRITERS: Final[dict[Format, tuple[_Writer, str]]] = {
+    "json": (
+        lambda it, _: _dumped({"text": it.text, "usage": {"type": "duration", "seconds": _billed(it)}}),
+        "application/json",
+    ),
+    "text": (lambda it, _: it.text + "\n", "text/plain; charset=utf-8"),
+    "verbose_json": (lambda it, granularities: _dumped(verbose(it, granularities)), "application/json"),
+    "srt": (lambda it, _: srt(it), "application/x-subrip; charset=utf-8"),
+    "vtt": (lambda it, _: vtt(it), "text/vtt; charset=utf-8"),
+}

@@ -1,0 +1,86 @@
+"""A cluster's network namespace, and the mount namespace that belongs to it."""
+
+from pathlib import Path
+
+from testbed import paths
+from testbed.process import Identity, identify, running, start
+from testbed.shell import run
+from testbed.waiting import until
+
+BRIDGE = "cni0"
+GATEWAY = "10.244.0.1"
+POD_CIDR = "10.244.0.0/16"
+
+# Folders whose place is written into Kubernetes or containerd. In the cluster's mount namespace each is a folder of
+# the cluster's own, so that two clusters share nothing and removing one needs no search.
+PRIVATE = (
+    "/tmp/hostpath_pv",
+    "/var/log/containers",
+    "/var/log/pods",
+    "/var/lib/kubelet",
+    "/var/lib/cni",
+    "/run/containerd",
+)
+
+
+def private(state: Path, folder: str) -> Path:
+    """Where one of PRIVATE really is, seen from the host."""
+    return state / "private" / folder.strip("/").replace("/", "-")
+
+
+def create(name: str) -> None:
+    """The network namespace: loopback and a bridge, no way out, so that tests are hermetic."""
+    run(["ip", "netns", "add", name])
+    inside = ["nsenter", f"--net={paths.netns(name)}"]
+    run([*inside, "ip", "link", "set", "lo", "up"])
+    run([*inside, "sysctl", "-qw", "net.ipv4.ip_forward=1"])
+    run([*inside, "ip", "link", "add", BRIDGE, "type", "bridge"])
+    run([*inside, "ip", "addr", "add", f"{GATEWAY}/16", "dev", BRIDGE])
+    run([*inside, "ip", "link", "set", BRIDGE, "up"])
+    # Nothing lies behind it, but kube-proxy and hairpin connections want a default route.
+    run([*inside, "ip", "route", "add", "default", "dev", BRIDGE])
+
+
+def hold(name: str, state: Path) -> list[str]:
+    """Start the process that keeps the namespaces; the words that, put before a command, run it inside them."""
+    mounts = ["mount --make-rshared /"]
+    for folder in PRIVATE:
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        private(state, folder).mkdir(parents=True)
+        mounts.append(f"mount --bind '{private(state, folder)}' {folder}")
+    script = " && ".join([*mounts, "exec sleep infinity"])
+    argv = ["nsenter", f"--net={paths.netns(name)}", "unshare", "--mount", "--propagation", "slave", "sh", "-c", script]
+    pidfile = start("namespaces", argv, state)
+    who = running(pidfile)
+    pid = who.pid if who else 0
+    comm = Path(f"/proc/{pid}/comm")
+    until(
+        "the cluster's mounts",
+        lambda: comm.exists() and comm.read_text().strip() == "sleep",
+        timeout=20,
+        needs=[pidfile],
+    )
+    return ["nsenter", f"--target={pid}", "--mount", "--net", "--"]
+
+
+def members(name: str) -> set[Identity]:
+    """All living processes in the network namespace (pods have namespaces of their own)."""
+    try:
+        wanted = paths.netns(name).stat()
+    except FileNotFoundError:
+        return set()
+    found: set[Identity] = set()
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            there = (process / "ns" / "net").stat()
+        except OSError:  # it has ended meanwhile
+            continue
+        if (there.st_dev, there.st_ino) == (wanted.st_dev, wanted.st_ino) and (who := identify(int(process.name))):
+            found.add(who)
+    return found
+
+
+def remove(name: str) -> None:
+    """Delete the network namespace; its bridge, addresses and iptables rules go with it."""
+    if paths.netns(name).exists():
+        run(["ip", "netns", "delete", name])

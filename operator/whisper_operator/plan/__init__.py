@@ -1,0 +1,38 @@
+"""From a resource and what there is to the manifests that should be: pure, but for the dice behind new passwords."""
+
+from secrets import token_hex
+
+from whisper_operator.api.v1alpha1.transcriber import WhisperTranscriber
+from whisper_operator.plan.accounts import accounts
+from whisper_operator.plan.api import api, api_service
+from whisper_operator.plan.common import Manifest, Observed, PlanSettings
+from whisper_operator.plan.config import config_map
+from whisper_operator.plan.migrate import done, due, migrate
+from whisper_operator.plan.objects import objects
+from whisper_operator.plan.postgres import postgres
+from whisper_operator.plan.redis import redis
+from whisper_operator.plan.secrets import Rng, generate
+from whisper_operator.plan.worker import worker
+
+__all__ = ["Manifest", "Observed", "PlanSettings", "Rng", "desired", "generate"]
+
+
+def desired(cr: WhisperTranscriber, observed: Observed, settings: PlanSettings, rng: Rng = token_hex) -> list[Manifest]:
+    """Every child that should be there now, in the order to apply them.
+
+    Secrets are in it only while `observed` has none of their name. The migration Job is in it once the database
+    answers, and API and workers once that Job is complete: pods never meet an older schema, and on an upgrade the pods
+    that run stay as they are meanwhile.
+    """
+    job = migrate(cr, settings)
+    return [
+        *accounts(cr),
+        config_map(cr),
+        *(secret for secret in generate(cr, rng) if secret["metadata"]["name"] not in observed.secrets),
+        *postgres(cr, observed, settings),
+        *redis(cr, observed, settings),
+        *objects(cr, observed, settings),
+        api_service(cr),
+        *([job] if due(cr, job, observed) else []),
+        *([*api(cr, settings), *worker(cr, settings)] if done(job, observed) else []),
+    ]

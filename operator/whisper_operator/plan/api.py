@@ -1,0 +1,55 @@
+"""The API: stateless pods behind a Service; a change of configuration or version rolls them without a gap."""
+
+from whisper_operator.api import names
+from whisper_operator.api.names import Component, Env
+from whisper_operator.api.v1alpha1.transcriber import WhisperTranscriber
+from whisper_operator.plan.common import Manifest, PlanSettings, budget, manifest, service
+from whisper_operator.plan.config import checksum, credentials, variables
+from whisper_operator.plan.pods import Pod, from_secret, http_probe, template
+from whisper_operator.plan.spread import spread
+
+# Longer than kube-proxy and ingresses need to hear that the pod is going.
+_DRAIN = 5
+
+
+def api(cr: WhisperTranscriber, settings: PlanSettings) -> list[Manifest]:
+    """Deployment and, for two or more replicas, a PodDisruptionBudget."""
+    spec = cr.spec.api
+    name, component = names.api(cr.name), Component.API
+    key = [from_secret(Env.API_KEY, names.api_key(cr.name), names.KEY_API_KEY)] if spec.auth.enabled else []
+    pod = Pod(
+        component=component,
+        image="transcriber-api",
+        account=name,
+        options=spec.pod,
+        container={
+            "args": ["serve"],
+            "envFrom": [{"configMapRef": {"name": names.config(cr.name)}}],
+            "env": [*credentials(cr), *key],
+            "ports": [{"name": "http", "containerPort": names.API_PORT, "protocol": "TCP"}],
+            "startupProbe": http_probe("/livez", period=2, failures=150),
+            "readinessProbe": http_probe("/readyz", period=5, failures=3),
+            "livenessProbe": http_probe("/livez", period=10, failures=6),
+            "lifecycle": {"preStop": {"sleep": {"seconds": _DRAIN}}},
+        },
+        mounts={"/tmp": {"emptyDir": {}}},  # noqa: S108  a path in the pod
+        requests={"cpu": "50m", "memory": "128Mi"},
+        limits={"memory": "1Gi"},
+        grace=60,
+        extra=spread(cr, component),
+        annotations={names.CONFIG_CHECKSUM: checksum(variables(cr))},
+    )
+    deployment = {
+        "replicas": spec.replicas,
+        "revisionHistoryLimit": 2,
+        "selector": {"matchLabels": names.selector(cr.name, component)},
+        "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}},
+        "template": template(cr, settings, pod),
+    }
+    made = manifest("apps/v1", "Deployment", cr, name, component, spec=deployment)
+    return [made, *filter(None, [budget(cr, name, component, spec.replicas)])]
+
+
+def api_service(cr: WhisperTranscriber) -> Manifest:
+    """The Service; it is there before the pods are, so that its address never changes."""
+    return service(cr, names.api(cr.name), Component.API, names.API_SERVICE_PORT, "http")

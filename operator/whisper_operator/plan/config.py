@@ -1,0 +1,106 @@
+"""The transcriber's environment: what is no secret is in one ConfigMap, secrets are referenced."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from whisper_operator.api import names
+from whisper_operator.api.names import Env
+from whisper_operator.api.v1alpha1.speech import SpeechModel
+from whisper_operator.api.v1alpha1.transcriber import WhisperTranscriber
+from whisper_operator.plan.common import Manifest, compact, manifest
+from whisper_operator.plan.pods import from_secret
+
+MODEL_CACHE = "/var/cache/whisper"
+MODEL_VOLUMES = "/var/lib/whisper/models"
+OPENAI_NAME = "whisper-1"
+
+
+def config_map(cr: WhisperTranscriber) -> Manifest:
+    """The ConfigMap that API and workers take their environment from."""
+    return manifest("v1", "ConfigMap", cr, names.config(cr.name), None, data=variables(cr))
+
+
+def checksum(values: Mapping[str, str]) -> str:
+    """A short hash; as an annotation it rolls pods when their configuration changes."""
+    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def variables(cr: WhisperTranscriber) -> dict[str, str]:
+    """All plain variables."""
+    spec = cr.spec
+    values = {
+        Env.HOST: "0.0.0.0",  # noqa: S104  a pod's own address
+        Env.PORT: str(names.API_PORT),
+        Env.MODELS: json.dumps(models(cr), separators=(",", ":")),
+        Env.DEFAULT_MODEL: spec.main_model.name,
+        Env.MODEL_CACHE: MODEL_CACHE,
+        Env.MAX_UPLOAD_BYTES: str(spec.api.limits.max_upload_bytes),
+        Env.MAX_AUDIO_SECONDS: str(spec.api.limits.max_audio_seconds),
+        Env.FETCH_ALLOW_PRIVATE: str(spec.fetch.allow_private_networks).lower(),
+        **object_store(cr),
+    }
+    return {str(name): value for name, value in sorted(values.items())}
+
+
+def object_store(cr: WhisperTranscriber) -> dict[str, str]:
+    """Where the bucket is."""
+    external = cr.spec.objects.external
+    if external:
+        where = (external.endpoint.rstrip("/"), external.bucket, external.region)
+    else:
+        where = (f"http://{names.objects(cr.name)}:{names.OBJECTS_PORT}", names.BUCKET, names.REGION)
+    return dict(zip((Env.S3_ENDPOINT, Env.S3_BUCKET, Env.S3_REGION), where, strict=True))
+
+
+def credentials(cr: WhisperTranscriber) -> list[Manifest]:
+    """Variables with passwords, by reference: those of the managed stores, or yours."""
+    spec = cr.spec
+    postgres = spec.postgres.external.secret_ref if spec.postgres.external else None
+    redis = spec.redis.external.secret_ref if spec.redis.external else None
+    bucket = spec.objects.external.secret_ref.name if spec.objects.external else names.objects(cr.name)
+    return [
+        from_secret(Env.DATABASE_URL, postgres.name if postgres else names.postgres(cr.name), _key(postgres)),
+        from_secret(Env.REDIS_URL, redis.name if redis else names.redis(cr.name), _key(redis)),
+        from_secret(Env.S3_ACCESS_KEY, bucket, names.KEY_ACCESS_KEY),
+        from_secret(Env.S3_SECRET_KEY, bucket, names.KEY_SECRET_KEY),
+    ]
+
+
+def models(cr: WhisperTranscriber) -> list[dict[str, Any]]:
+    """WHISPER_MODELS. OpenAI's own name means the default model, unless a model claims it."""
+    taken = {name for model in cr.spec.models for name in (model.name, *model.aliases)}
+    shown = []
+    for model in cr.spec.models:
+        openai = [OPENAI_NAME] if model is cr.spec.main_model and OPENAI_NAME not in taken else []
+        entry = {
+            "name": model.name,
+            "aliases": [*model.aliases, *openai],
+            "source": _source(model),
+            "digest": model.digest,
+            "computeType": model.compute_type,
+            "engine": model.engine,
+        }
+        shown.append(compact(entry))
+    return shown
+
+
+def claim_folder(claim: str) -> str:
+    """Where the volume with a model is mounted."""
+    return f"{MODEL_VOLUMES}/{claim}"
+
+
+def _source(model: SpeechModel) -> dict[str, Any] | None:
+    source = model.source
+    if source is None:
+        return None
+    if source.pvc:
+        return {"path": f"{claim_folder(source.pvc.claim_name)}/{source.pvc.path}".rstrip("/")}
+    if source.s3:
+        return {"s3": {"uri": source.s3.uri}}
+    return source.model_dump(by_alias=True, exclude_none=True)
+
+
+def _key(reference: Any) -> str:
+    return str(reference.key) if reference else names.KEY_URI

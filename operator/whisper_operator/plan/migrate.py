@@ -1,0 +1,50 @@
+"""The migration Job: it brings the schema to this version before any pod of this version starts."""
+
+import hashlib
+import json
+
+from whisper_operator.api import names
+from whisper_operator.api.names import Component
+from whisper_operator.api.v1alpha1.transcriber import WhisperTranscriber
+from whisper_operator.plan.common import Manifest, Observed, PlanSettings, manifest
+from whisper_operator.plan.config import credentials, object_store
+from whisper_operator.plan.pods import Pod, template
+
+_ENOUGH = 10000
+
+
+def migrate(cr: WhisperTranscriber, settings: PlanSettings) -> Manifest:
+    """The Job, named by a hash of its template: a new version is a new Job, the same one is never run again."""
+    options = cr.spec.api.pod
+    plain = [{"name": str(name), "value": value} for name, value in object_store(cr).items()]
+    pod = Pod(
+        component=Component.MIGRATE,
+        image="transcriber-api",
+        account=names.api(cr.name),
+        options=options.model_copy(update={"resources": None}),
+        container={"args": ["migrate"], "env": [*plain, *credentials(cr)]},
+        mounts={"/tmp": {"emptyDir": {}}},  # noqa: S108  a path in the pod
+        requests={"cpu": "25m", "memory": "96Mi"},
+        limits={"memory": "512Mi"},
+        # Restarted in place with a growing pause, so that a database or a Secret that comes late is simply found.
+        extra={"restartPolicy": "OnFailure"},
+    )
+    made = template(cr, settings, pod)
+    digest = hashlib.sha256(json.dumps(made, sort_keys=True).encode()).hexdigest()[:10]
+    spec = {"backoffLimit": _ENOUGH, "template": made}
+    return manifest("batch/v1", "Job", cr, names.migrate(cr.name, digest), Component.MIGRATE, spec=spec)
+
+
+def due(cr: WhisperTranscriber, job: Manifest, observed: Observed) -> bool:
+    """Whether the Job may be there: once made it stays; before that the database must answer."""
+    if ("Job", job["metadata"]["name"]) in observed.children or cr.spec.postgres.external:
+        return True
+    database = observed.children.get(("StatefulSet", names.postgres(cr.name))) or {}
+    return bool((database.get("status") or {}).get("readyReplicas"))
+
+
+def done(job: Manifest, observed: Observed) -> bool:
+    """Whether this very Job is complete."""
+    live = observed.children.get(("Job", job["metadata"]["name"])) or {}
+    conditions = (live.get("status") or {}).get("conditions") or ()
+    return any(c["type"] == "Complete" and c["status"] == "True" for c in conditions)

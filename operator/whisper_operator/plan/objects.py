@@ -1,0 +1,48 @@
+"""The object store: versitygw over one volume, its root keys from files."""
+
+from whisper_operator.api import names
+from whisper_operator.api.names import Component
+from whisper_operator.api.v1alpha1.stores import ManagedObjects
+from whisper_operator.api.v1alpha1.transcriber import WhisperTranscriber
+from whisper_operator.plan.common import Manifest, Observed, PlanSettings, service
+from whisper_operator.plan.pods import Pod, secret_files, tcp_probe, template
+from whisper_operator.plan.storage import grown, stateful_set
+
+_CREDENTIALS = "/run/secrets/objects"
+
+
+def objects(cr: WhisperTranscriber, observed: Observed, settings: PlanSettings) -> list[Manifest]:
+    """Service and StatefulSet; nothing where the objects are external."""
+    if cr.spec.objects.external:
+        return []
+    managed = cr.spec.objects.managed or ManagedObjects()
+    name, component = names.objects(cr.name), Component.OBJECTS
+    pod = Pod(
+        component=component,
+        image="objects",
+        account=names.data_account(cr.name),
+        options=managed.pod,
+        container={
+            "env": [
+                {"name": "ROOT_ACCESS_KEY_FILE", "value": f"{_CREDENTIALS}/{names.KEY_ACCESS_KEY}"},
+                {"name": "ROOT_SECRET_KEY_FILE", "value": f"{_CREDENTIALS}/{names.KEY_SECRET_KEY}"},
+            ],
+            "ports": [{"name": "s3", "containerPort": names.OBJECTS_PORT, "protocol": "TCP"}],
+            "startupProbe": tcp_probe("s3", period=2, failures=150),
+            "readinessProbe": tcp_probe("s3", period=5, failures=3),
+            "livenessProbe": tcp_probe("s3", period=15, failures=4),
+        },
+        mounts={
+            "/data": None,
+            _CREDENTIALS: secret_files(name, names.KEY_ACCESS_KEY, names.KEY_SECRET_KEY),
+            "/tmp": {"emptyDir": {}},  # noqa: S108  a path in the pod
+        },
+        requests={"cpu": "50m", "memory": "64Mi"},
+        limits={"memory": "1Gi"},
+        grace=60,
+    )
+    return [
+        service(cr, name, component, names.OBJECTS_PORT, "s3"),
+        stateful_set(cr, name, component, template(cr, settings, pod), managed.storage, managed.storage_class_name),
+        *grown(cr, name, component, managed.storage, observed),
+    ]

@@ -1,0 +1,165 @@
+"""Pods: one template for every component, fit for Pod Security `restricted`, with the user's PodOptions on top."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from whisper_operator.api.names import Component
+from whisper_operator.api.v1alpha1.base import LocalRef
+from whisper_operator.api.v1alpha1.pods import PodOptions, Resources
+from whisper_operator.api.v1alpha1.transcriber import WhisperTranscriber
+from whisper_operator.plan.common import Manifest, PlanSettings, compact, image, labels
+from whisper_operator.plan.quantity import parse
+
+USER = 10001
+SECRET_MODE = 0o440
+CONTAINER_SECURITY: Manifest = {
+    "allowPrivilegeEscalation": False,
+    "readOnlyRootFilesystem": True,
+    "runAsNonRoot": True,
+    "capabilities": {"drop": ["ALL"]},
+}
+POD_SECURITY: Manifest = {
+    "runAsNonRoot": True,
+    "runAsUser": USER,
+    "runAsGroup": USER,
+    "fsGroup": USER,
+    "fsGroupChangePolicy": "OnRootMismatch",
+    "seccompProfile": {"type": "RuntimeDefault"},
+}
+
+
+@dataclass(frozen=True)
+class Pod:
+    """What a component's builder says about its pods; the rest is the same everywhere.
+
+    `image` is the name below whisper-operator/. `container` holds what only this component has: args, env, ports,
+    probes. `mounts` maps paths to volume sources; None stands for the StatefulSet's data volume. `grace` is in seconds.
+    """
+
+    component: Component
+    image: str
+    account: str
+    options: PodOptions
+    container: Mapping[str, Any]
+    mounts: Mapping[str, Manifest | None]
+    requests: Mapping[str, str]
+    limits: Mapping[str, str]
+    grace: int = 30
+    extra: Mapping[str, Any] | None = None
+    annotations: Mapping[str, str] | None = None
+    labels: Mapping[str, str] | None = None
+
+
+def template(cr: WhisperTranscriber, settings: PlanSettings, pod: Pod) -> Manifest:
+    """The pod template of a component."""
+    options = pod.options
+    volumes, mounts = _volumes(pod.mounts)
+    container = {
+        "name": str(pod.component),
+        "image": image(cr, settings, pod.image, options),
+        "imagePullPolicy": cr.spec.images.pull_policy or settings.image_pull_policy,
+        **pod.container,
+        "env": environment(pod.container.get("env", ()), options),
+        "resources": resources(options.resources, pod.requests, pod.limits),
+        "securityContext": CONTAINER_SECURITY,
+        "volumeMounts": mounts,
+    }
+    spec = {
+        "serviceAccountName": pod.account,
+        "automountServiceAccountToken": False,
+        "enableServiceLinks": False,
+        "securityContext": POD_SECURITY,
+        "terminationGracePeriodSeconds": pod.grace,
+        "imagePullSecrets": _names((*cr.spec.images.pull_secrets, *options.image_pull_secrets)),
+        "containers": [compact(container)],
+        "volumes": volumes,
+        "priorityClassName": options.priority_class_name,
+        "runtimeClassName": options.runtime_class_name,
+        "nodeSelector": options.node_selector,
+        "tolerations": [t.model_dump(by_alias=True, exclude_none=True) for t in options.tolerations],
+        "affinity": options.affinity,
+        **(pod.extra or {}),
+    }
+    metadata = {
+        "labels": {**options.labels, **labels(cr, pod.component), **(pod.labels or {})},
+        "annotations": {**options.annotations, **(pod.annotations or {})},
+    }
+    return {"metadata": compact(metadata), "spec": compact(spec)}
+
+
+def environment(ours: Sequence[Manifest], options: PodOptions) -> list[Manifest]:
+    """Our variables and the user's; of two with one name the user's counts."""
+    theirs = [compact(var.model_dump(by_alias=True)) for var in options.env]
+    taken = {var["name"] for var in theirs}
+    return [*(var for var in ours if var["name"] not in taken), *theirs]
+
+
+def resources(given: Resources | None, requests: Mapping[str, str], limits: Mapping[str, str]) -> Manifest:
+    """A map that the user gives replaces ours, but for devices; where the two contradict each other ours yields."""
+    given = given or Resources()
+    if given.limits and not given.requests:
+        requests = {k: min(v, given.limits.get(k, v), key=parse) for k, v in requests.items()}
+    if given.requests and not given.limits:
+        limits = {k: v for k, v in limits.items() if parse(v) >= parse(given.requests.get(k, "0"))}
+    devices = {name: count for name, count in limits.items() if "/" in name}
+    return compact(
+        {"requests": dict(given.requests or requests), "limits": {**devices, **(given.limits or limits)}},
+    )
+
+
+def from_secret(name: str, secret: str, key: str) -> Manifest:
+    """An environment variable from a key of a Secret."""
+    return {"name": name, "valueFrom": {"secretKeyRef": {"name": secret, "key": key}}}
+
+
+def secret_files(secret: str, *keys: str) -> Manifest:
+    """A volume with these keys of a Secret as files."""
+    items = [{"key": key, "path": key} for key in keys]
+    return {"secret": {"secretName": secret, "defaultMode": SECRET_MODE, "items": items}}
+
+
+def http_probe(path: str, period: int, failures: int, timeout: int = 5) -> Manifest:
+    """GET on the port named http; times in seconds."""
+    return _probe({"httpGet": {"path": path, "port": "http"}}, period, failures, timeout)
+
+
+def tcp_probe(port: str, period: int, failures: int) -> Manifest:
+    """A connection to the named port."""
+    return _probe({"tcpSocket": {"port": port}}, period, failures, 5)
+
+
+def exec_probe(command: Sequence[str], period: int, failures: int, timeout: int = 5) -> Manifest:
+    """A command in the container."""
+    return _probe({"exec": {"command": list(command)}}, period, failures, timeout)
+
+
+def _probe(action: Manifest, period: int, failures: int, timeout: int) -> Manifest:
+    return {**action, "periodSeconds": period, "timeoutSeconds": timeout, "failureThreshold": failures}
+
+
+def _volumes(mounts: Mapping[str, Manifest | None]) -> tuple[list[Manifest], list[Manifest]]:
+    """The pod's volumes and the container's mounts. Volumes of Secrets, ConfigMaps and claims are read-only."""
+    volumes: list[Manifest] = []
+    mounted: list[Manifest] = []
+    for path, source in mounts.items():
+        if source is None:
+            mounted.append({"name": "data", "mountPath": path})
+            continue
+        name = _volume_name(path)
+        volumes.append({"name": name, **source})
+        read_only = {} if "emptyDir" in source else {"readOnly": True}
+        mounted.append({"name": name, "mountPath": path, **read_only})
+    return volumes, mounted
+
+
+def _volume_name(path: str) -> str:
+    """A DNS label for a path; long paths and those with other characters get a hash."""
+    name = path.strip("/").replace("/", "-")
+    plain = len(name) <= 63 and all(c.isascii() and (c.isalnum() or c == "-") for c in name)
+    return name.lower() if plain else f"volume-{hashlib.sha256(path.encode()).hexdigest()[:16]}"
+
+
+def _names(refs: Sequence[LocalRef]) -> list[Manifest]:
+    return [{"name": name} for name in dict.fromkeys(ref.name for ref in refs)]

@@ -1,0 +1,73 @@
+"""PostgreSQL: one pod with its volume, its password from a file."""
+
+from whisper_operator.api import names
+from whisper_operator.api.names import Component
+from whisper_operator.api.v1alpha1.stores import ManagedPostgres
+from whisper_operator.api.v1alpha1.transcriber import WhisperTranscriber
+from whisper_operator.plan.common import Manifest, Observed, PlanSettings, manifest, service
+from whisper_operator.plan.config import checksum
+from whisper_operator.plan.pods import Pod, exec_probe, secret_files, template
+from whisper_operator.plan.storage import grown, stateful_set
+
+_DATA = "/var/lib/postgresql/data"
+_CREDENTIALS = "/run/secrets/postgres"
+_SETTINGS = "/etc/postgresql/conf.d"
+# Over TCP: while initdb runs only the socket is open.
+_READY = ("pg_isready", "--quiet", "--host=127.0.0.1", f"--username={names.DATABASE}", f"--dbname={names.DATABASE}")
+
+
+def postgres(cr: WhisperTranscriber, observed: Observed, settings: PlanSettings) -> list[Manifest]:
+    """Service, settings, StatefulSet; nothing where PostgreSQL is external."""
+    if cr.spec.postgres.external:
+        return []
+    managed = cr.spec.postgres.managed or ManagedPostgres()
+    name, component = names.postgres(cr.name), Component.POSTGRES
+    conf = _conf(managed)
+    pod = Pod(
+        component=component,
+        image="postgres",
+        account=names.data_account(cr.name),
+        options=managed.pod,
+        container={
+            "env": [
+                {"name": "POSTGRES_USER", "value": names.DATABASE},
+                {"name": "POSTGRES_DB", "value": names.DATABASE},
+                {"name": "POSTGRES_PASSWORD_FILE", "value": f"{_CREDENTIALS}/{names.KEY_PASSWORD}"},
+                {"name": "PGDATA", "value": f"{_DATA}/pgdata"},
+            ],
+            "ports": [{"name": "postgres", "containerPort": names.POSTGRES_PORT, "protocol": "TCP"}],
+            # A crash is recovered from the log, which may take long: never killed for being slow to start.
+            "startupProbe": exec_probe(_READY, period=2, failures=900),
+            "readinessProbe": exec_probe(_READY, period=5, failures=3),
+            "livenessProbe": exec_probe(_READY, period=15, failures=8, timeout=10),
+        },
+        mounts={
+            _DATA: None,
+            _CREDENTIALS: secret_files(name, names.KEY_PASSWORD),
+            "/tmp": {"emptyDir": {}},  # noqa: S108  a path in the pod
+            "/var/run/postgresql": {"emptyDir": {}},
+            "/dev/shm": {"emptyDir": {"medium": "Memory", "sizeLimit": "128Mi"}},  # noqa: S108
+            **({_SETTINGS: {"configMap": {"name": name, "defaultMode": 0o444}}} if conf else {}),
+        },
+        requests={"cpu": "100m", "memory": "192Mi"},
+        limits={"memory": "1Gi"},
+        grace=120,
+        annotations={names.CONFIG_CHECKSUM: checksum(conf)} if conf else None,
+    )
+    made = template(cr, settings, pod)
+    return [
+        *([manifest("v1", "ConfigMap", cr, name, component, data=conf)] if conf else []),
+        service(cr, name, component, names.POSTGRES_PORT, "postgres"),
+        stateful_set(cr, name, component, made, managed.storage, managed.storage_class_name),
+        *grown(cr, name, component, managed.storage, observed),
+    ]
+
+
+def _conf(managed: ManagedPostgres) -> dict[str, str]:
+    """postgresql.conf by the user's parameters; empty without any."""
+    lines = [f"{key} = '{_quoted(value)}'\n" for key, value in sorted(managed.parameters.items())]
+    return {"50-parameters.conf": "".join(lines)} if lines else {}
+
+
+def _quoted(value: str) -> str:
+    return value.replace("\\", "\\\\").replace("'", "''")

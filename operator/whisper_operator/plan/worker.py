@@ -1,0 +1,101 @@
+"""The workers: one Deployment a colour. Today there is one colour; rollouts between two are built on it."""
+
+from whisper_operator.api import names
+from whisper_operator.api.names import BLUE, Component, Env
+from whisper_operator.api.v1alpha1.pods import PodOptions, Toleration
+from whisper_operator.api.v1alpha1.transcriber import WhisperTranscriber
+from whisper_operator.plan.common import Manifest, PlanSettings, budget, manifest
+from whisper_operator.plan.config import MODEL_CACHE, checksum, claim_folder, credentials, variables
+from whisper_operator.plan.footprint import memory
+from whisper_operator.plan.pods import Pod, from_secret, http_probe, template
+from whisper_operator.plan.spread import spread
+
+GPU = "nvidia.com/gpu"
+_GPU_TAINT = Toleration(key=GPU, operator="Exists", effect="NoSchedule")
+# A large model comes from a hub far away: half an hour.
+_DOWNLOAD = 900
+
+
+def worker(cr: WhisperTranscriber, settings: PlanSettings, colour: str = BLUE) -> list[Manifest]:
+    """Deployment and, for two or more replicas, a PodDisruptionBudget."""
+    spec = cr.spec.workers
+    name, component = names.worker(cr.name, colour), Component.WORKER
+    label = {names.LABEL_COLOUR: colour}
+    request, limit = memory(cr.spec.models)
+    pod = Pod(
+        component=component,
+        image=_image(cr),
+        account=names.worker_account(cr.name),
+        options=_options(spec.pod, spec.gpus),
+        container={
+            "args": ["work"],
+            "envFrom": [{"configMapRef": {"name": names.config(cr.name)}}],
+            "env": [*_environment(), *credentials(cr), *_bucket_of_models(cr)],
+            "ports": [{"name": "http", "containerPort": names.API_PORT, "protocol": "TCP"}],
+            "startupProbe": http_probe("/readyz", period=2, failures=_DOWNLOAD),
+            "readinessProbe": http_probe("/readyz", period=5, failures=3),
+            "livenessProbe": http_probe("/livez", period=10, failures=12, timeout=10),
+        },
+        mounts=_mounts(cr),
+        requests={"cpu": "500m", "memory": request},
+        limits={"memory": limit, **({GPU: str(spec.gpus)} if spec.gpus else {})},
+        # Time to finish the batch and hand the rest back.
+        grace=120,
+        extra=spread(cr, component),
+        annotations={names.CONFIG_CHECKSUM: checksum(variables(cr))},
+        labels=label,
+    )
+    deployment = {
+        "replicas": spec.replicas,
+        "revisionHistoryLimit": 2,
+        "progressDeadlineSeconds": 2 * _DOWNLOAD + 300,
+        "selector": {"matchLabels": {**names.selector(cr.name, component), **label}},
+        "strategy": {"type": "RollingUpdate", "rollingUpdate": _pace(spec.gpus)},
+        "template": template(cr, settings, pod),
+    }
+    made = manifest("apps/v1", "Deployment", cr, name, component, extra_labels=label, spec=deployment)
+    return [made, *filter(None, [budget(cr, names.worker_account(cr.name), component, spec.replicas)])]
+
+
+def _pace(gpus: int) -> Manifest:
+    """New before old: a version that cannot start costs nothing. With GPUs old before new: there is no spare."""
+    return {"maxSurge": 0, "maxUnavailable": 1} if gpus else {"maxSurge": "25%", "maxUnavailable": 0}
+
+
+def _image(cr: WhisperTranscriber) -> str:
+    torch = cr.spec.models[0].engine == "openai-whisper"
+    return "transcriber-worker-torch" if torch else "transcriber-worker"
+
+
+def _options(options: PodOptions, gpus: int) -> PodOptions:
+    """With GPUs their nodes' usual taint is accepted."""
+    if not gpus or any(t.key == GPU for t in options.tolerations):
+        return options
+    return options.model_copy(update={"tolerations": (*options.tolerations, _GPU_TAINT)})
+
+
+def _environment() -> list[Manifest]:
+    return [
+        {"name": str(Env.WORKER_ID), "valueFrom": {"fieldRef": {"apiVersion": "v1", "fieldPath": "metadata.name"}}},
+        {"name": "HOME", "value": "/tmp"},  # noqa: S108  the root is read-only, and libraries write below HOME
+        {"name": "HF_HOME", "value": f"{MODEL_CACHE}/hub"},
+    ]
+
+
+def _bucket_of_models(cr: WhisperTranscriber) -> list[Manifest]:
+    """Keys for models from S3; CEL sees to it that they are of one Secret."""
+    refs = [m.source.s3.secret_ref for m in cr.spec.models if m.source and m.source.s3 and m.source.s3.secret_ref]
+    return [
+        from_secret(name, ref.name, key)
+        for ref in refs[:1]
+        for name, key in (("AWS_ACCESS_KEY_ID", names.KEY_ACCESS_KEY), ("AWS_SECRET_ACCESS_KEY", names.KEY_SECRET_KEY))
+    ]
+
+
+def _mounts(cr: WhisperTranscriber) -> dict[str, Manifest | None]:
+    claims = dict.fromkeys(m.source.pvc.claim_name for m in cr.spec.models if m.source and m.source.pvc)
+    return {
+        "/tmp": {"emptyDir": {}},  # noqa: S108  a path in the pod; audio is unpacked there
+        MODEL_CACHE: {"emptyDir": {}},
+        **{claim_folder(c): {"persistentVolumeClaim": {"claimName": c, "readOnly": True}} for c in claims},
+    }

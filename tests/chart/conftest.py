@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import json
 import os
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,22 +12,16 @@ import pytest
 import yaml
 
 from testbed import binaries, recipes
+from testbed.shell import run
 
 CHART = Path(__file__).parents[2] / "charts" / "whisper-operator"
 Run = Callable[..., str]
 Render = Callable[..., list[dict[str, Any]]]
 
 
-class Refused(Exception):
-    """A program ended with an error; the message is what it said."""
-
-
-def _run(program: Path, *arguments: str, input: str | None = None, kubeconfig: Path | None = None) -> str:
-    env = {**os.environ, "KUBECONFIG": str(kubeconfig or os.devnull)}
-    done = subprocess.run([program, *arguments], input=input, env=env, capture_output=True, text=True)
-    if done.returncode:
-        raise Refused(done.stderr)
-    return done.stdout + done.stderr
+def _run(program: Path, *words: str, input: str | None = None, kubeconfig: Path | None = None) -> str:
+    """Standard output; raises CommandFailed with what the program said."""
+    return run([program, *words], input=input, env={**os.environ, "KUBECONFIG": str(kubeconfig or os.devnull)})
 
 
 @pytest.fixture(scope="session")
@@ -39,10 +33,11 @@ def helm() -> Run:
 
 @pytest.fixture(scope="session")
 def render(helm: Run) -> Render:
-    """`render("replicas=1", …)`: the manifests of the chart with these values (`--set`)."""
+    """`render("replicas=1", …, key=value)`: the manifests of the chart with these values (`--set`, `--set-json`)."""
 
-    def rendered(*values: str) -> list[dict[str, Any]]:
+    def rendered(*values: str, **structured: Any) -> list[dict[str, Any]]:
         settings = [part for value in values for part in ("--set", value)]
+        settings += [part for key, value in structured.items() for part in ("--set-json", f"{key}={json.dumps(value)}")]
         text = helm("template", "whisper-operator", str(CHART), "--namespace", "whisper-system", *settings)
         return [manifest for manifest in yaml.safe_load_all(text) if manifest]
 

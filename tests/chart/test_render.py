@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 import yaml
 
+from whisper_operator.settings import load
+
 ROOT = Path(__file__).parents[2]
 CHART = ROOT / "charts" / "whisper-operator"
 
@@ -76,9 +78,9 @@ def environment(manifests: list[dict[str, Any]]) -> dict[str, str]:
 
 
 def test_the_operator_reads_every_variable_that_the_chart_sets(render: Any) -> None:
-    from whisper_operator.settings import load
-
-    env = environment(render("watch.namespaces={one,two}", "transcriber.images.registry=registry.example.com", "logLevel=DEBUG"))
+    env = environment(
+        render("watch.namespaces={one,two}", "transcriber.images.registry=registry.example.com", "logLevel=DEBUG")
+    )
     settings = load(["run"], {**env, "POD_NAMESPACE": "whisper-system", "POD_NAME": "a"})
     assert settings.namespaces == ("one", "two")
     assert settings.image_registry == "registry.example.com"
@@ -120,8 +122,8 @@ def test_switches(render: Any) -> None:
 
 
 def test_labels_and_objects_of_ones_own(render: Any) -> None:
-    extra = "extraObjects[0].apiVersion=v1,extraObjects[0].kind=ConfigMap,extraObjects[0].metadata.name={{ .Release.Name }}-x"
-    manifests = render("extraLabels.team=speech", extra)
+    extra = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "{{ .Release.Name }}-x"}}
+    manifests = render("extraLabels.team=speech", extraObjects=[extra])
     assert {m["metadata"]["name"] for m in of_kind(manifests, "ConfigMap")} == {"whisper-operator-x"}
     for manifest in of_kind(manifests, "Deployment", "ClusterRole", "Role", "Service", "CustomResourceDefinition"):
         assert manifest["metadata"]["labels"]["team"] == "speech"

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import re
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+
+from testbed.shell import CommandFailed
 
 CHART = Path(__file__).parents[2] / "charts" / "whisper-operator"
 
@@ -31,15 +33,13 @@ CHART = Path(__file__).parents[2] / "charts" / "whisper-operator"
     ],
 )
 def test_a_wrong_value_is_refused_by_name(helm: Any, value: str, named: str) -> None:
-    with pytest.raises(Exception, match=re.escape(named)) as refusal:
+    with pytest.raises(CommandFailed) as refusal:
         helm("template", "x", str(CHART), "--set", value)
-    assert type(refusal.value).__name__ == "Refused"
+    said = str(refusal.value).partition("\n")[2]  # the first line is the command itself
+    assert named in said
 
 
-def test_every_default_is_described_and_allowed() -> None:
-    lines = (CHART / "values.yaml").read_text().splitlines()
-    values = yaml.safe_load("\n".join(lines))
-    import json
-
+def test_every_value_is_in_the_schema() -> None:
+    values = yaml.safe_load((CHART / "values.yaml").read_text())
     schema = json.loads((CHART / "values.schema.json").read_text())
     assert set(values) | {"global"} == set(schema["properties"])

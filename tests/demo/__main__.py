@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
@@ -32,7 +31,7 @@ def main() -> int:
     except Exception as problem:  # whatever it is, say why and show what a person would look at
         if cluster:
             explain(cluster, steps.SYSTEM, path.NAMESPACE)
-        say(f"\nThe demo failed: {_words(problem)}")
+        say(f"\nThe demo failed: {problem or type(problem).__name__}")
         return 1
     show(cluster, transcript, watch)
     say(go_on(cluster, name, transcriber, transcript.clip.path))
@@ -79,14 +78,6 @@ How to go on:
   # When you have seen enough:
   make cluster-down NAME={name}
 """
-
-
-def _words(problem: Exception) -> str:
-    """The problem in words, with what a failed program printed."""
-    printed = (
-        f"\n{problem.stderr or problem.stdout or ''}" if isinstance(problem, subprocess.CalledProcessError) else ""
-    )
-    return f"{type(problem).__name__}: {problem}{printed}"
 
 
 if __name__ == "__main__":

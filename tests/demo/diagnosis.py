@@ -18,7 +18,7 @@ def explain(cluster: Cluster, system: str, namespace: str) -> None:
     for title, arguments in _questions(system, namespace):
         say(f"\n--- {title}")
         say(indented(ask(cluster, *arguments)))
-    for pod in _unready(ask(cluster, "get", "pods", "--namespace", namespace, "--output", "json")):
+    for pod in unready(ask(cluster, "get", "pods", "--namespace", namespace, "--output", "json")):
         say(f"\n--- the last words of {pod}")
         say(indented(ask(cluster, "logs", pod, "--namespace", namespace, "--all-containers", _TAIL)))
 
@@ -53,7 +53,7 @@ _CONDITIONS = (
 )
 
 
-def _unready(listed: str) -> list[str]:
+def unready(listed: str) -> list[str]:
     """The names of the pods that are neither ready nor done, from `kubectl get pods --output json`."""
     try:
         pods: list[dict[str, Any]] = json.loads(listed)["items"]

@@ -40,7 +40,8 @@ Server-side apply needs `patch`, and `create` where the object is new.
 - apiGroups: [""]
   resources: [pods]
   verbs: [get, list, watch]
-- apiGroups: [""]
+- apiGroups: [events.k8s.io]
+  # `list`: why a workload has no pods, or a claim no volume, is said in Events only.
   resources: [events]
-  verbs: [create, patch]
+  verbs: [list, create]
 {{- end }}

@@ -14,7 +14,6 @@ from whisper_operator.plan.pods import from_secret
 
 MODEL_CACHE = "/var/cache/whisper"
 MODEL_VOLUMES = "/var/lib/whisper/models"
-OPENAI_NAME = "whisper-1"
 
 
 def config_map(cr: WhisperTranscriber) -> Manifest:
@@ -69,21 +68,20 @@ def credentials(cr: WhisperTranscriber) -> list[Manifest]:
 
 
 def models(cr: WhisperTranscriber) -> list[dict[str, Any]]:
-    """WHISPER_MODELS. OpenAI's own name means the default model, unless a model claims it."""
-    taken = {name for model in cr.spec.models for name in (model.name, *model.aliases)}
-    shown = []
-    for model in cr.spec.models:
-        openai = [OPENAI_NAME] if model is cr.spec.main_model and OPENAI_NAME not in taken else []
-        entry = {
-            "name": model.name,
-            "aliases": [*model.aliases, *openai],
-            "source": _source(model),
-            "digest": model.digest,
-            "computeType": model.compute_type,
-            "engine": model.engine,
-        }
-        shown.append(compact(entry))
-    return shown
+    """WHISPER_MODELS: the models as the transcriber's ModelSpec has them."""
+    return [
+        compact(
+            {
+                "name": model.name,
+                "aliases": list(model.aliases),
+                "source": _source(model),
+                "digest": model.digest,
+                "computeType": model.compute_type,
+                "engine": model.engine,
+            }
+        )
+        for model in cr.spec.models
+    ]
 
 
 def claim_folder(claim: str) -> str:

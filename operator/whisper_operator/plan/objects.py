@@ -5,10 +5,11 @@ from whisper_operator.api.names import Component
 from whisper_operator.api.v1alpha1.stores import ManagedObjects
 from whisper_operator.api.v1alpha1.transcriber import WhisperTranscriber
 from whisper_operator.plan.common import Manifest, Observed, PlanSettings, service
-from whisper_operator.plan.pods import Pod, secret_files, tcp_probe, template
+from whisper_operator.plan.pods import Pod, http_probe, secret_files, template
 from whisper_operator.plan.storage import grown, stateful_set
 
 _CREDENTIALS = "/run/secrets/objects"
+_HEALTH = "/health"
 
 
 def objects(cr: WhisperTranscriber, observed: Observed, settings: PlanSettings) -> list[Manifest]:
@@ -28,9 +29,9 @@ def objects(cr: WhisperTranscriber, observed: Observed, settings: PlanSettings) 
                 {"name": "ROOT_SECRET_KEY_FILE", "value": f"{_CREDENTIALS}/{names.KEY_SECRET_KEY}"},
             ],
             "ports": [{"name": "s3", "containerPort": names.OBJECTS_PORT, "protocol": "TCP"}],
-            "startupProbe": tcp_probe("s3", period=2, failures=150),
-            "readinessProbe": tcp_probe("s3", period=5, failures=3),
-            "livenessProbe": tcp_probe("s3", period=15, failures=4),
+            "startupProbe": http_probe(_HEALTH, period=2, failures=150, port="s3"),
+            "readinessProbe": http_probe(_HEALTH, period=5, failures=3, port="s3"),
+            "livenessProbe": http_probe(_HEALTH, period=15, failures=4, port="s3"),
         },
         mounts={
             "/data": None,

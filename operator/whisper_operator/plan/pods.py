@@ -120,9 +120,9 @@ def secret_files(secret: str, *keys: str) -> Manifest:
     return {"secret": {"secretName": secret, "defaultMode": SECRET_MODE, "items": items}}
 
 
-def http_probe(path: str, period: int, failures: int, timeout: int = 5) -> Manifest:
-    """GET on the port named http; times in seconds."""
-    return _probe({"httpGet": {"path": path, "port": "http"}}, period, failures, timeout)
+def http_probe(path: str, period: int, failures: int, timeout: int = 5, port: str = "http") -> Manifest:
+    """GET on the named port; times in seconds."""
+    return _probe({"httpGet": {"path": path, "port": port}}, period, failures, timeout)
 
 
 def tcp_probe(port: str, period: int, failures: int) -> Manifest:

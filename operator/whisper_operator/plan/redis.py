@@ -11,9 +11,8 @@ from whisper_operator.plan.storage import grown, stateful_set
 
 _CREDENTIALS = "/run/secrets/redis"
 _PASSWORD_FILE = f"{_CREDENTIALS}/{names.KEY_PASSWORD}"
-# The password goes from the file into the environment of this one process: never into arguments. -e: an error reply,
-# such as LOADING, is a failure.
-_PING = ("sh", "-c", f'REDISCLI_AUTH="$(cat {_PASSWORD_FILE})" exec redis-cli -e ping')
+# The image's own: it takes the password from the file, never into arguments, and LOADING is no success.
+_PING = ("healthcheck",)
 _OVERHEAD = 64 * 1024**2
 
 

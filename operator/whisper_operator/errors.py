@@ -1,4 +1,4 @@
-"""Errors say who must move: the user (InvalidSpec, Rejected), the world (Transient), or nobody (Conflict: read again)."""
+"""Errors say who must move: the user (InvalidSpec, Rejected), the world (Transient), or nobody (Conflict)."""
 
 
 class InvalidSpec(Exception):

@@ -102,7 +102,9 @@ class LiveCluster:
                 return found
             query["continue"] = more
 
-    async def delete(self, kind: Kind, namespace: str, name: str, *, uid: str | None = None, orphan: bool = False) -> None:
+    async def delete(
+        self, kind: Kind, namespace: str, name: str, *, uid: str | None = None, orphan: bool = False
+    ) -> None:
         path = f"{await self._collection(kind, namespace)}/{quote(name)}"
         options: Manifest = {
             "apiVersion": "v1",
@@ -189,6 +191,8 @@ def refusal(status: int, body: bytes, what: str) -> Exception:
         decoded = {}
     said = decoded if isinstance(decoded, dict) else {}
     reason, message = said.get("reason", ""), said.get("message", body[:200].decode(errors="replace"))
+    if status == 404:  # also the plain text that an unknown group gets
+        return Rejected("NotFound", message)
     if status == 409:
         return Conflict(message)
     if status in (401, 408, 429) or status >= 500:

@@ -102,7 +102,9 @@ class FakeCluster:
             and _selected(found, fields)
         ]
 
-    async def delete(self, kind: Kind, namespace: str, name: str, *, uid: str | None = None, orphan: bool = False) -> None:
+    async def delete(
+        self, kind: Kind, namespace: str, name: str, *, uid: str | None = None, orphan: bool = False
+    ) -> None:
         self.writes.append(("delete", kind.name, name))
         found = self._objects.get((kind.name, namespace, name))
         if found is None:

@@ -14,7 +14,7 @@ class Kind(NamedTuple):
 
 
 CONFIG_MAP = Kind("v1", "ConfigMap")
-EVENT = Kind("v1", "Event")
+EVENT = Kind("events.k8s.io/v1", "Event")
 POD = Kind("v1", "Pod")
 PVC = Kind("v1", "PersistentVolumeClaim")
 SECRET = Kind("v1", "Secret")
@@ -23,6 +23,7 @@ SERVICE_ACCOUNT = Kind("v1", "ServiceAccount")
 DEPLOYMENT = Kind("apps/v1", "Deployment")
 STATEFUL_SET = Kind("apps/v1", "StatefulSet")
 JOB = Kind("batch/v1", "Job")
+BUDGET = Kind("policy/v1", "PodDisruptionBudget")
 LEASE = Kind("coordination.k8s.io/v1", "Lease")
 
 
@@ -55,11 +56,13 @@ class Cluster(Protocol):
     ) -> list[Manifest]:
         """All objects with these labels, each with its apiVersion and kind. An absent kind has none.
 
-        `fields` is a field selector, such as `involvedObject.name=main`.
+        `fields` is a field selector, such as `regarding.name=main`.
         """
 
-    async def delete(self, kind: Kind, namespace: str, name: str, *, uid: str | None = None, orphan: bool = False) -> None:
-        """Delete in the background (`orphan`: leave the dependents). An absent object is fine; `uid` is a precondition."""
+    async def delete(
+        self, kind: Kind, namespace: str, name: str, *, uid: str | None = None, orphan: bool = False
+    ) -> None:
+        """Delete in the background (`orphan`: leave the dependents). An absent object is fine; `uid` must match."""
 
 
 def kind_of(manifest: Mapping[str, Any]) -> Kind:

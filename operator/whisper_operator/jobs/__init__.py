@@ -1,0 +1,134 @@
+"""A TranscriptionJob's way: wait for the transcriber, hand over, follow, report, expire. One small step a call.
+
+Handing over twice is harmless: the CR's uid is the idempotency key.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from whisper_operator.api import names
+from whisper_operator.api.v1alpha1.conditions import Condition, find
+from whisper_operator.api.v1alpha1.job import JobStatus, TranscriptionJob
+from whisper_operator.api.v1alpha1.transcriber import TranscriberStatus
+from whisper_operator.cluster.port import Cluster, Kind, Manifest
+from whisper_operator.errors import InvalidSpec, Transient
+from whisper_operator.jobs.request import Keys, SourceNotFound, fields, upload
+from whisper_operator.jobs.state import ENDED, SUCCEEDED, News, ended, expires, pascal, pause, read
+from whisper_operator.judge import merged
+from whisper_operator.logs import Log
+from whisper_operator.reconcile import TRANSCRIBER, Outcome
+from whisper_operator.reconcile.report import rendered, tell, write
+from whisper_operator.settings import Settings
+from whisper_operator.transcripts import Job, Refused, Transcripts, Unauthorised, UnknownJob
+
+__all__ = ["TRANSCRIPTION_JOB", "Keys", "abandon", "follow"]
+
+TRANSCRIPTION_JOB = Kind(names.API_VERSION, names.JOB_KIND)
+log = Log(__name__)
+
+
+async def follow(
+    cluster: Cluster, api: Transcripts, keys: Keys, namespace: str, name: str, settings: Settings, now: datetime
+) -> Outcome:
+    """One step of one job. Raises: Transient, Rejected (by Kubernetes; the transcriber's troubles are reported)."""
+    body = await cluster.get(TRANSCRIPTION_JOB, namespace, name)
+    if body is None or body["metadata"].get("deletionTimestamp"):
+        return Outcome(gone=True)
+    old = JobStatus.model_validate(body.get("status") or {})
+    known = {key: value for key, value in (body.get("status") or {}).items() if key != "conditions"}
+    done = find(old.conditions, SUCCEEDED)
+    try:
+        cr = TranscriptionJob.parse(body)
+        if done and done.status != "Unknown":
+            return await _expire(cluster, cr, old, now)
+        news = await _advance(cluster, api, keys, cr, known, now)
+    except InvalidSpec as error:
+        news = ended(now, "InvalidSpec", str(error), known)
+    await _report(cluster, body, old, news, now, settings.identity)
+    if news.status != "Unknown":
+        return Outcome(again=0.1)  # once more, for the expiry
+    since = datetime.fromisoformat(news.fields.get("startTime") or body["metadata"]["creationTimestamp"])
+    return Outcome("ok" if "jobId" in news.fields else "waiting", pause(since, now))
+
+
+async def abandon(api: Transcripts, keys: Keys, body: Manifest) -> None:
+    """Cancel the job of a TranscriptionJob that was deleted. Best effort: deletion must never hang on an API."""
+    status, meta = JobStatus.model_validate(body.get("status") or {}), body["metadata"]
+    done = find(status.conditions, SUCCEEDED)
+    if status.job_id is None or (done and done.status != "Unknown"):
+        return
+    transcriber = body["spec"]["transcriberRef"]["name"]
+    try:
+        key = await keys.get(meta["namespace"], transcriber)
+        await api.cancel(api.base(meta["namespace"], transcriber), key, status.job_id)
+        log.info("Cancelled the job of a deleted resource", job=f"{meta['namespace']}/{meta['name']}")
+    except (Transient, Refused, UnknownJob) as error:
+        log.warning("Could not cancel the job of a deleted resource", job=status.job_id, error=str(error))
+
+
+async def _advance(
+    cluster: Cluster, api: Transcripts, keys: Keys, cr: TranscriptionJob, known: Mapping[str, Any], now: datetime
+) -> News:
+    if cr.spec.cancel and "jobId" not in known:
+        return ended(now, "Cancelled", "The job was cancelled before it was handed over.", known)
+    transcriber = cr.spec.transcriber_ref.name
+    try:
+        job = await _ask(cluster, api, keys, cr, known.get("jobId"))
+    except SourceNotFound as missing:
+        return News("Unknown", "SourceNotFound", str(missing), known)
+    except Refused as refused:
+        return ended(now, pascal(refused.code), str(refused), known)
+    except Transient as trouble:
+        if isinstance(trouble, Unauthorised):
+            keys.forget(cr.namespace, transcriber)
+        reason = "Running" if "jobId" in known else "WaitingForTranscriber"
+        return News("Unknown", reason, await _why(cluster, cr, trouble), known)
+    return read(job, cr, names.endpoint(transcriber, cr.namespace), now)
+
+
+async def _ask(cluster: Cluster, api: Transcripts, keys: Keys, cr: TranscriptionJob, job_id: str | None) -> Job:
+    """The job as the API has it; handed over if the API does not have it (any more)."""
+    transcriber = cr.spec.transcriber_ref.name
+    base, key = api.base(cr.namespace, transcriber), await keys.get(cr.namespace, transcriber)
+    if job_id is not None:
+        try:
+            return await (api.cancel if cr.spec.cancel else api.get)(base, key, job_id)
+        except UnknownJob:
+            log.warning("The transcriber lost a job, handing it over again", job=cr.key, id=job_id)
+    job = await api.submit(base, key, cr.metadata.uid, fields(cr), await upload(cluster, cr))
+    log.info("Handed a job over", job=cr.key, transcriber=transcriber, id=job.id)
+    return job
+
+
+async def _why(cluster: Cluster, cr: TranscriptionJob, trouble: Transient) -> str:
+    """Why the API could not be asked, in the words of the transcriber's own conditions where they know."""
+    name = cr.spec.transcriber_ref.name
+    found = await cluster.get(TRANSCRIBER, cr.namespace, name)
+    if found is None:
+        return f"WhisperTranscriber {name} does not exist in namespace {cr.namespace}: create it."
+    status = TranscriberStatus.model_validate(found.get("status") or {})
+    ready = find(status.conditions, "Ready")
+    if ready is None or ready.status != "True":
+        return f"WhisperTranscriber {name} is not ready: {ready.message if ready else 'nobody has looked at it yet.'}"
+    return f"WhisperTranscriber {name}: {trouble}; trying again."
+
+
+async def _expire(cluster: Cluster, cr: TranscriptionJob, status: JobStatus, now: datetime) -> Outcome:
+    left = expires(status, cr.spec.ttl_seconds_after_finished, now)
+    if left is None:
+        return Outcome(gone=True)
+    if left > 0:
+        return Outcome(again=left)
+    log.info("Deleted an expired job", job=cr.key)
+    await cluster.delete(TRANSCRIPTION_JOB, cr.namespace, cr.name, uid=cr.metadata.uid)
+    return Outcome(gone=True)
+
+
+async def _report(cluster: Cluster, body: Manifest, old: JobStatus, news: News, now: datetime, reporter: str) -> None:
+    generation = body["metadata"]["generation"]
+    condition = Condition(type=SUCCEEDED, status=news.status, reason=news.reason, message=news.message)
+    judged = merged(old.conditions, [condition], generation, now)
+    status = {**news.fields, "observedGeneration": generation, "conditions": rendered(judged)}
+    if await write(cluster, body, status) and news.status in ENDED.values():
+        await tell(cluster, body, old.conditions, judged, now, reporter)

@@ -1,0 +1,67 @@
+"""What is handed over to the transcriber's API: the fields, the audio, the key."""
+
+import base64
+from typing import Any
+
+from whisper_operator.api import names
+from whisper_operator.api.v1alpha1.job import TranscriptionJob
+from whisper_operator.cluster.port import CONFIG_MAP, SECRET, Cluster
+from whisper_operator.transcripts import Upload
+
+
+class SourceNotFound(Exception):
+    """The audio's ConfigMap or its key does not exist (yet)."""
+
+
+class Keys:
+    """API keys by transcriber, read once and again after a refusal: a poll should not cost a call to Kubernetes."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self._cluster = cluster
+        self._known: dict[tuple[str, str], str | None] = {}
+
+    async def get(self, namespace: str, transcriber: str) -> str | None:
+        """The key, or None where there is none (spec.api.auth.enabled is false, or it is not made yet)."""
+        where = (namespace, transcriber)
+        if self._known.get(where) is None:
+            secret = await self._cluster.get(SECRET, namespace, names.api_key(transcriber))
+            encoded = ((secret or {}).get("data") or {}).get(names.KEY_API_KEY)
+            self._known[where] = base64.b64decode(encoded).decode() if encoded else None
+        return self._known[where]
+
+    def forget(self, namespace: str, transcriber: str) -> None:
+        """Read the key anew next time."""
+        self._known.pop((namespace, transcriber), None)
+
+
+def fields(cr: TranscriptionJob) -> dict[str, Any]:
+    """The request but for its audio, as the API spells it; what was not said is left to the API."""
+    spec = cr.spec
+    given = {
+        "model": spec.model,
+        "language": spec.language,
+        "task": spec.task,
+        "prompt": spec.prompt,
+        "wordTimestamps": spec.word_timestamps,
+        "priority": spec.priority,
+        "source": {"http": {"url": spec.source.http.url}} if spec.source.http else None,
+    }
+    return {key: value for key, value in given.items() if value is not None}
+
+
+async def upload(cluster: Cluster, cr: TranscriptionJob) -> Upload | None:
+    """The audio that goes with the request, or None where the API fetches it.
+
+    Raises: SourceNotFound.
+    """
+    source = cr.spec.source.config_map
+    if source is None:
+        return None
+    found = await cluster.get(CONFIG_MAP, cr.namespace, source.name)
+    if found is None:
+        raise SourceNotFound(f"ConfigMap {source.name} does not exist in namespace {cr.namespace}: create it")
+    if source.key in (found.get("binaryData") or {}):
+        return Upload(source.key, base64.b64decode(found["binaryData"][source.key]))
+    if source.key in (found.get("data") or {}):
+        return Upload(source.key, found["data"][source.key].encode())
+    raise SourceNotFound(f"ConfigMap {source.name} has no key {source.key}, neither in binaryData nor in data: add it")

@@ -1,0 +1,174 @@
+"""What pods tell: images, scheduling, memory, crashes. Each check names the pod and says what to do."""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+from whisper_operator.cluster.port import Manifest, name_of
+from whisper_operator.judge.scene import Check, Component, Verdict
+
+PULL = frozenset({"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull", "RegistryUnavailable"})
+CONFIG = frozenset({"CreateContainerConfigError", "CreateContainerError", "RunContainerError", "PreCreateHookError"})
+
+
+class Container(NamedTuple):
+    """One container's status in one pod."""
+
+    pod: Manifest
+    status: dict[str, Any]
+
+    @property
+    def waiting(self) -> dict[str, Any]:
+        waiting: dict[str, Any] = (self.status.get("state") or {}).get("waiting") or {}
+        return waiting
+
+    @property
+    def ended(self) -> dict[str, Any]:
+        """How it last ended, whether or not it runs again."""
+        for when in ("state", "lastState"):
+            terminated: dict[str, Any] | None = (self.status.get(when) or {}).get("terminated")
+            if terminated:
+                return terminated
+        return {}
+
+    @property
+    def logs(self) -> str:
+        meta = self.pod["metadata"]
+        container = self.status["name"]
+        return f"kubectl logs {meta['name']} --container {container} --namespace {meta['namespace']} --previous"
+
+
+def image_pull(container: Container) -> Verdict | None:
+    """An image that the node cannot get."""
+    if container.waiting.get("reason") not in PULL:
+        return None
+    said = container.waiting.get("message") or container.waiting["reason"]
+    return Verdict(
+        "ImagePullFailed",
+        f"Pod {name_of(container.pod)} cannot pull image {_image(container)}: {said}. "
+        "Correct the image, or name its registry's credentials in spec.images.pullSecrets.",
+        stalled=True,
+    )
+
+
+def container_config(container: Container) -> Verdict | None:
+    """A container that cannot be made: a Secret or ConfigMap it names is missing, or its settings make no sense."""
+    if container.waiting.get("reason") not in CONFIG:
+        return None
+    said = container.waiting.get("message") or container.waiting["reason"]
+    missing = said.startswith('secret "') or "couldn't find key" in said
+    return Verdict(
+        "SecretNotFound" if missing else "ContainerCannotStart",
+        f"Container {container.status['name']} of pod {name_of(container.pod)} cannot start: {said}.",
+        stalled=True,
+    )
+
+
+def out_of_memory(container: Container) -> Verdict | None:
+    """A container that the kernel killed for its memory and that has not become ready since."""
+    if container.status.get("ready") or container.ended.get("reason") != "OOMKilled":
+        return None
+    return Verdict(
+        "OutOfMemory",
+        f"Container {container.status['name']} of pod {name_of(container.pod)} was killed for using more memory than "
+        f"its limit{_limit(container)}. Raise resources.limits.memory of this component, or choose a smaller model.",
+        stalled=True,
+    )
+
+
+def crash(container: Container) -> Verdict | None:
+    """A container that ends again and again."""
+    backing_off = container.waiting.get("reason") == "CrashLoopBackOff"
+    again = int(container.status.get("restartCount") or 0) >= 2 and bool(container.ended.get("exitCode"))
+    if container.status.get("ready") or not (backing_off or again):
+        return None
+    ended = container.ended
+    said = f": {ended['message'].strip()}" if ended.get("message") else ""
+    return Verdict(
+        "CrashLooping",
+        f"Container {container.status['name']} of pod {name_of(container.pod)} ended with exit code "
+        f"{ended.get('exitCode', 'unknown')} after {container.status.get('restartCount', 0)} restarts{said}. "
+        f"Its last words: {container.logs}",
+        stalled=True,
+    )
+
+
+def unschedulable(component: Component) -> Verdict | None:
+    """A pod that fits on no node."""
+    for pod in component.pods:
+        for condition in (pod.get("status") or {}).get("conditions") or ():
+            if condition["type"] == "PodScheduled" and condition.get("reason") == "Unschedulable":
+                return Verdict(
+                    "Unschedulable",
+                    f"No node takes pod {name_of(pod)}: {condition.get('message', '')} "
+                    "Add a node that fits, or lower the component's resources, nodeSelector or affinity.",
+                    stalled=True,
+                )
+    return None
+
+
+def evicted(component: Component) -> Verdict | None:
+    """A pod that the node threw out."""
+    for pod in component.pods:
+        status = pod.get("status") or {}
+        if status.get("phase") == "Failed" and status.get("reason"):
+            return Verdict(
+                "PodEvicted", f"Pod {name_of(pod)} was stopped by its node: {status['reason']}: {status.get('message')}"
+            )
+    return None
+
+
+def not_ready(component: Component) -> Verdict | None:
+    """A pod that runs, but whose probe does not succeed yet; or one that still starts."""
+    for pod in component.pods:
+        for container in _of(pod):
+            if container.status.get("ready") or container.ended.get("exitCode") == 0:
+                continue
+            running = "running" in (container.status.get("state") or {})
+            does = "runs, but does not answer its probe yet" if running else "is starting"
+            return Verdict("Progressing", f"Container {container.status['name']} of pod {name_of(pod)} {does}.")
+    return None
+
+
+def each(check: Callable[[Container], Verdict | None]) -> Check:
+    """A check of containers as a check of a component: the first pod's first complaint."""
+
+    def run(component: Component) -> Verdict | None:
+        containers = (container for pod in component.pods for container in _of(pod))
+        return next((verdict for container in containers if (verdict := check(container))), None)
+
+    return run
+
+
+FAULTS: Sequence[Check] = (
+    each(image_pull),
+    each(container_config),
+    unschedulable,
+    each(out_of_memory),
+    each(crash),
+    evicted,
+)
+
+
+def _of(pod: Manifest) -> Iterator[Container]:
+    if pod["metadata"].get("deletionTimestamp"):
+        return
+    status = pod.get("status") or {}
+    for key in ("initContainerStatuses", "containerStatuses"):
+        for container in status.get(key) or ():
+            yield Container(pod, container)
+
+
+def _spec(container: Container) -> dict[str, Any]:
+    spec = container.pod.get("spec") or {}
+    every = [*(spec.get("initContainers") or ()), *(spec.get("containers") or ())]
+    found: dict[str, Any] = next((c for c in every if c["name"] == container.status["name"]), {})
+    return found
+
+
+def _image(container: Container) -> str:
+    return str(_spec(container).get("image") or container.status.get("image"))
+
+
+def _limit(container: Container) -> str:
+    limit = ((_spec(container).get("resources") or {}).get("limits") or {}).get("memory")
+    return f" ({limit})" if limit else ""

@@ -1,0 +1,157 @@
+"""What is done: apply, create, adopt, prune. Nothing is written that is already so."""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from whisper_operator.api import names
+from whisper_operator.api.v1alpha1.transcriber import WhisperTranscriber
+from whisper_operator.cluster.port import SECRET, Cluster, Manifest, kind_of, name_of
+from whisper_operator.errors import Conflict, Immutable, Rejected
+from whisper_operator.judge import Verdict, part_of
+from whisper_operator.logs import Log
+from whisper_operator.reconcile.observe import Sight
+
+log = Log(__name__)
+
+# Never here: PersistentVolumeClaim, Secret, StatefulSet. They hold data or the keys to it.
+PRUNED = frozenset({"ServiceAccount", "ConfigMap", "Service", "Deployment", "Job", "PodDisruptionBudget"})
+VOLATILE = frozenset({"resourceVersion", "managedFields", "generation"})
+
+
+class Applied:
+    """What one transcriber's children were when last applied: so that rest means no writes at all."""
+
+    def __init__(self) -> None:
+        self._seen: dict[tuple[str, str], tuple[str, str]] = {}
+
+    def holds(self, manifest: Manifest, live: Manifest | None) -> bool:
+        """Whether this very manifest was applied and nobody has touched the object (but its status) since."""
+        return live is not None and self._seen.get(_key(manifest)) == (digest(manifest), digest(essence(live)))
+
+    def note(self, manifest: Manifest, live: Manifest) -> None:
+        """Remember the object as it came back from applying the manifest."""
+        self._seen[_key(manifest)] = (digest(manifest), digest(essence(live)))
+
+
+async def apply(
+    cluster: Cluster, cr: WhisperTranscriber, planned: Sequence[Manifest], sight: Sight, applied: Applied
+) -> Sight:
+    """Bring every planned child about, in order. Returns what is seen now: the children as they came back, and as
+    trouble what the API server refused.
+
+    Raises: Transient.
+    """
+    children = dict(sight.children)
+    trouble = {part: [*verdicts] for part, verdicts in sight.trouble.items()}
+    for manifest in planned:
+        try:
+            live = await _one(cluster, cr, manifest, sight.children.get(_key(manifest)), applied)
+            if live is not None:
+                children[_key(manifest)] = live
+        except Rejected as error:
+            what = f"{manifest['kind']} {name_of(manifest)}"
+            log.warning("API server refused a child", transcriber=cr.key, child=what, reason=error.reason)
+            said = Verdict(_reason(error), f"The API server refused {what}: {error}", stalled=True)
+            trouble.setdefault(part_of(manifest) or names.Component.API, []).append(said)
+    return replace(sight, children=children, trouble=trouble)
+
+
+async def _one(
+    cluster: Cluster, cr: WhisperTranscriber, manifest: Manifest, live: Manifest | None, applied: Applied
+) -> Manifest | None:
+    if manifest["kind"] == SECRET.name:
+        await _create(cluster, cr, manifest)
+        return None
+    going = live is not None and live["metadata"].get("deletionTimestamp")
+    if going or applied.holds(manifest, live):
+        return live
+    try:
+        now = await cluster.apply(manifest)
+    except Immutable:
+        if manifest["kind"] != "StatefulSet":
+            raise
+        log.info("Replacing StatefulSet, its pods stay", transcriber=cr.key, name=name_of(manifest))
+        # The deletion rings the bell again once the old one is gone.
+        await cluster.delete(kind_of(manifest), cr.namespace, name_of(manifest), orphan=True)
+        return live
+    applied.note(manifest, now)
+    if live is None or live["metadata"]["resourceVersion"] != now["metadata"]["resourceVersion"]:
+        log.info("Applied child", transcriber=cr.key, kind=manifest["kind"], name=name_of(manifest))
+    return now
+
+
+async def _create(cluster: Cluster, cr: WhisperTranscriber, manifest: Manifest) -> None:
+    """Generated Secrets are created, never applied: two operators must not overwrite each other's passwords."""
+    try:
+        await cluster.create(manifest)
+        log.info("Created Secret", transcriber=cr.key, name=name_of(manifest))
+    except Conflict:
+        log.info("Kept the Secret that is there", transcriber=cr.key, name=name_of(manifest))
+
+
+async def adopt(cluster: Cluster, cr: WhisperTranscriber, sight: Sight) -> None:
+    """Generated Secrets have the transcriber as their owner under deletionPolicy Delete, and only then.
+
+    Volumes need no such care: the StatefulSets' retention policy says the same of them.
+    """
+    for child in sight.secrets.values():
+        owners: list[Manifest] = child["metadata"].get("ownerReferences") or []
+        ours = [owner for owner in owners if owner["uid"] == cr.metadata.uid]
+        if bool(ours) == (cr.spec.deletion_policy == "Delete"):
+            continue
+        others = [owner for owner in owners if owner not in ours]
+        wanted = [] if ours else [cr.owner()]
+        await cluster.own(kind_of(child), cr.namespace, name_of(child), others + wanted)
+
+
+async def prune(cluster: Cluster, cr: WhisperTranscriber, planned: Sequence[Manifest], sight: Sight) -> None:
+    """Delete the children of ours that are no longer planned."""
+    for child in doomed(cr, planned, sight.children):
+        log.info("Pruned child", transcriber=cr.key, kind=child["kind"], name=name_of(child))
+        await cluster.delete(kind_of(child), cr.namespace, name_of(child), uid=child["metadata"]["uid"])
+
+
+def doomed(
+    cr: WhisperTranscriber, planned: Sequence[Manifest], children: Mapping[tuple[str, str], Manifest]
+) -> list[Manifest]:
+    """Which children go: ours by label and by owner, not planned, not holding data, and not at work.
+
+    A component's Deployments stay while the plan has none for it: they serve until the migration is done. A migration
+    Job stays while one of its pods runs.
+    """
+    kept = {_key(manifest) for manifest in planned}
+    replaced = {part_of(manifest) for manifest in planned if manifest["kind"] == "Deployment"}
+
+    def goes(child: Manifest) -> bool:
+        owners: Iterable[Mapping[str, Any]] = child["metadata"].get("ownerReferences") or ()
+        ours = any(owner["uid"] == cr.metadata.uid for owner in owners)
+        if not ours or child["kind"] not in PRUNED or child["metadata"].get("deletionTimestamp"):
+            return False
+        if child["kind"] == "Deployment":
+            return part_of(child) in replaced
+        return child["kind"] != "Job" or not (child.get("status") or {}).get("ready")
+
+    return [child for key, child in children.items() if key not in kept and goes(child)]
+
+
+def essence(live: Manifest) -> Manifest:
+    """A live object without what changes by itself: status, versions, bookkeeping."""
+    meta = {key: value for key, value in live["metadata"].items() if key not in VOLATILE}
+    return {**{key: value for key, value in live.items() if key != "status"}, "metadata": meta}
+
+
+def digest(value: Any) -> str:
+    """A hash of any JSON value."""
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
+
+
+def _key(manifest: Manifest) -> tuple[str, str]:
+    return manifest["kind"], name_of(manifest)
+
+
+def _reason(error: Rejected) -> str:
+    """The API server's own word where people know it (Forbidden, QuotaExceeded); its Invalid is no invalid CR."""
+    return "ChildRejected" if error.reason in ("Invalid", "BadRequest", "ImmutableField") else error.reason

@@ -1,0 +1,96 @@
+"""What there is: a transcriber's children, pods, claims and Secrets, read in one go."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from whisper_operator.api import names
+from whisper_operator.api.v1alpha1.transcriber import WhisperTranscriber
+from whisper_operator.cluster.port import (
+    BUDGET,
+    CONFIG_MAP,
+    DEPLOYMENT,
+    EVENT,
+    JOB,
+    POD,
+    PVC,
+    SECRET,
+    SERVICE,
+    SERVICE_ACCOUNT,
+    STATEFUL_SET,
+    Cluster,
+    Manifest,
+    name_of,
+)
+from whisper_operator.errors import Transient
+from whisper_operator.judge import Verdict, missing, references
+
+CHILD_KINDS = (SERVICE_ACCOUNT, CONFIG_MAP, SERVICE, STATEFUL_SET, DEPLOYMENT, JOB, BUDGET)
+
+
+@dataclass(frozen=True)
+class Sight:
+    """`secrets`: the generated Secrets that exist. `children`, claims among them, by (kind, name). `trouble` by component."""
+
+    secrets: Mapping[str, Manifest]
+    children: Mapping[tuple[str, str], Manifest]
+    pods: Sequence[Manifest] = ()
+    claims: Sequence[Manifest] = ()
+    trouble: Mapping[str, Sequence[Verdict]] = field(default_factory=dict)
+
+
+async def observe(cluster: Cluster, cr: WhisperTranscriber) -> Sight:
+    """Read everything that belongs to a transcriber.
+
+    Raises: Transient while something still belongs to a deleted transcriber of the same name and is about to vanish.
+    """
+    labels = {names.LABEL_TRANSCRIBER: cr.name}
+    kinds = (*CHILD_KINDS, POD, PVC)
+    listed, secrets, trouble = await asyncio.gather(
+        asyncio.gather(*(cluster.list(kind, cr.namespace, labels) for kind in kinds)),
+        _generated(cluster, cr),
+        _missing(cluster, cr),
+    )
+    children = {(kind.name, name_of(m)): m for kind, found in zip(kinds, listed, strict=True) for m in found}
+    sight = Sight(
+        secrets=secrets,
+        children={key: child for key, child in children.items() if key[0] != POD.name},
+        pods=listed[-2],
+        claims=listed[-1],
+        trouble=trouble,
+    )
+    _refuse_leftovers(cr, [*children.values(), *secrets.values()])
+    return sight
+
+
+async def events(cluster: Cluster, namespace: str, uids: Sequence[str]) -> list[Manifest]:
+    """The Events about these objects. Asked for only where something is wrong: Events are many."""
+    found = await asyncio.gather(*(cluster.list(EVENT, namespace, fields=f"regarding.uid={uid}") for uid in uids))
+    return [event for listed in found for event in listed]
+
+
+async def _generated(cluster: Cluster, cr: WhisperTranscriber) -> dict[str, Manifest]:
+    wanted = (names.postgres(cr.name), names.redis(cr.name), names.objects(cr.name), names.api_key(cr.name))
+    found = await asyncio.gather(*(cluster.get(SECRET, cr.namespace, name) for name in wanted))
+    return {name: secret for name, secret in zip(wanted, found, strict=True) if secret is not None}
+
+
+async def _missing(cluster: Cluster, cr: WhisperTranscriber) -> dict[str, list[Verdict]]:
+    trouble: dict[str, list[Verdict]] = {}
+    for reference in references(cr.spec):
+        secret = await cluster.get(SECRET, cr.namespace, reference.name)
+        verdict = missing(reference, cr.namespace, None if secret is None else secret.get("data") or {})
+        if verdict:
+            trouble.setdefault(reference.component, []).append(verdict)
+    return trouble
+
+
+def _refuse_leftovers(cr: WhisperTranscriber, found: Sequence[Manifest]) -> None:
+    """Adopting what the garbage collector is about to delete would lose it a moment later."""
+    for child in found:
+        for owner in child["metadata"].get("ownerReferences") or ():
+            if owner["kind"] == cr.KIND and owner["uid"] != cr.metadata.uid:
+                raise Transient(
+                    f"{child['kind']} {name_of(child)} belongs to a deleted {cr.KIND} of the same name; "
+                    "waiting for the garbage collector"
+                )

@@ -1,0 +1,146 @@
+"""A client of a transcriber's HTTP API: what the operator needs of it, and errors that say who must move."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Self
+
+import aiohttp
+from pydantic import BaseModel, ValidationError
+
+from whisper_operator.errors import Transient
+
+TIMEOUT = aiohttp.ClientTimeout(total=60, connect=5)
+
+
+class Refused(Exception):
+    """The API will not take this request, however often it is sent. `code` is the API's own, such as invalid_audio."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class Unauthorised(Transient):
+    """The key is not the one the API wants: read it again."""
+
+
+class UnknownJob(Exception):
+    """The API does not know the job: its data was lost, or the job was deleted there."""
+
+
+class Failure(BaseModel, frozen=True):
+    """Why a job failed."""
+
+    code: str | None = None
+    message: str = ""
+
+
+class Job(BaseModel, frozen=True):
+    """A job as the API tells it. Times are Unix seconds; `progress` is percent."""
+
+    id: str
+    status: str
+    progress: int = 0
+    model: str | None = None
+    model_digest: str | None = None
+    engine: str | None = None
+    language: str | None = None
+    audio_seconds: float | None = None
+    processed_seconds: float | None = None
+    real_time_factor: float | None = None
+    started_at: float | None = None
+    finished_at: float | None = None
+    error: Failure | None = None
+    results: Mapping[str, str] = {}
+
+
+@dataclass(frozen=True)
+class Upload:
+    """Audio that goes with the request itself."""
+
+    filename: str
+    audio: bytes
+
+
+class Transcripts:
+    """Jobs of any transcriber. `url` has `{name}` and `{namespace}`; one connection pool serves all of them."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._http = aiohttp.ClientSession(timeout=TIMEOUT)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._http.close()
+
+    def base(self, namespace: str, name: str) -> str:
+        """Where that transcriber's API answers."""
+        return self._url.format(name=name, namespace=namespace)
+
+    async def submit(
+        self, base: str, key: str | None, idempotency: str, fields: Mapping[str, Any], upload: Upload | None
+    ) -> Job:
+        """Hand a job over. The same idempotency key gives the same job, however often it is sent.
+
+        Raises: Transient, Unauthorised, Refused.
+        """
+        headers = {**_auth(key), "Idempotency-Key": idempotency}
+        if upload is None:
+            return await self._ask("POST", f"{base}/v1/jobs", headers, json=dict(fields))
+        form = aiohttp.FormData()
+        form.add_field("file", upload.audio, filename=upload.filename, content_type="application/octet-stream")
+        for field, value in fields.items():
+            form.add_field(field, str(value).lower() if isinstance(value, bool) else str(value))
+        return await self._ask("POST", f"{base}/v1/jobs", headers, data=form)
+
+    async def get(self, base: str, key: str | None, job_id: str) -> Job:
+        """How far a job is. Raises: UnknownJob, Transient, Unauthorised, Refused."""
+        return await self._ask("GET", f"{base}/v1/jobs/{job_id}", _auth(key))
+
+    async def cancel(self, base: str, key: str | None, job_id: str) -> Job:
+        """Stop a job; one that has ended stays as it is. Raises: UnknownJob, Transient, Unauthorised, Refused."""
+        return await self._ask("POST", f"{base}/v1/jobs/{job_id}/cancel", _auth(key))
+
+    async def _ask(self, method: str, url: str, headers: Mapping[str, str], **body: Any) -> Job:
+        try:
+            async with self._http.request(method, url, headers=headers, allow_redirects=False, **body) as answer:
+                data = await answer.read()
+                status = answer.status
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise Transient(f"the transcriber's API does not answer: {error or type(error).__name__}") from error
+        if status in (200, 201, 202):
+            try:
+                return Job.model_validate_json(data)
+            except ValidationError as error:
+                raise Transient(f"the transcriber's API answered {url} with something that is no job") from error
+        raise _refusal(status, data, known=method == "GET" or url.endswith("/cancel"))
+
+
+def _auth(key: str | None) -> dict[str, str]:
+    return {"Authorization": f"Bearer {key}"} if key else {}
+
+
+def _refusal(status: int, data: bytes, *, known: bool) -> Exception:
+    """The error for an answer that is no job. `known`: the request named a job."""
+    try:
+        failure = _Body.model_validate_json(data).error
+    except ValidationError:
+        failure = Failure(message=data[:200].decode(errors="replace"))
+    said = f"the transcriber's API answered {status}: {failure.message}"
+    if status == 401:
+        return Unauthorised(said)
+    if status == 404:
+        # A path that is not there at all means that something else answers, or an API that is too old.
+        return UnknownJob(said) if known else Transient(said)
+    if status in (408, 425, 429) or status >= 500:
+        return Transient(said)
+    return Refused(failure.code or f"http_{status}", failure.message or said)
+
+
+class _Body(BaseModel):
+    error: Failure

@@ -30,18 +30,18 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def wait_until(condition: Callable[[], bool], what: str, timeout: float = 60) -> None:
+def wait_until(condition: Callable[[], bool], what: str, patience: float = 60) -> None:
     """Return as soon as the condition holds; a TimeoutError names what was waited for."""
-    deadline = time.monotonic() + timeout
+    deadline = time.monotonic() + patience
     while not condition():
         if time.monotonic() > deadline:
             raise TimeoutError(what)
         time.sleep(0.05)
 
 
-async def until(condition: Callable[[], Awaitable[bool]], what: str, timeout: float = 60) -> None:
+async def until(condition: Callable[[], Awaitable[bool]], what: str, patience: float = 60) -> None:
     """The same for a condition that is awaited."""
-    deadline = time.monotonic() + timeout
+    deadline = time.monotonic() + patience
     while not await condition():
         if time.monotonic() > deadline:
             raise TimeoutError(what)

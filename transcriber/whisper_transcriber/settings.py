@@ -61,7 +61,8 @@ class Settings(BaseSettings):
     claim_lease_seconds: float = Field(30, gt=0, description="How long a silent worker keeps its claim")
     poll_seconds: float = Field(3, gt=0, description="How often PostgreSQL is asked when no bell rings")
     max_failures: int = Field(3, ge=1, description="Attempts without one window of progress before a job fails")
-    batch_windows: int = Field(4, ge=1, description="Windows of a file transcribed together")
+    batch_windows: int = Field(8, ge=1, description="The most windows transcribed together")
+    batch_seconds: float = Field(4, gt=0, description="How long a batch may take: SIGTERM and cancel wait for it")
     scratch: Path = Field(default_factory=lambda: Path(tempfile.gettempdir()), description="Where audio is unpacked")
 
     max_upload_bytes: int = Field(2 * 1024**3, ge=1, description="The largest audio file, sent or fetched")

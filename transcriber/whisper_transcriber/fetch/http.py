@@ -2,7 +2,7 @@
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from time import monotonic
@@ -37,7 +37,7 @@ async def resolve(host: str) -> Sequence[str]:
     return [str(entry[4][0]) for entry in found]
 
 
-async def fetch(url: str, limits: Limits, resolver: Resolver = resolve) -> AsyncIterator[bytes]:
+async def fetch(url: str, limits: Limits, resolver: Resolver = resolve) -> AsyncGenerator[bytes, None]:
     """The body behind `url`, in chunks.
 
     Raises:

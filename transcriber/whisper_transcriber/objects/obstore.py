@@ -1,6 +1,6 @@
 """What the S3 and the folder form share: streaming through obstore's object stores."""
 
-from collections.abc import AsyncIterable, AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterable, Iterator
 from contextlib import contextmanager
 
 import obstore
@@ -41,7 +41,7 @@ class ObstoreObjects:
                     await writer.write(chunk)
         return size
 
-    async def get(self, key: str) -> AsyncIterator[bytes]:
+    async def get(self, key: str) -> AsyncGenerator[bytes, None]:
         with self._errors(key):
             found = await obstore.get_async(self._store, key)
             async for chunk in found.stream(min_chunk_size=_CHUNK):

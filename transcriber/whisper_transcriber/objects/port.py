@@ -1,6 +1,6 @@
 """What the service needs of its object store. Keys are relative paths such as `jobs/<id>/audio`."""
 
-from collections.abc import AsyncIterable, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterable
 from typing import Protocol
 
 
@@ -27,7 +27,7 @@ class Objects(Protocol):
         Memory stays flat whatever the size. An exception of `chunks` comes out as it is, and leaves no object.
         """
 
-    def get(self, key: str) -> AsyncIterator[bytes]:
+    def get(self, key: str) -> AsyncGenerator[bytes, None]:
         """The object's bytes, in chunks of about 1 MiB. Raises Missing at the first step."""
 
     async def delete_folder(self, prefix: str) -> None:

@@ -1,0 +1,55 @@
+"""`whisper-transcriber serve | work | migrate | transcribe | models`."""
+
+import argparse
+import asyncio
+import sys
+from collections.abc import Awaitable, Callable, Sequence
+
+from whisper_transcriber import cli, logs, wiring
+from whisper_transcriber.objects.port import Unavailable as ObjectsUnavailable
+from whisper_transcriber.settings import InvalidSettings, Settings, load_settings
+from whisper_transcriber.store.port import Unavailable as StoreUnavailable
+
+OK, UNAVAILABLE, UNUSABLE = 0, 1, 2
+
+_SERVICE: dict[str, tuple[str, Callable[[Settings], Awaitable[None]]]] = {
+    "serve": ("run the HTTP API", wiring.serve),
+    "work": ("run a worker", wiring.work),
+    "migrate": ("bring the database up to date and make the bucket", wiring.migrate),
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run a command. Exit codes: 0, 1 if the world must change, 2 if the user must."""
+    parser = argparse.ArgumentParser(prog="whisper-transcriber", description="Speech to text, as a service")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    for name, (purpose, command) in _SERVICE.items():
+        commands.add_parser(name, help=f"{purpose} (settings: WHISPER_… in the environment)").set_defaults(
+            func=lambda _arguments, command=command: _service(command)
+        )
+    cli.register(commands)
+    parsed = parser.parse_args(arguments)
+    sys.exit(parsed.func(parsed))
+
+
+def _service(command: Callable[[Settings], Awaitable[None]]) -> int:
+    try:
+        settings = load_settings()
+        logs.configure(settings.log_level)
+        asyncio.run(_awaited(command(settings)))
+    except InvalidSettings as error:
+        for problem in error.problems:
+            print(f"error: {problem}", file=sys.stderr)
+        return UNUSABLE
+    except (StoreUnavailable, ObjectsUnavailable) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return UNAVAILABLE
+    return OK
+
+
+async def _awaited(command: Awaitable[None]) -> None:
+    await command
+
+
+if __name__ == "__main__":
+    main()

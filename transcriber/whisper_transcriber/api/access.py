@@ -1,0 +1,83 @@
+"""Who may ask, and what every request gets: an id, a log line, and its place in the metrics."""
+
+import secrets
+from time import perf_counter
+from typing import Annotated
+from uuid import uuid4
+
+from fastapi import Depends, Request
+from starlette.datastructures import MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from whisper_transcriber.api.errors import ApiError, unexpected
+from whisper_transcriber.deps import Deps
+from whisper_transcriber.logs import Log
+from whisper_transcriber.metrics import Metrics
+
+log = Log("whisper_transcriber.access")
+_PROBES = frozenset({"/livez", "/readyz", "/metrics"})
+
+
+def deps_of(request: Request) -> Deps:
+    """What this application was given."""
+    found = request.app.state.deps
+    assert isinstance(found, Deps)
+    return found
+
+
+Given = Annotated[Deps, Depends(deps_of)]
+
+
+def require_key(request: Request, deps: Given) -> None:
+    """Let only the bearer of the API key pass, if there is one."""
+    wanted = deps.settings.api_key.get_secret_value()
+    if not wanted:
+        return
+    scheme, _, given = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not given:
+        raise ApiError(401, "Send the API key as `Authorization: Bearer KEY`.", code="missing_api_key")
+    if not secrets.compare_digest(given.strip().encode(), wanted.encode()):
+        raise ApiError(401, "The API key is wrong.", code="invalid_api_key")
+
+
+class Access:
+    """Middleware: `x-request-id` on every answer, a log line and the metrics for all but probes."""
+
+    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+        self._app = app
+        self._metrics = metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["path"] in _PROBES:
+            await self._app(scope, receive, send)
+            return
+        started, request_id, status = perf_counter(), f"req_{uuid4().hex}", 0
+
+        async def with_id(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                MutableHeaders(scope=message)["x-request-id"] = request_id
+            await send(message)
+
+        try:
+            await self._app(scope, receive, with_id)
+        except Exception:
+            log.error("Failed to answer", trace=True, request=request_id)
+            if status:
+                raise  # too late for an error body: the connection is broken off
+            await unexpected().response()(scope, receive, with_id)
+        finally:
+            seconds = perf_counter() - started
+            # The route's pattern, not the path: ids must not become label values.
+            route = getattr(scope.get("route"), "path", "unknown")
+            self._metrics.requests.labels(scope["method"], route, str(status)).inc()
+            self._metrics.request_seconds.labels(scope["method"], route).observe(seconds)
+            log.info(
+                "Answered",
+                request=request_id,
+                method=scope["method"],
+                route=route,
+                status=status,
+                seconds=round(seconds, 3),
+            )

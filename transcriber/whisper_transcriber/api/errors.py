@@ -1,0 +1,111 @@
+"""Errors as OpenAI's clients expect them: `{"error": {"message", "type", "param", "code"}}`, all four always there."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from whisper_transcriber.domain.job import ErrorCode, Failure
+from whisper_transcriber.logs import Log
+from whisper_transcriber.objects.port import Unavailable as ObjectsUnavailable
+from whisper_transcriber.store.port import Unavailable as StoreUnavailable
+
+log = Log(__name__)
+_RETRY_SECONDS = 5
+
+
+class ApiError(Exception):
+    """A request that cannot be served, as the client shall see it."""
+
+    def __init__(self, status: int, message: str, *, code: str | None = None, param: str | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+        self.message = message
+        self.code = code
+        self.param = param
+
+    def response(self) -> JSONResponse:
+        """The HTTP answer."""
+        headers = {"Retry-After": str(_RETRY_SECONDS)} if self.status in (425, 429, 503) else {}
+        if self.status == 401:
+            headers["WWW-Authenticate"] = "Bearer"
+        error = {"message": self.message, "type": _type(self.status), "param": self.param, "code": self.code}
+        return JSONResponse({"error": error}, self.status, headers)
+
+
+def bad(message: str, param: str | None = None, code: str | None = "invalid_value") -> ApiError:
+    """A 400: the user must change the request."""
+    return ApiError(400, message, code=code, param=param)
+
+
+def not_found(what: str, code: str, param: str | None = None) -> ApiError:
+    """A 404."""
+    return ApiError(404, what, code=code, param=param)
+
+
+def unexpected() -> ApiError:
+    """A 500: our fault, and the log says what it was."""
+    return ApiError(500, "The server had an error while it processed the request.", code="internal_error")
+
+
+_FAILED: dict[ErrorCode, int] = {"internal_error": 500, "model_unavailable": 503}
+
+
+def failed(failure: Failure) -> ApiError:
+    """Why a synchronous request could not be done: 400 if the audio is to blame."""
+    return ApiError(_FAILED.get(failure.code, 400), failure.message, code=failure.code, param="file")
+
+
+def install(app: FastAPI) -> None:
+    """Give every expected error of the application its body; `Access` answers the unexpected ones."""
+    app.exception_handler(ApiError)(_api_error)
+    app.exception_handler(RequestValidationError)(_validation)
+    app.exception_handler(HTTPException)(_http)
+    app.exception_handler(StoreUnavailable)(_unavailable)
+    app.exception_handler(ObjectsUnavailable)(_unavailable)
+
+
+def invalid(problems: Sequence[Any]) -> ApiError:
+    """A 400 for pydantic's first problem, its field as the parameter."""
+    first = problems[0]
+    path = [str(part) for part in first["loc"] if part not in ("body", "query", "path")]
+    param = ".".join(path) or None
+    return bad(f"{param}: {first['msg']}" if param else first["msg"], param)
+
+
+async def _api_error(_request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, ApiError)
+    return error.response()
+
+
+async def _validation(_request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)
+    return invalid(error.errors()).response()
+
+
+async def _http(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)
+    if error.status_code == 404:
+        return not_found(f"There is nothing at {request.method} {request.url.path}.", "unknown_url").response()
+    if error.status_code == 405:
+        answer = ApiError(405, f"{request.url.path} does not take {request.method}.", code="method_not_supported")
+        response = answer.response()
+        response.headers.update(error.headers or {})
+        return response
+    return ApiError(error.status_code, str(error.detail)).response()
+
+
+async def _unavailable(_request: Request, error: Exception) -> JSONResponse:
+    log.warning("Refused a request for now", reason=str(error))
+    return ApiError(503, "The service cannot do this right now; try again soon.", code="unavailable").response()
+
+
+def _type(status: int) -> str:
+    if status == 401:
+        return "authentication_error"
+    if status == 429:
+        return "rate_limit_error"
+    return "invalid_request_error" if status < 500 else "server_error"

@@ -1,0 +1,66 @@
+"""Probes and metrics. `/livez` asks nobody; `/readyz` asks what a request cannot do without."""
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any
+
+from fastapi import APIRouter
+from fastapi.responses import JSONResponse, PlainTextResponse, Response
+
+from whisper_transcriber.api.access import Given
+from whisper_transcriber.deps import Deps
+from whisper_transcriber.objects.port import Missing
+from whisper_transcriber.objects.port import Unavailable as ObjectsUnavailable
+from whisper_transcriber.store.port import Unavailable as StoreUnavailable
+
+router = APIRouter(tags=["health"])
+_PATIENCE = 3.0
+
+
+@router.get("/livez")
+async def livez() -> PlainTextResponse:
+    """The process answers."""
+    return PlainTextResponse("ok")
+
+
+@router.get("/readyz")
+async def readyz(deps: Given) -> JSONResponse:
+    """200 if jobs can be taken: PostgreSQL and the object store are needed; without Redis the service polls."""
+    store, objects, bell = await asyncio.gather(
+        _check(deps.store.ready()), _check(deps.objects.ready()), deps.bell.healthy()
+    )
+    checks = {"store": store, "objects": objects, "bell": "ok" if bell else "degraded: polling"}
+    ready = store == objects == "ok"
+    return JSONResponse({"ready": ready, "checks": checks}, 200 if ready else 503)
+
+
+@router.get("/metrics")
+async def metrics(deps: Given) -> Response:
+    """Prometheus metrics; the queue's are read now."""
+    await measure_queue(deps)
+    body, content_type = deps.metrics.expose()
+    return Response(body, media_type=content_type)
+
+
+async def measure_queue(deps: Deps) -> None:
+    """Bring the queue's gauges up to date; NaN while PostgreSQL does not answer, so that nobody scales on a guess."""
+    gauges = deps.metrics
+    try:
+        queue = await asyncio.wait_for(deps.store.queue(), _PATIENCE)
+        values: tuple[float, float, float] = (queue.queued, queue.running, queue.oldest_seconds)
+    except (StoreUnavailable, TimeoutError):
+        values = (float("nan"),) * 3
+    gauges.queue_jobs.labels("queued").set(values[0])
+    gauges.queue_jobs.labels("running").set(values[1])
+    gauges.queue_age.set(values[2])
+
+
+async def _check(asked: Coroutine[Any, Any, None]) -> str:
+    """`ok`, or a word on what is wrong; the reasons go to the log, a probe's answer is open to all."""
+    try:
+        await asyncio.wait_for(asked, _PATIENCE)
+    except (StoreUnavailable, ObjectsUnavailable, Missing):
+        return "unavailable"
+    except TimeoutError:
+        return "too slow"
+    return "ok"

@@ -1,0 +1,66 @@
+"""The request bodies in the OpenAPI document, which FastAPI cannot see: we read them as streams."""
+
+from typing import Any
+
+from whisper_transcriber.api.parameters import JobOptions
+from whisper_transcriber.render import FORMATS, GRANULARITIES
+
+_FILE = {"type": "string", "format": "binary", "description": "Audio or video in any common format"}
+
+
+def _form(properties: dict[str, Any]) -> dict[str, Any]:
+    schema = {"type": "object", "required": ["file"], "properties": {"file": _FILE, **properties}}
+    return {"multipart/form-data": {"schema": schema}}
+
+
+TRANSCRIPTION: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": _form(
+            {
+                "model": {"type": "string", "description": "A name or alias of `GET /v1/models`"},
+                "language": {"type": "string", "description": "Code or English name; detected if absent"},
+                "prompt": {"type": "string"},
+                "response_format": {"type": "string", "enum": list(FORMATS), "default": "json"},
+                "temperature": {"type": "number", "minimum": 0, "maximum": 1, "default": 0},
+                "timestamp_granularities[]": {
+                    "type": "array",
+                    "items": {"type": "string", "enum": list(GRANULARITIES)},
+                },
+                "chunking_strategy": {"type": "string", "enum": ["auto"]},
+            }
+        ),
+    }
+}
+
+_OPTIONS: dict[str, Any] = JobOptions.model_json_schema()["properties"]
+_SOURCE = {
+    "type": "object",
+    "required": ["http"],
+    "additionalProperties": False,
+    "properties": {
+        "http": {
+            "type": "object",
+            "required": ["url"],
+            "additionalProperties": False,
+            "properties": {"url": {"type": "string", "format": "uri", "minLength": 1, "maxLength": 8192}},
+        }
+    },
+}
+
+JOB: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "application/json": {
+                "schema": {
+                    "type": "object",
+                    "required": ["source"],
+                    "additionalProperties": False,
+                    "properties": {"source": _SOURCE, **_OPTIONS},
+                }
+            },
+            **_form(_OPTIONS),
+        },
+    }
+}

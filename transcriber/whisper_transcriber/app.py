@@ -1,0 +1,19 @@
+"""The API's application: routers, errors and middleware put together."""
+
+from fastapi import Depends, FastAPI
+
+from whisper_transcriber.api import errors, health, jobs, models, transcriptions
+from whisper_transcriber.api.access import Access, require_key
+from whisper_transcriber.deps import Deps
+
+
+def create_app(deps: Deps) -> FastAPI:
+    """The ASGI application of one API process."""
+    app = FastAPI(title="Whisper transcriber", version="v1", redirect_slashes=False)
+    app.state.deps = deps
+    for resource in (transcriptions, jobs, models):
+        app.include_router(resource.router, dependencies=[Depends(require_key)])
+    app.include_router(health.router)
+    errors.install(app)
+    app.add_middleware(Access, metrics=deps.metrics)
+    return app

@@ -1,0 +1,29 @@
+"""What the API and the worker are given: the ports, the settings, and a few things both do with them."""
+
+from dataclasses import dataclass
+
+from whisper_transcriber.bell.port import Bell
+from whisper_transcriber.deps.catalogue import Catalogue
+from whisper_transcriber.metrics import Metrics
+from whisper_transcriber.objects.port import Objects
+from whisper_transcriber.settings import Settings
+from whisper_transcriber.store.port import Store
+
+__all__ = ["Catalogue", "Deps"]
+
+
+@dataclass(frozen=True)
+class Deps:
+    """One process's way to everything outside it."""
+
+    settings: Settings
+    store: Store
+    bell: Bell
+    objects: Objects
+    metrics: Metrics
+    models: Catalogue
+
+    async def close(self) -> None:
+        """Let go of all connections."""
+        await self.bell.close()
+        await self.store.close()

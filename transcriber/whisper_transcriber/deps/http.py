@@ -1,0 +1,38 @@
+"""One HTTP server in a process that does other things too."""
+
+import asyncio
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import uvicorn
+
+
+class _Server(uvicorn.Server):
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        # Signals belong to the process: uvicorn would end it with a signal's status instead of 0.
+        yield
+
+
+async def serve(app: Any, host: str, port: int, stop: asyncio.Event, grace: float) -> None:
+    """Serve an ASGI application until `stop`; then take no new connection and give open ones `grace` seconds."""
+    config = uvicorn.Config(
+        app,
+        host=host,
+        port=port,
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=math.ceil(grace),
+    )
+    server = _Server(config)
+    serving, stopping = asyncio.create_task(server.serve()), asyncio.create_task(stop.wait())
+    try:
+        await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        server.should_exit = True
+        await serving
+    finally:
+        stopping.cancel()

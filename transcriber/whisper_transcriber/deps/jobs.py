@@ -1,0 +1,36 @@
+"""What the API and the worker do with jobs through more than one port."""
+
+from uuid import UUID
+
+from whisper_transcriber.bell.port import ended as ended_topic
+from whisper_transcriber.deps import Deps
+from whisper_transcriber.domain.job import Job, folder
+from whisper_transcriber.logs import Log
+from whisper_transcriber.store.port import Unavailable
+
+log = Log(__name__)
+
+
+async def until_ended(deps: Deps, job: UUID) -> Job | None:
+    """The job once it has ended, None if it was deleted. Waits as long as that takes, PostgreSQL away or not."""
+    async with deps.bell.listen(ended_topic(job)) as ear:
+        while True:
+            try:
+                found = await deps.store.get(job)
+                if found is None or found.ended:
+                    return found
+            except Unavailable as error:
+                log.warning("Could not look at a job, looking again", job=job, reason=str(error))
+            await ear.heard(deps.settings.poll_seconds)
+
+
+async def forget(deps: Deps, job: UUID) -> bool:
+    """Delete a job with all its objects; a worker at it loses its claim. False if there is no such job.
+
+    The row goes last: whoever was cut short in between finds the job again and can repeat it.
+    """
+    await deps.store.cancel(job)
+    await deps.objects.delete_folder(folder(job))
+    deleted = await deps.store.delete(job)
+    await deps.bell.ring(ended_topic(job))
+    return deleted

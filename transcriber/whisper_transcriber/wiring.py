@@ -1,0 +1,116 @@
+"""From settings to running processes: the only place that knows which form of each port is used."""
+
+import asyncio
+import signal
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from typing import TypeVar
+
+from whisper_transcriber.bell.memory import MemoryBell
+from whisper_transcriber.bell.port import Bell
+from whisper_transcriber.bell.redis import RedisBell
+from whisper_transcriber.deps import Deps
+from whisper_transcriber.deps.catalogue import catalogue
+from whisper_transcriber.deps.http import serve as serve_http
+from whisper_transcriber.logs import Log
+from whisper_transcriber.metrics import Metrics
+from whisper_transcriber.objects.port import Unavailable as ObjectsUnavailable
+from whisper_transcriber.objects.s3 import Bucket, S3Objects
+from whisper_transcriber.settings import InvalidSettings, Settings
+from whisper_transcriber.store.port import Unavailable as StoreUnavailable
+from whisper_transcriber.store.postgres import PostgresStore
+
+log = Log(__name__)
+T = TypeVar("T")
+_MIGRATE_SECONDS = 600.0
+
+
+def build(settings: Settings) -> Deps:
+    """Everything a process of the service needs; nothing is connected yet. Raises InvalidSettings."""
+    url = settings.database_url.get_secret_value()
+    if not url.startswith(("postgresql://", "postgres://")):
+        raise InvalidSettings(["WHISPER_DATABASE_URL: a postgresql:// URL is needed."])
+    metrics = Metrics()
+    return Deps(
+        settings, PostgresStore(url), _bell(settings, metrics), _objects(settings), metrics, catalogue(settings)
+    )
+
+
+async def serve(settings: Settings) -> None:
+    """The API, until SIGTERM."""
+    from whisper_transcriber.app import create_app
+
+    async with _process(settings) as (deps, stop):
+        await serve_http(create_app(deps), settings.host, settings.port, stop, settings.shutdown_seconds)
+
+
+async def work(settings: Settings) -> None:
+    """A worker, until SIGTERM. Only this command imports the engine and the audio stack."""
+    from whisper_transcriber.worker import Models, run
+    from whisper_transcriber.worker.health import health_app
+
+    async with _process(settings) as (deps, stop):
+        models, over = Models(deps), asyncio.Event()
+        serving = asyncio.create_task(serve_http(health_app(deps, models), settings.host, settings.port, over, 1))
+        working = asyncio.create_task(run(deps, models, stop))
+        try:
+            await asyncio.wait({serving, working}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            stop.set()
+            over.set()
+            # Whatever ended one of them ends the process: a worker is never half alive.
+            await asyncio.gather(working, serving)
+
+
+async def migrate(settings: Settings) -> None:
+    """Bring the schema up to date and make the bucket; both may still be starting."""
+    async with _process(settings) as (deps, stop):
+        applied = await _patiently(deps.store.migrate, stop)
+        log.info("Migrated the database", applied=list(applied))
+        await _patiently(deps.objects.prepare, stop)
+        log.info("Prepared the object store", bucket=settings.s3_bucket)
+
+
+@asynccontextmanager
+async def _process(settings: Settings) -> AsyncIterator[tuple[Deps, asyncio.Event]]:
+    """What a process needs, and the event that SIGTERM or SIGINT sets."""
+    stop, loop = asyncio.Event(), asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    deps = build(settings)
+    try:
+        yield deps, stop
+    finally:
+        await deps.close()
+
+
+async def _patiently(action: Callable[[], Awaitable[T]], stop: asyncio.Event) -> T:
+    """Try until it works, SIGTERM comes, or ten minutes are over."""
+    deadline, wait = asyncio.get_running_loop().time() + _MIGRATE_SECONDS, 0.2
+    while True:
+        try:
+            return await action()
+        except (StoreUnavailable, ObjectsUnavailable) as error:
+            if stop.is_set() or asyncio.get_running_loop().time() > deadline:
+                raise
+            log.warning("Not there yet, trying again", reason=str(error), seconds=wait)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), wait)
+        wait = min(wait * 2, 5.0)
+
+
+def _bell(settings: Settings, metrics: Metrics) -> Bell:
+    url = settings.redis_url.get_secret_value()
+    return RedisBell(url, metrics.bell_failures.inc) if url else MemoryBell()
+
+
+def _objects(settings: Settings) -> S3Objects:
+    return S3Objects(
+        Bucket(
+            settings.s3_bucket,
+            settings.s3_region,
+            settings.s3_endpoint,
+            settings.s3_access_key.get_secret_value(),
+            settings.s3_secret_key.get_secret_value(),
+        )
+    )

@@ -1,0 +1,6 @@
+"""The worker: claims jobs one after another and turns each into a transcript, window by window."""
+
+from whisper_transcriber.worker.loop import run
+from whisper_transcriber.worker.models import Models
+
+__all__ = ["Models", "run"]

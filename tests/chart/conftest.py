@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from testbed import binaries, recipes
+from testbed import binaries, light_control_plane, recipes
 from testbed.shell import run
 
 CHART = Path(__file__).parents[2] / "charts" / "whisper-operator"
@@ -28,7 +28,7 @@ def _run(program: Path, *words: str, input: str | None = None, kubeconfig: Path 
 def helm() -> Run:
     """Helm without a cluster: `helm("lint", …)` returns what it printed, or raises with what it said."""
     binaries.ensure(recipes.HELM)
-    return lambda *arguments: _run(recipes.HELM.program("helm"), *arguments)
+    return lambda *words: _run(recipes.HELM.program("helm"), *words)
 
 
 @pytest.fixture(scope="session")
@@ -45,22 +45,20 @@ def render(helm: Run) -> Render:
 
 
 @pytest.fixture(scope="session")
-def cluster_helm(helm: Run, control_plane: Path) -> Run:
-    """Helm against the light control plane."""
-    return lambda *arguments: _run(recipes.HELM.program("helm"), *arguments, kubeconfig=control_plane)
+def api_server() -> Iterator[Path]:
+    """The kubeconfig of an API server of our own: Helm takes no CRDs over that somebody else has applied."""
+    with light_control_plane() as kubeconfig:
+        yield kubeconfig
 
 
 @pytest.fixture(scope="session")
-def kubectl(control_plane: Path) -> Run:
-    """kubectl against the light control plane."""
-    program = recipes.KUBERNETES.program("kubectl")
-    return lambda *arguments, input=None: _run(program, *arguments, input=input, kubeconfig=control_plane)
+def cluster_helm(helm: Run, api_server: Path) -> Run:
+    """Helm against the API server."""
+    return lambda *words: _run(recipes.HELM.program("helm"), *words, kubeconfig=api_server)
 
 
 @pytest.fixture(scope="session")
-def crds(render: Render, kubectl: Run) -> None:
-    """The chart's CRDs, served."""
-    manifests = [m for m in render() if m["kind"] == "CustomResourceDefinition"]
-    kubectl("apply", "--server-side", "--filename", "-", input=yaml.safe_dump_all(manifests))
-    for manifest in manifests:
-        kubectl("wait", "--for=condition=Established", f"crd/{manifest['metadata']['name']}", "--timeout=30s")
+def kubectl(api_server: Path) -> Run:
+    """kubectl against the API server."""
+    program = binaries.cached(recipes.KUBERNETES, "kubectl")
+    return lambda *words, input=None: _run(program, *words, input=input, kubeconfig=api_server)

@@ -111,7 +111,7 @@ def resources(given: Resources | None, requests: Mapping[str, str], limits: Mapp
 
 def from_secret(name: str, secret: str, key: str) -> Manifest:
     """An environment variable from a key of a Secret."""
-    return {"name": name, "valueFrom": {"secretKeyRef": {"name": secret, "key": key}}}
+    return {"name": str(name), "valueFrom": {"secretKeyRef": {"name": secret, "key": key}}}
 
 
 def secret_files(secret: str, *keys: str) -> Manifest:

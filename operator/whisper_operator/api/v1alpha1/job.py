@@ -67,7 +67,10 @@ class JobSource(
 
 _RULES = rules(
     *(
-        (f"self.?{name} == oldSelf.?{name}", f"spec.{name} cannot be changed: make a new TranscriptionJob")
+        (
+            f"has(self.{name}) == has(oldSelf.{name}) && (!has(self.{name}) || self.{name} == oldSelf.{name})",
+            f"spec.{name} cannot be changed: make a new TranscriptionJob",
+        )
         for name in _FIXED
     ),
     (

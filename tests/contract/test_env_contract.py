@@ -1,0 +1,170 @@
+"""The operator and the transcriber share names of variables, never code: what one writes the other must read."""
+
+from __future__ import annotations
+
+import os
+from base64 import b64decode
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from whisper_operator.api.names import Env
+from whisper_operator.api.v1alpha1 import WhisperTranscriber
+from whisper_operator.plan import Manifest, Observed, PlanSettings, desired
+from whisper_operator.plan.migrate import migrate
+from whisper_transcriber.deps.catalogue import Catalogue, catalogue
+from whisper_transcriber.settings import PREFIX, Settings, load_settings
+
+SPECS: dict[str, dict[str, Any]] = {
+    "empty": {},
+    "external": {
+        "postgres": {"external": {"secretRef": {"name": "pg", "key": "url"}}},
+        "redis": {"external": {"secretRef": {"name": "redis"}}},
+        "objects": {
+            "external": {
+                "endpoint": "https://s3.example.com/",
+                "bucket": "audio",
+                "region": "eu-central-1",
+                "secretRef": {"name": "s3"},
+            }
+        },
+    },
+    "models": {
+        "models": [
+            {"name": "base", "aliases": ["b"], "computeType": "int8", "digest": "sha256:" + "a" * 64},
+            {"name": "hub", "source": {"huggingFace": {"repo": "a/b", "revision": "main"}}},
+            {"name": "bucket", "source": {"s3": {"uri": "s3://models/own", "secretRef": {"name": "models"}}}},
+            {"name": "claim", "source": {"pvc": {"claimName": "models", "path": "one/two"}}},
+            {"name": "root", "source": {"pvc": {"claimName": "models"}}},
+            {"name": "folder", "source": {"path": "/opt/model"}},
+        ],
+        "defaultModel": "b",
+        "api": {"auth": {"enabled": False}, "limits": {"maxUploadBytes": 4096, "maxAudioSeconds": 60}},
+        "fetch": {"allowPrivateNetworks": True},
+    },
+}
+
+
+def plan(spec: dict[str, Any]) -> list[Manifest]:
+    """The whole plan, its migration done."""
+    metadata = {"name": "main", "namespace": "speech", "uid": "1"}
+    cr = WhisperTranscriber.parse({"metadata": metadata, "spec": spec})
+    done = {"status": {"conditions": [{"type": "Complete", "status": "True"}]}}
+    job = migrate(cr, PlanSettings())["metadata"]["name"]
+    return desired(cr, Observed(children={("Job", job): done}), PlanSettings())
+
+
+def environment(manifests: list[Manifest], kind: str, component: str) -> dict[str, str]:
+    """A container's environment as a kubelet would make it; what Secrets of the user hold is a word that says so."""
+    objects = {(m["kind"], m["metadata"]["name"]): m for m in manifests}
+    (workload,) = (
+        m
+        for m in manifests
+        if m["kind"] == kind and m["metadata"]["labels"]["app.kubernetes.io/component"] == component
+    )
+    (container,) = workload["spec"]["template"]["spec"]["containers"]
+    values: dict[str, str] = {}
+    for source in container.get("envFrom", ()):
+        values |= objects["ConfigMap", source["configMapRef"]["name"]]["data"]
+    for variable in container["env"]:
+        values[variable["name"]] = value(variable, objects)
+    return values
+
+
+def value(variable: dict[str, Any], objects: dict[tuple[str, str], Manifest]) -> str:
+    if "value" in variable:
+        return str(variable["value"])
+    source = variable["valueFrom"]
+    if "fieldRef" in source:
+        return str(source["fieldRef"]["fieldPath"])
+    reference = source["secretKeyRef"]
+    secret = objects.get(("Secret", reference["name"]))
+    return b64decode(secret["data"][reference["key"]]).decode() if secret else f"user-{reference['key']}"
+
+
+PODS = [("Deployment", "api"), ("Deployment", "worker"), ("Job", "migrate")]
+
+
+@pytest.fixture
+def parsed(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Parse an environment with the transcriber's own Settings."""
+
+    def parse(values: dict[str, str]) -> Settings:
+        for name in [*os.environ]:
+            if name.startswith(PREFIX):
+                monkeypatch.delenv(name)
+        for name, text in values.items():
+            monkeypatch.setenv(name, text)
+        return load_settings()
+
+    return parse
+
+
+def known() -> set[str]:
+    return {f"{PREFIX}{field.upper()}" for field in Settings.model_fields}
+
+
+def test_every_name_that_the_operator_knows_is_a_setting() -> None:
+    assert {str(name) for name in Env} <= known()
+
+
+@pytest.mark.parametrize("spec", SPECS.values(), ids=SPECS)
+@pytest.mark.parametrize(("kind", "component"), PODS, ids=[c for _, c in PODS])
+def test_no_variable_goes_unread(spec: dict[str, Any], kind: str, component: str, parsed: Any) -> None:
+    values = environment(plan(spec), kind, component)
+    assert {name for name in values if name.startswith(PREFIX)} <= known()
+    settings = parsed(values)
+    for secret in (settings.database_url, settings.redis_url, settings.s3_access_key, settings.s3_secret_key):
+        assert secret.get_secret_value()
+
+
+def test_the_defaults_arrive(parsed: Any) -> None:
+    manifests = plan({})
+    settings = parsed(environment(manifests, "Deployment", "api"))
+    url = settings.database_url.get_secret_value()
+    assert url.startswith("postgresql://whisper:")
+    assert url.endswith("@main-postgres:5432/whisper")
+    assert settings.redis_url.get_secret_value().endswith("@main-redis:6379/0")
+    assert settings.s3_endpoint == "http://main-objects:7070"
+    assert settings.api_key.get_secret_value().startswith("sk-")
+    assert (settings.max_upload_bytes, settings.max_audio_seconds) == (2 * 1024**3, 43200)
+    assert not settings.fetch_allow_private
+    found: Catalogue = catalogue(settings)
+    assert found.default.name == "base"
+    worker = parsed(environment(manifests, "Deployment", "worker"))
+    assert worker.worker_id == "metadata.name"
+    mounts = {m["mountPath"] for m in manifests[-1]["spec"]["template"]["spec"]["containers"][0]["volumeMounts"]}
+    assert str(worker.model_cache) in mounts
+
+
+def test_what_the_user_chose_arrives(parsed: Any) -> None:
+    settings = parsed(environment(plan(SPECS["external"]), "Deployment", "worker"))
+    assert settings.database_url.get_secret_value() == "user-url"
+    assert settings.redis_url.get_secret_value() == "user-uri"
+    assert settings.s3_access_key.get_secret_value() == "user-access-key"
+    assert (settings.s3_endpoint, settings.s3_bucket) == ("https://s3.example.com", "audio")
+    assert settings.s3_region == "eu-central-1"
+
+
+def test_every_source_of_a_model_is_understood(parsed: Any) -> None:
+    manifests = plan(SPECS["models"])
+    values = environment(manifests, "Deployment", "worker")
+    settings = parsed(values)
+    found = catalogue(settings)
+    assert found.default.name == "base"
+    assert found.default.compute_type == "int8"
+    sources = {spec.name: spec.source for spec in found.specs if spec.source}
+    assert sources["hub"].hugging_face is not None
+    assert sources["hub"].hugging_face.repo == "a/b"
+    assert sources["bucket"].s3 is not None
+    assert values["AWS_ACCESS_KEY_ID"] == "user-access-key"
+    worker = manifests[-1]["spec"]["template"]["spec"]["containers"][0]
+    mounts = {mount["mountPath"] for mount in worker["volumeMounts"]}
+    for name in ("claim", "root"):
+        path = Path(str(sources[name].path))
+        assert any(str(folder) in mounts for folder in (path, *path.parents))
+    assert settings.fetch_allow_private
+    assert (settings.max_upload_bytes, settings.max_audio_seconds) == (4096, 60)
+    api = parsed(environment(manifests, "Deployment", "api"))
+    assert not api.api_key.get_secret_value()

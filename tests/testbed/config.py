@@ -11,6 +11,8 @@ from testbed.pki import Identification
 DOMAIN = "cluster.local"
 DNS_READY = "127.0.0.1:8181"
 
+PROVISIONER = "testbed.whisper-operator.dev/local"
+
 Manifest = dict[str, Any]
 
 
@@ -128,7 +130,7 @@ def objects() -> Manifest:
                 "name": "standard",
                 "annotations": {"storageclass.kubernetes.io/is-default-class": "true"},
             },
-            "provisioner": "kubernetes.io/host-path",
+            "provisioner": PROVISIONER,
         },
         {
             "apiVersion": rbac,
@@ -162,5 +164,6 @@ def people(name: str) -> list[Identification]:
         Identification("scheduler", "system:kube-scheduler"),
         Identification("kube-proxy", "system:kube-proxy"),
         Identification("coredns", "coredns"),
+        Identification("provisioner", "provisioner", ("system:masters",)),
         Identification("kubelet", f"system:node:{node}", ("system:nodes",), (f"DNS:{node}", f"IP:{network.GATEWAY}")),
     ]

@@ -4,7 +4,7 @@ import json
 import shutil
 from pathlib import Path
 
-from testbed import images, paths, pause
+from testbed import images, paths, tiny
 from testbed.locks import locked
 from testbed.shell import CommandFailed, run
 
@@ -20,7 +20,7 @@ state = "/run/containerd"
 [plugins."io.containerd.internal.v1.opt"]
   path = "{state / "opt"}"
 [plugins."io.containerd.grpc.v1.cri"]
-  sandbox_image = "{pause.IMAGE}"
+  sandbox_image = "{tiny.PAUSE}"
   # Without CAP_SYS_RESOURCE runc may not lower oom_score_adj, and every sandbox would die of trying.
   restrict_oom_score_adj = true
   netns_mounts_under_state_dir = true

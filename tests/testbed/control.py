@@ -85,14 +85,13 @@ def apiserver(binary: Path, state: Path, ends: Endpoints) -> list[str]:
 
 
 def controller_manager(binary: Path, state: Path) -> list[str]:
-    """kube-controller-manager, which also provides volumes from folders below /tmp/hostpath_pv."""
+    """kube-controller-manager with all its controllers."""
     return [
         str(binary),
         f"--kubeconfig={state / 'controller-manager.kubeconfig'}",
         f"--service-account-private-key-file={state / 'pki' / 'sa.key'}",
         f"--root-ca-file={state / 'pki' / 'ca.crt'}",
         "--use-service-account-credentials",
-        "--enable-hostpath-provisioner=true",
         "--leader-elect=false",
         # The default of 20 requests a second would be what a measurement of the operator finds.
         "--kube-api-qps=200",

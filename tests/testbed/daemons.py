@@ -9,7 +9,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from testbed import cgroups, config, containerd, control, kubeconfig, network, paths, pause, pki, ports
+from testbed import cgroups, config, containerd, control, kubeconfig, network, own, paths, pki, ports, tiny
 from testbed.cluster import Cluster
 from testbed.process import start
 from testbed.recipes import COREDNS, ETCD, KUBERNETES
@@ -28,10 +28,11 @@ NAMES = (
     "kubelet",
     "kube-proxy",
     "coredns",
+    "provisioner",
 )
 
-# Starts a daemon inside the cluster's namespaces: its name, its command line, its umask → its pid file.
-Launch = Callable[..., Path]
+# Starts a daemon inside the cluster's namespaces: its name, its command line → its pid file.
+Launch = Callable[[str, list[str]], Path]
 
 
 def ready(server: str, ca: Path) -> bool:
@@ -54,9 +55,9 @@ def bring_up(cluster: Cluster) -> None:
     network.create(name)
     enter = network.hold(name, state)
 
-    def launch(daemon: str, argv: list[str], umask: int = 0o022) -> Path:
+    def launch(daemon: str, argv: list[str]) -> Path:
         say(f"  {daemon}")
-        return start(daemon, [*enter, *argv], state, umask=umask)
+        return start(daemon, [*enter, *argv], state)
 
     control_plane(name, state, launch)
     cluster.kubectl("apply", "-f", "-", input=json.dumps(config.objects()))
@@ -68,7 +69,7 @@ def write_files(name: str, state: Path) -> None:
     """Certificates, kubeconfigs and configuration."""
     pki.make(state / "pki", config.people(name))
     server = control.Endpoints(network.GATEWAY).server
-    for person in ("controller-manager", "scheduler", "kubelet", "kube-proxy", "coredns"):
+    for person in ("controller-manager", "scheduler", "kubelet", "kube-proxy", "coredns", "provisioner"):
         kubeconfig.write(state / f"{person}.kubeconfig", name, server, state / "pki", person)
     port = ports.free(1)[0]
     (state / "port").write_text(str(port))
@@ -107,20 +108,22 @@ def control_plane(name: str, state: Path, launch: Launch) -> None:
     # The real interpreter, not the venv's link to it: the relay may outlive the venv. It runs on the host's side.
     relay = start("relay", [Path(sys.executable).resolve(), script, (state / "port").read_text(), *target], state)
     until("containerd", partial(containerd.answers, name), timeout=60, needs=[runtime])
-    containerd.load(name, pause.archive())
+    containerd.load(name, tiny.pause())
     until("the API server", partial(healthy, name), timeout=180, needs=[etcd, api, relay])
-    # The volumes that it makes must be writable for pods of any user: fsGroup does not apply to host paths.
-    launch("controller-manager", control.controller_manager(KUBERNETES.program("kube-controller-manager"), state), 0)
+    launch("controller-manager", control.controller_manager(KUBERNETES.program("kube-controller-manager"), state))
     launch("scheduler", control.scheduler(KUBERNETES.program("kube-scheduler"), state))
 
 
 def node(name: str, state: Path, launch: Launch) -> None:
-    """The kubelet, kube-proxy and the cluster's DNS."""
+    """The kubelet, kube-proxy, the cluster's DNS and its volumes."""
     identity = [f"--hostname-override={config.node_name(name)}", f"--node-ip={network.GATEWAY}"]
     files = [f"--config={state / 'kubelet.json'}", f"--kubeconfig={state / 'kubelet.kubeconfig'}"]
     launch("kubelet", [str(KUBERNETES.program("kubelet")), *files, *identity])
     launch("kube-proxy", [str(KUBERNETES.program("kube-proxy")), f"--config={state / 'kube-proxy.json'}"])
     launch("coredns", [str(COREDNS.program("coredns")), "-conf", str(state / "Corefile")])
+    (state / "volumes").mkdir()
+    volumes = [f"-root={state / 'volumes'}", f"-node={config.node_name(name)}", f"-provisioner={config.PROVISIONER}"]
+    launch("provisioner", [str(own.provisioner()), f"-kubeconfig={state / 'provisioner.kubeconfig'}", *volumes])
 
 
 def settle(cluster: Cluster, enter: list[str]) -> None:

@@ -14,7 +14,6 @@ POD_CIDR = "10.244.0.0/16"
 # Folders whose place is written into Kubernetes or containerd. In the cluster's mount namespace each is a folder of
 # the cluster's own, so that two clusters share nothing and removing one needs no search.
 PRIVATE = (
-    "/tmp/hostpath_pv",
     "/var/log/containers",
     "/var/log/pods",
     "/var/lib/kubelet",

@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from testbed import binaries, containerd, daemons, debian, paths, pause, teardown
+from testbed import binaries, containerd, daemons, debian, own, paths, teardown, tiny
 from testbed.cluster import Cluster
 from testbed.process import running
 from testbed.recipes import HELM, KUBERNETES, NODE
@@ -43,7 +43,8 @@ def prepare() -> None:
     """Everything that a node needs and that outlives it: packages, programs, the pause image."""
     debian.ensure()
     binaries.ensure(*NODE)
-    pause.archive()
+    own.provisioner()
+    tiny.pause()
 
 
 def up(name: str) -> Cluster:

@@ -8,7 +8,7 @@ import json
 import os
 import signal
 import subprocess
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -53,19 +53,11 @@ def running(pidfile: Path) -> Identity | None:
     return written if identify(written.pid) == written else None
 
 
-def start(
-    name: str,
-    argv: Sequence[str | Path],
-    state: Path,
-    *,
-    umask: int = 0o022,
-    env: Mapping[str, str] | None = None,
-) -> Path:
+def start(name: str, argv: Sequence[str | Path], state: Path) -> Path:
     """Start a daemon in a session of its own; it logs to state/logs/NAME.log. Returns its pid file, state/pids/NAME."""
     for folder in ("pids", "logs"):
         (state / folder).mkdir(parents=True, exist_ok=True)
-    environment = {**os.environ, **(env or {})}
-    environment["PATH"] = sbin_path(environment.get("PATH", os.defpath))
+    environment = {**os.environ, "PATH": sbin_path(os.environ.get("PATH", os.defpath))}
     with (state / "logs" / f"{name}.log").open("ab") as log:
         child = subprocess.Popen(
             [str(word) for word in argv],
@@ -74,7 +66,7 @@ def start(
             stderr=log,
             cwd="/",
             env=environment,
-            umask=umask,
+            umask=0o022,
             start_new_session=True,
         )
     _children[child.pid] = child

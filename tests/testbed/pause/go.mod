@@ -1,0 +1,3 @@
+module whisper-operator.dev/testbed/pause
+
+go 1.24

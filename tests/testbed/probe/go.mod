@@ -1,0 +1,3 @@
+module whisper-operator.dev/testbed/probe
+
+go 1.24

@@ -1,0 +1,278 @@
+"""What the plan promises about every manifest, whatever the resource says."""
+
+from __future__ import annotations
+
+import json
+import re
+from base64 import b64decode
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from whisper_operator.api import names
+from whisper_operator.api.v1alpha1 import WhisperTranscriber
+from whisper_operator.plan import Manifest, Observed, PlanSettings, desired
+from whisper_operator.plan.migrate import migrate
+
+PLAN = PlanSettings()
+
+
+def transcriber(name: str = "main", **spec: Any) -> WhisperTranscriber:
+    metadata = {"name": name, "namespace": "speech", "uid": "uid-1"}
+    return WhisperTranscriber.parse({"metadata": metadata, "spec": spec})
+
+
+def counting() -> Any:
+    """Passwords that can be told apart and found again."""
+    count = iter(range(10**6))
+    return lambda size: f"{next(count):0{2 * size}x}"
+
+
+def migrated(cr: WhisperTranscriber, plan: PlanSettings = PLAN) -> Observed:
+    done = {"status": {"conditions": [{"type": "Complete", "status": "True"}]}}
+    return Observed(children={("Job", migrate(cr, plan)["metadata"]["name"]): done})
+
+
+def whole(cr: WhisperTranscriber) -> list[Manifest]:
+    """The plan of a transcriber whose migration is done."""
+    return desired(cr, migrated(cr), PLAN, counting())
+
+
+def by_name(plan: list[Manifest]) -> dict[tuple[str, str], Manifest]:
+    return {(m["kind"], m["metadata"]["name"]): m for m in plan}
+
+
+def templates(plan: list[Manifest]) -> Iterator[Manifest]:
+    return (m["spec"]["template"] for m in plan if "template" in m.get("spec", {}))
+
+
+def breaches(template: Manifest) -> list[str]:
+    """What Pod Security `restricted` has against a pod."""
+    spec: Manifest = template["spec"]
+    found: list[str] = []
+    pod = spec["securityContext"]
+    if not (pod.get("runAsNonRoot") is True and pod.get("runAsUser", 0) > 0):
+        found.append("may run as root")
+    if pod.get("seccompProfile", {}).get("type") not in ("RuntimeDefault", "Localhost"):
+        found.append("no seccomp profile")
+    if any(spec.get(key) for key in ("hostNetwork", "hostPID", "hostIPC")):
+        found.append("host namespaces")
+    allowed = {
+        "configMap",
+        "emptyDir",
+        "persistentVolumeClaim",
+        "projected",
+        "secret",
+        "downwardAPI",
+        "csi",
+        "ephemeral",
+    }
+    found += [f"volume {v['name']}" for v in spec.get("volumes", ()) if not set(v) - {"name"} <= allowed]
+    for container in (*spec["containers"], *spec.get("initContainers", ())):
+        context = container["securityContext"]
+        if context.get("allowPrivilegeEscalation") is not False or context.get("privileged"):
+            found.append("may gain privileges")
+        if context["capabilities"].get("drop") != ["ALL"] or context["capabilities"].get("add"):
+            found.append("has capabilities")
+        if any("hostPort" in port for port in container.get("ports", ())):
+            found.append("host port")
+    return found
+
+
+text = st.text(alphabet="abcdefghijklmnopqrstuvwxyz0123456789", min_size=1, max_size=12)
+pods = st.fixed_dictionaries(
+    {},
+    optional={
+        "image": text.map("registry.example.com/{}:1".format),
+        "labels": st.dictionaries(text, text, max_size=2),
+        "annotations": st.dictionaries(text, text, max_size=2),
+        "nodeSelector": st.dictionaries(text, text, max_size=2),
+        "env": st.sets(text, max_size=3).map(lambda found: [{"name": f"X{n}", "value": n} for n in sorted(found)]),
+        "resources": st.fixed_dictionaries(
+            {},
+            optional={
+                "requests": st.dictionaries(st.sampled_from(["cpu", "memory"]), st.sampled_from([1, "2Gi", "0.5"])),
+                "limits": st.dictionaries(st.sampled_from(["cpu", "memory"]), st.sampled_from(["64Mi", 4, "8Gi"])),
+            },
+        ),
+        "priorityClassName": text,
+        "runtimeClassName": text,
+        "imagePullSecrets": st.lists(text.map(lambda n: {"name": n}), max_size=2),
+    },
+)
+managed = st.fixed_dictionaries({}, optional={"storage": st.sampled_from(["1Gi", "300Mi", "2T"]), "pod": pods})
+secret = st.fixed_dictionaries({"secretRef": st.fixed_dictionaries({"name": text})})
+external_objects = st.fixed_dictionaries(
+    {"endpoint": st.just("https://s3"), "bucket": st.just("abc"), "secretRef": st.fixed_dictionaries({"name": text})}
+)
+
+
+def either(external: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    return st.one_of(
+        st.just({}), st.fixed_dictionaries({"managed": managed}), st.fixed_dictionaries({"external": external})
+    )
+
+
+specs = st.fixed_dictionaries(
+    {},
+    optional={
+        "deletionPolicy": st.sampled_from(["Retain", "Delete"]),
+        "version": text,
+        "images": st.fixed_dictionaries({}, optional={"registry": text, "tag": text}),
+        "models": st.lists(
+            st.fixed_dictionaries({"name": text}), min_size=1, max_size=3, unique_by=lambda m: m["name"]
+        ),
+        "workers": st.fixed_dictionaries(
+            {},
+            optional={
+                "replicas": st.integers(0, 5),
+                "gpu": st.fixed_dictionaries({"count": st.integers(1, 4)}),
+                "pod": pods,
+            },
+        ),
+        "api": st.fixed_dictionaries({}, optional={"replicas": st.integers(0, 3), "pod": pods}),
+        "postgres": either(secret),
+        "redis": either(secret),
+        "objects": either(external_objects),
+    },
+)
+
+
+@given(spec=specs, name=st.from_regex(r"[a-z]([-a-z0-9]{0,38}[a-z0-9])?", fullmatch=True))
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_every_plan_keeps_the_promises(spec: dict[str, Any], name: str) -> None:
+    cr = transcriber(name, **spec)
+    plan = whole(cr)
+
+    assert plan == whole(cr), "the same resource gives the same plan"
+    assert json.loads(json.dumps(plan)) == plan, "plain JSON values only"
+    assert len(by_name(plan)) == len(plan), "one manifest a child"
+    secrets = [
+        b64decode(v).decode() for m in plan if m["kind"] == "Secret" for k, v in m["data"].items() if k != "username"
+    ]
+    rest = json.dumps([m for m in plan if m["kind"] != "Secret"])
+    assert not [value for value in secrets if value in rest], "secret values are in Secrets alone"
+    for manifest in plan:
+        metadata = manifest["metadata"]
+        assert re.fullmatch(r"[a-z]([-a-z0-9]{0,61}[a-z0-9])?", metadata["name"])
+        assert metadata["namespace"] == "speech"
+        assert metadata["labels"][names.LABEL_TRANSCRIBER] == name
+        owners = metadata.get("ownerReferences", [])
+        kept = manifest["kind"] == "Secret" and cr.spec.deletion_policy == "Retain"
+        assert [owner["uid"] for owner in owners] == ([] if kept else ["uid-1"])
+    accounts = {m["metadata"]["name"] for m in plan if m["kind"] == "ServiceAccount"}
+    for template in templates(plan):
+        assert breaches(template) == []
+        spec_ = template["spec"]
+        assert spec_["serviceAccountName"] in accounts
+        assert spec_["automountServiceAccountToken"] is False
+        assert spec_["enableServiceLinks"] is False
+        assert {v["name"] for v in spec_["volumes"]} >= {
+            m["name"] for m in spec_["containers"][0]["volumeMounts"] if m["name"] != names.DATA_VOLUME
+        }
+        assert len({v["name"] for v in spec_["containers"][0].get("env", [])}) == len(
+            spec_["containers"][0].get("env", [])
+        )
+        assert template["metadata"]["labels"][names.LABEL_TRANSCRIBER] == name
+
+
+def test_an_empty_spec_is_a_whole_service() -> None:
+    assert list(by_name(whole(transcriber()))) == [
+        ("ServiceAccount", "main-api"),
+        ("ServiceAccount", "main-worker"),
+        ("ServiceAccount", "main-data"),
+        ("ConfigMap", "main-config"),
+        ("Secret", "main-postgres"),
+        ("Secret", "main-redis"),
+        ("Secret", "main-objects"),
+        ("Secret", "main-api-key"),
+        ("Service", "main-postgres"),
+        ("StatefulSet", "main-postgres"),
+        ("Service", "main-redis"),
+        ("StatefulSet", "main-redis"),
+        ("Service", "main-objects"),
+        ("StatefulSet", "main-objects"),
+        ("Service", "main-api"),
+        ("Job", migrate(transcriber(), PLAN)["metadata"]["name"]),
+        ("Deployment", "main-api"),
+        ("Deployment", "main-worker-blue"),
+    ]
+
+
+def test_external_stores_bring_no_children() -> None:
+    cr = transcriber(
+        postgres={"external": {"secretRef": {"name": "pg"}}},
+        redis={"external": {"secretRef": {"name": "redis"}}},
+        objects={"external": {"endpoint": "https://s3", "bucket": "abc", "secretRef": {"name": "s3"}}},
+    )
+    kinds = [m["kind"] for m in whole(cr)]
+    assert "StatefulSet" not in kinds
+    assert [m["metadata"]["name"] for m in whole(cr) if m["kind"] == "Secret"] == ["main-api-key"]
+    assert ("ServiceAccount", "main-data") not in by_name(whole(cr))
+
+
+def test_the_default_fits_a_small_node() -> None:
+    requests = [pod["spec"]["containers"][0]["resources"]["requests"]["cpu"] for pod in templates(whole(transcriber()))]
+    assert sum(int(cpu.removesuffix("m")) for cpu in requests) < 1000
+
+
+def test_pods_wait_for_the_migration() -> None:
+    cr = transcriber()
+    job = migrate(cr, PLAN)["metadata"]["name"]
+    database = ("StatefulSet", "main-postgres")
+    waiting = by_name(desired(cr, Observed(children={database: {"status": {"replicas": 1}}}), PLAN))
+    assert ("Job", job) not in waiting, "the database does not answer yet"
+    answers = by_name(desired(cr, Observed(children={database: {"status": {"readyReplicas": 1}}}), PLAN))
+    assert ("Job", job) in answers
+    assert ("Deployment", "main-api") not in answers
+    failed = {("Job", job): {"status": {"conditions": [{"type": "Failed", "status": "True"}]}}}
+    assert ("Deployment", "main-api") not in by_name(desired(cr, Observed(children=failed), PLAN))
+    assert ("Deployment", "main-api") in by_name(whole(cr))
+
+
+def test_a_new_version_migrates_again_and_a_new_setting_does_not() -> None:
+    old = transcriber()
+    for same in (transcriber(workers={"replicas": 3}), transcriber(models=[{"name": "small"}])):
+        assert migrate(same, PLAN)["metadata"]["name"] == migrate(old, PLAN)["metadata"]["name"]
+    for other in (transcriber(version="0.2.0"), transcriber(postgres={"external": {"secretRef": {"name": "pg"}}})):
+        assert migrate(other, PLAN)["metadata"]["name"] != migrate(old, PLAN)["metadata"]["name"]
+
+
+def test_secrets_are_made_once() -> None:
+    cr = transcriber()
+    plan = desired(cr, Observed(secrets=frozenset({"main-postgres", "main-api-key"})), PLAN)
+    assert [m["metadata"]["name"] for m in plan if m["kind"] == "Secret"] == ["main-redis", "main-objects"]
+    first, second = (
+        {m["metadata"]["name"]: m["data"] for m in desired(cr, Observed(), PLAN) if m["kind"] == "Secret"}
+        for _ in range(2)
+    )
+    assert first["main-api-key"] != second["main-api-key"], "the dice are real"
+
+
+@pytest.mark.parametrize("policy", ["Retain", "Delete"])
+def test_volumes_follow_the_deletion_policy(policy: str) -> None:
+    for manifest in whole(transcriber(deletionPolicy=policy)):
+        if manifest["kind"] == "StatefulSet":
+            retention = manifest["spec"]["persistentVolumeClaimRetentionPolicy"]
+            assert retention == {"whenDeleted": policy, "whenScaled": "Retain"}
+            (claim,) = manifest["spec"]["volumeClaimTemplates"]
+            assert claim["metadata"]["name"] == "data"
+            assert "ownerReferences" not in claim["metadata"]
+
+
+def test_a_volume_grows_with_its_claim() -> None:
+    cr = transcriber(postgres={"managed": {"storage": "16Gi"}})
+    key = ("PersistentVolumeClaim", "data-main-postgres-0")
+
+    def plan(size: str) -> dict[tuple[str, str], Manifest]:
+        live = {"spec": {"resources": {"requests": {"storage": size}}}}
+        return by_name(desired(cr, Observed(children={key: live}), PLAN))
+
+    assert plan("8Gi")[key]["spec"] == {"resources": {"requests": {"storage": "16Gi"}}}
+    assert "ownerReferences" not in plan("8Gi")[key]["metadata"]
+    assert key not in plan("16Gi")
+    assert key not in plan("17179869184")
+    assert key not in by_name(whole(cr))

@@ -1,0 +1,57 @@
+"""What tests share: a cluster, the images in it, an API server without a node, a namespace for one test."""
+
+import os
+import uuid
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pytest
+
+import testbed
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[testbed.Cluster]:
+    """A cluster with a real node, called as WHISPER_CLUSTER says.
+
+    It is taken down at the end if it was brought up here, unless WHISPER_KEEP_CLUSTER is 1.
+    """
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        pytest.fail("tests with a cluster run in one process: leave out -n, or add -m 'not cluster'")
+    name = os.environ.get("WHISPER_CLUSTER", "whisper-operator-test")
+    was_running = testbed.status(name).startswith("running")
+    try:
+        yield testbed.up(name)
+    finally:
+        if not was_running and os.environ.get("WHISPER_KEEP_CLUSTER") != "1":
+            testbed.down(name)
+
+
+@pytest.fixture(scope="session")
+def images(cluster: testbed.Cluster) -> Mapping[str, Path]:
+    """All the project's images are in the cluster; target → archive. Built now if their inputs have changed."""
+    import build_images  # only here: most tests need no images
+
+    archives = build_images.build()
+    for archive in archives.values():
+        cluster.load(archive)
+    return archives
+
+
+@pytest.fixture(scope="session")
+def control_plane() -> Iterator[Path]:
+    """The kubeconfig of an API server without a node or controllers."""
+    with testbed.light_control_plane() as kubeconfig:
+        yield kubeconfig
+
+
+@pytest.fixture
+def namespace(cluster: testbed.Cluster) -> Iterator[str]:
+    """A fresh namespace under Pod Security `restricted`, enforced; deleted after the test."""
+    name = f"test-{uuid.uuid4().hex[:8]}"
+    cluster.kubectl("create", "namespace", name)
+    cluster.kubectl("label", "namespace", name, "pod-security.kubernetes.io/enforce=restricted")
+    cluster.kubectl("wait", "--for=create", "serviceaccount/default", "-n", name, "--timeout=60s")
+    yield name
+    # Not waited for: pods take up to half a minute to end, and the next test has a namespace of its own.
+    cluster.kubectl("delete", "namespace", name, "--wait=false")

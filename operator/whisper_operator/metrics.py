@@ -1,6 +1,8 @@
 """The operator's own metrics, scraped at /metrics."""
 
-from prometheus_client import Counter, Gauge, Histogram
+from prometheus_client import Counter, Gauge, Histogram, disable_created_metrics
+
+disable_created_metrics()  # type: ignore[no-untyped-call]  # twice the series, and nobody asks when a counter was born
 
 RECONCILE_SECONDS = Histogram(
     "whisper_operator_reconcile_seconds",

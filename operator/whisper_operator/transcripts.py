@@ -134,9 +134,10 @@ def _refusal(status: int, data: bytes, *, known: bool) -> Exception:
     said = f"the transcriber's API answered {status}: {failure.message}"
     if status == 401:
         return Unauthorised(said)
-    if status == 404:
-        # A path that is not there at all means that something else answers, or an API that is too old.
-        return UnknownJob(said) if known else Transient(said)
+    if status == 404 and failure.code is None:
+        return Transient(said)  # not our API's own words: something else answers at this address
+    if status == 404 and known:
+        return UnknownJob(said)
     if status in (408, 425, 429) or status >= 500:
         return Transient(said)
     return Refused(failure.code or f"http_{status}", failure.message or said)

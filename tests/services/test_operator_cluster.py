@@ -1,0 +1,134 @@
+"""One contract for both forms of the cluster port: in memory, and the official client against a real API server."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from whisper_operator.cluster.live import LiveCluster
+from whisper_operator.cluster.memory import FakeCluster
+from whisper_operator.cluster.port import CONFIG_MAP, LEASE, SECRET, SERVICE, Cluster, Kind
+from whisper_operator.errors import Conflict, Rejected
+
+ABSENT = Kind("monitoring.coreos.com/v1", "ServiceMonitor")
+NUMBERS = itertools.count()
+Manifest = dict[str, Any]
+
+
+@pytest.fixture(params=["memory", "live"])
+async def cluster(request: pytest.FixtureRequest) -> AsyncIterator[Cluster]:
+    if request.param == "memory":
+        yield FakeCluster(absent=frozenset({ABSENT.name}))
+        return
+    kubeconfig: Path = request.getfixturevalue("control_plane")
+    live = await LiveCluster.connect(kubeconfig)
+    yield live
+    await live.close()
+
+
+@pytest.fixture
+def name() -> str:
+    """Tests share the namespace `default`, each with objects of its own."""
+    return f"contract-{next(NUMBERS)}"
+
+
+def config_map(name: str, **data: str) -> Manifest:
+    meta = {"name": name, "namespace": "default", "labels": {"test": name}}
+    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": meta, "data": data}
+
+
+async def test_apply_makes_changes_and_takes_back(cluster: Cluster, name: str) -> None:
+    made = await cluster.apply(config_map(name, a="1", b="2"))
+    assert made["data"] == {"a": "1", "b": "2"}
+    changed = await cluster.apply(config_map(name, a="3"))
+    assert changed["data"] == {"a": "3"}
+    assert changed["metadata"]["uid"] == made["metadata"]["uid"]
+
+
+async def test_apply_of_the_same_is_no_new_version(cluster: Cluster, name: str) -> None:
+    first = await cluster.apply(config_map(name, a="1"))
+    second = await cluster.apply(config_map(name, a="1"))
+    assert second["metadata"]["resourceVersion"] == first["metadata"]["resourceVersion"]
+
+
+async def test_get_and_list_by_label(cluster: Cluster, name: str) -> None:
+    assert await cluster.get(CONFIG_MAP, "default", name) is None
+    await cluster.apply(config_map(name, a="1"))
+    found = await cluster.get(CONFIG_MAP, "default", name)
+    assert found is not None and found["data"] == {"a": "1"}
+    (listed,) = await cluster.list(CONFIG_MAP, "default", {"test": name})
+    assert (listed["kind"], listed["apiVersion"], listed["metadata"]["name"]) == ("ConfigMap", "v1", name)
+    assert await cluster.list(CONFIG_MAP, "default", {"test": "nobody"}) == []
+    (listed,) = await cluster.list(CONFIG_MAP, "default", fields=f"metadata.name={name}")
+    assert listed["metadata"]["name"] == name
+
+
+async def test_create_refuses_what_exists(cluster: Cluster, name: str) -> None:
+    secret = {"apiVersion": "v1", "kind": SECRET.name, "metadata": {"name": name, "namespace": "default"}}
+    await cluster.create({**secret, "data": {"a": "MQ=="}})
+    with pytest.raises(Conflict):
+        await cluster.create({**secret, "data": {"a": "Mg=="}})
+    found = await cluster.get(SECRET, "default", name)
+    assert found is not None and found["data"] == {"a": "MQ=="}
+
+
+async def test_owners_change_and_nothing_else(cluster: Cluster, name: str) -> None:
+    made = await cluster.create(config_map(name, a="1"))
+    owner = {"apiVersion": "v1", "kind": "ConfigMap", "name": "x", "uid": "u"}
+    await cluster.own(CONFIG_MAP, "default", name, [owner])
+    found = await cluster.get(CONFIG_MAP, "default", name)
+    assert found is not None and found["metadata"]["ownerReferences"] == [owner]
+    assert found["data"] == made["data"]
+    await cluster.own(CONFIG_MAP, "default", name, [])
+    found = await cluster.get(CONFIG_MAP, "default", name)
+    assert found is not None and not found["metadata"].get("ownerReferences")
+
+
+async def test_replace_needs_the_newest_version(cluster: Cluster, name: str) -> None:
+    lease = {"apiVersion": LEASE.api_version, "kind": LEASE.name, "metadata": {"name": name, "namespace": "default"}}
+    made = await cluster.create({**lease, "spec": {"holderIdentity": "a"}})
+    taken = await cluster.replace({**made, "spec": {"holderIdentity": "b"}})
+    assert taken["spec"]["holderIdentity"] == "b"
+    with pytest.raises(Conflict):
+        await cluster.replace({**made, "spec": {"holderIdentity": "c"}})
+
+
+async def test_delete_is_content_with_what_is_gone_and_minds_the_uid(cluster: Cluster, name: str) -> None:
+    await cluster.delete(CONFIG_MAP, "default", name)
+    await cluster.apply(config_map(name))
+    with pytest.raises(Conflict):
+        await cluster.delete(CONFIG_MAP, "default", name, uid="somebody-else")
+    made = await cluster.get(CONFIG_MAP, "default", name)
+    assert made is not None
+    await cluster.delete(CONFIG_MAP, "default", name, uid=made["metadata"]["uid"])
+    assert await cluster.get(CONFIG_MAP, "default", name) is None
+
+
+async def test_a_kind_that_nobody_serves_has_no_objects(cluster: Cluster, name: str) -> None:
+    assert not await cluster.serves(ABSENT)
+    assert await cluster.serves(SERVICE)
+    assert await cluster.get(ABSENT, "default", name) is None
+    assert await cluster.list(ABSENT, "default") == []
+
+
+async def test_the_status_of_what_is_gone(cluster: Cluster, name: str) -> None:
+    service = {"apiVersion": "v1", "kind": SERVICE.name, "metadata": {"name": name, "namespace": "default"}}
+    with pytest.raises(Rejected) as refused:
+        await cluster.apply_status({**service, "status": {"loadBalancer": {}}})
+    assert refused.value.reason == "NotFound"
+
+
+async def test_the_status_is_apart_from_the_rest(cluster: Cluster, name: str) -> None:
+    meta = {"name": name, "namespace": "default"}
+    spec = {"ports": [{"port": 80, "protocol": "TCP"}], "type": "LoadBalancer"}
+    made = await cluster.apply({"apiVersion": "v1", "kind": "Service", "metadata": meta, "spec": spec})
+    status = {"loadBalancer": {"ingress": [{"hostname": "x.test"}]}}
+    told = await cluster.apply_status({"apiVersion": "v1", "kind": "Service", "metadata": meta, "status": status})
+    assert told["status"]["loadBalancer"]["ingress"][0]["hostname"] == "x.test"
+    assert told["spec"]["ports"][0]["port"] == made["spec"]["ports"][0]["port"]
+    again = await cluster.apply_status({"apiVersion": "v1", "kind": "Service", "metadata": meta, "status": status})
+    assert again["metadata"]["resourceVersion"] == told["metadata"]["resourceVersion"]

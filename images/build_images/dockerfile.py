@@ -52,8 +52,13 @@ def _substitute(text: str, values: Mapping[str, str]) -> str:
 
 
 def needed(all_stages: Sequence[Stage], target: str | None) -> list[Stage]:
-    """The stages that `target` (the last one if None) is made of, itself included, in the file's order."""
+    """The stages that `target` (the last one if None) is made of, itself included, in the file's order.
+
+    Raises: KeyError for a target that the file does not have.
+    """
     by_name = {stage.name: stage for stage in all_stages}
+    if target and target not in by_name:
+        raise KeyError(f"no stage {target!r}")
     seen: set[str] = set()
     waiting = [target or all_stages[-1].name]
     while waiting:

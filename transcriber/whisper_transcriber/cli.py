@@ -138,13 +138,20 @@ def _spec(model: str) -> ModelSpec:
     from whisper_transcriber.domain.model import HuggingFace, ModelSpec, ModelUnavailable, Source
 
     folder = Path(model)
+    source = None
     if folder.is_dir():
-        return ModelSpec(name=folder.resolve().name, source=Source(path=str(folder)))
-    if model.startswith((".", "/")) or model.count("/") > 1:
+        source = Source(path=str(folder))
+    elif model.startswith((".", "/")) or model.count("/") > 1:
         raise ModelUnavailable(f"The folder {model} does not exist.")
-    if "/" in model:
-        return ModelSpec(name=model.rpartition("/")[2], source=Source(hugging_face=HuggingFace(repo=model)))
-    return ModelSpec(name=model)
+    elif "/" in model:
+        source = Source(hugging_face=HuggingFace(repo=model))
+    name = folder.resolve().name if source else model
+    try:
+        return ModelSpec(name=name, source=source)
+    except ValueError as error:
+        raise ModelUnavailable(
+            f"{name!r} cannot be the name of a model: letters, digits, dots and dashes can."
+        ) from error
 
 
 def _resolved(spec: ModelSpec) -> ModelFiles:

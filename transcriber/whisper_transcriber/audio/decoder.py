@@ -89,7 +89,7 @@ def decode(max_seconds: float) -> dict[str, Any]:
     """Write the samples out as they are decoded and return the report."""
     container, stream = opened()
     with container:
-        promised = claimed(container, stream)
+        promised, cut = claimed(container, stream), truncated_riff()
         damaged: list[str] = []
         written = 0
         for chunk in mono(frames(container, stream, damaged)):
@@ -101,13 +101,15 @@ def decode(max_seconds: float) -> dict[str, Any]:
     if written == 0:
         why = f" ({damaged[0]})" if damaged else ""
         raise Refused(f"The file has an audio stream, but not one sample of it can be decoded{why}.")
-    return {"seconds": seconds, "warning": shortfall(seconds, promised, damaged)}
+    return {"seconds": seconds, "warning": shortfall(seconds, promised, damaged, cut)}
 
 
-def shortfall(seconds: float, promised: float | None, damaged: list[str]) -> str | None:
+def shortfall(seconds: float, promised: float | None, damaged: list[str], cut: bool) -> str | None:
     """What to tell the user when only a part of the file could be decoded."""
     if promised is not None and seconds < promised * 0.98 - 0.5:
         return f"The file ends early: it promises {promised:.1f} s of audio and {seconds:.1f} s could be decoded."
+    if cut:
+        return f"The file ends early: it is shorter than its header says; {seconds:.1f} s of audio could be decoded."
     if damaged:
         return f"The file is damaged: {len(damaged)} packets could not be decoded; {seconds:.1f} s of audio could be."
     return None
@@ -125,10 +127,8 @@ def opened() -> tuple[Any, Any]:
         container = av.open(source, mode="r", container_options=options, metadata_errors="replace")
     except MemoryError:
         raise
-    except (av.error.FFmpegError, ValueError, OverflowError) as error:
-        raise Refused(
-            f"The file is not audio in a format that is understood, or it is damaged ({plain(error)})."
-        ) from None
+    except (av.error.FFmpegError, ValueError, OverflowError):
+        raise Refused("The file is not audio in a format that is understood, or it is damaged.") from None
     if not container.streams.audio:
         kinds = sorted({stream.type for stream in container.streams})
         raise Refused(
@@ -150,6 +150,14 @@ def claimed(container: Any, stream: Any) -> float | None:
     if stream.duration and stream.time_base:
         return float(stream.duration * stream.time_base)
     return container.duration / 1_000_000 if container.duration else None
+
+
+def truncated_riff() -> bool:
+    """Whether a WAV is shorter than it says. FFmpeg trusts the file's length instead, and says nothing."""
+    head = os.pread(0, 12, 0)
+    size = int.from_bytes(head[4:8], "little")
+    streamed = size >= 0x7FFF_F000  # what recorders write that do not know the length yet
+    return head[:4] == b"RIFF" and head[8:] == b"WAVE" and not streamed and size + 8 > os.fstat(0).st_size + 1
 
 
 def frames(container: Any, stream: Any, damaged: list[str]) -> Iterator[Any]:

@@ -65,6 +65,11 @@ class Decoding(Iterator[Samples]):
         self.seconds += len(block) / SAMPLE_RATE
         return np.clip(np.nan_to_num(block, nan=0.0, posinf=0.0, neginf=0.0), -1.0, 1.0)
 
+    @property
+    def pid(self) -> int:
+        """The process that decodes."""
+        return self._child.pid
+
     def __enter__(self) -> Decoding:
         return self
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path, PurePosixPath
 
 from whisper_transcriber.domain.model import S3, HuggingFace, ModelUnavailable
@@ -12,7 +13,7 @@ _PART = 8 << 20
 
 
 def fetch(source: HuggingFace | S3, to: Path) -> None:
-    """Fill `to` with the model's files. What an interrupted fetch left there is used. Raises ModelUnavailable."""
+    """Fill `to` with the model's files; those that an earlier fetch finished are kept. Raises ModelUnavailable."""
     if isinstance(source, HuggingFace):
         _from_hub(source, to)
     else:
@@ -40,6 +41,7 @@ def _from_hub(source: HuggingFace, to: Path) -> None:
         snapshot_download(
             source.repo, revision=source.revision, local_dir=to, allow_patterns=list(WANTED), endpoint=hub
         )
+        shutil.rmtree(to / ".cache", ignore_errors=True)  # its notes, and the halves of files that a kill left
     except GatedRepoError as error:
         raise ModelUnavailable(f"The model {what} is gated: set HF_TOKEN to a token that may read it.") from error
     except RevisionNotFoundError as error:

@@ -21,8 +21,7 @@ def resolve(spec: ModelSpec, preloaded: Path, cache: Path) -> ModelFiles:
 
     First `preloaded`/<name> (only if the spec names no other source), then `cache`, then the source. What the digest in
     the spec (or, for a name of the catalogue, the catalogue's) does not match is never returned. A fetch is atomic: an
-    interrupted one is never mistaken for a model, and goes on where it stopped. Raises ModelUnavailable, whose message
-    says what to change.
+    interrupted one is never mistaken for a model. Raises ModelUnavailable, whose message says what to change.
     """
     memo = cache / "digests"
     source, digest = _wanted(spec)

@@ -28,7 +28,7 @@ def render(
 
 
 def verbose(transcript: Transcript, granularities: Collection[Granularity] = ("segment",)) -> dict[str, Any]:
-    """The object of verbose_json; with what made it: `model`, `model_digest` and `engine`, which OpenAI does not say."""
+    """The object of verbose_json, with what made it, which OpenAI does not say: `model`, `model_digest`, `engine`."""
     body: dict[str, Any] = {
         "task": transcript.task,
         "language": language_name(transcript.language),

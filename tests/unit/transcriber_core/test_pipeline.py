@@ -1,0 +1,142 @@
+"""What is batched with what, which rows are tried again, and how results come together; no model needed."""
+
+import numpy as np
+import pytest
+
+from unit.transcriber_core.scripted import ScriptedEngine, said
+from whisper_transcriber.batching import Item, Pipeline
+from whisper_transcriber.domain.options import Options, UnsupportedOption
+from whisper_transcriber.domain.window import Window
+from whisper_transcriber.engine.port import Decoded, Language, Prompt
+
+
+def item(name: int, options: Options | None = None, seconds: float = 1.0, hint: str | None = None) -> Item:
+    samples = np.full(round(seconds * 16_000), name, np.float32)
+    return Item(Window(name, name * 10.0, name * 10.0 + seconds), samples, options or Options(), hint)
+
+
+def test_results_come_in_the_order_of_the_items_with_times_of_the_file() -> None:
+    results = Pipeline(ScriptedEngine()).run([item(3), item(1)])
+    assert [result.window.index for result in results] == [3, 1]
+    assert results[0].segments[0].text == " row 3 at 0"
+    assert (results[0].segments[0].start, results[0].segments[0].end) == (30.0, 31.0)
+
+
+def test_an_empty_batch_has_no_results() -> None:
+    assert Pipeline(ScriptedEngine()).run([]) == []
+
+
+def test_rows_of_different_requests_share_calls_up_to_the_batch_size() -> None:
+    engine = ScriptedEngine()
+    Pipeline(engine, batch_size=2).run([item(1), item(2, Options(language="fr")), item(3)])
+    assert engine.batches("encode") == [[1, 2], [3]]
+    assert engine.batches("detect") == [[1, 3]]
+    assert engine.batches("decode") == [[1, 2], [3]]
+
+
+def test_rows_that_the_engine_cannot_mix_are_decoded_apart() -> None:
+    engine = ScriptedEngine()
+    Pipeline(engine).run([item(1), item(2, Options(prompt="Kubernetes")), item(3)])
+    assert engine.batches("decode") == [[1, 3], [2]]
+
+
+def test_only_the_rows_that_fail_the_gate_are_tried_again_hotter_and_together() -> None:
+    def script(name: float, prompt: Prompt, temperature: float) -> Decoded:
+        bad = {1: 0.3, 2: 0.1}.get(int(name), -1.0)  # passes from the first temperature above this
+        return said(f"at {temperature:g}", logprob=-0.3 if temperature > bad else -2.0)
+
+    engine = ScriptedEngine(script)
+    results = Pipeline(engine).run([item(1), item(2), item(3)])
+    assert engine.batches("decode") == [[1, 2, 3], [1, 2], [1]]
+    assert [result.segments[0].temperature for result in results] == [0.4, 0.2, 0.0]
+
+
+def test_a_loop_is_tried_again_and_the_best_try_wins_when_none_passes() -> None:
+    def script(name: float, prompt: Prompt, temperature: float) -> Decoded:
+        if temperature == 0:
+            return said("again and again " * 30, logprob=-0.1)
+        return said(f"at {temperature:g}", logprob=-2.0 + (temperature == 0.6))
+
+    results = Pipeline(ScriptedEngine(script)).run([item(1)])
+    assert results[0].segments[0].text == " at 0.6"
+
+
+def test_a_temperature_that_was_asked_for_is_tried_once() -> None:
+    engine = ScriptedEngine(lambda name, prompt, temperature: said("x", logprob=-5.0))
+    results = Pipeline(engine).run([item(1, Options(temperature=0.7))])
+    assert len(engine.batches("decode")) == 1
+    assert results[0].segments[0].temperature == 0.7
+
+
+def test_silence_has_no_segments_and_is_not_tried_again() -> None:
+    engine = ScriptedEngine(lambda name, prompt, temperature: said("Thank you.", logprob=-1.5, no_speech=0.9))
+    results = Pipeline(engine).run([item(1)])
+    assert results[0].segments == ()
+    assert len(engine.batches("decode")) == 1
+
+
+def test_a_window_goes_on_from_where_the_model_stopped() -> None:
+    def script(name: float, prompt: Prompt, temperature: float) -> Decoded:
+        return next(parts)
+
+    parts = iter([said("one", seconds=10, resume=10.0), said("two", seconds=10, resume=10.0), said("three", seconds=5)])
+    engine = ScriptedEngine(script)
+    results = Pipeline(engine).run([item(1, seconds=25)])
+    assert [(s.text, s.start, s.end) for s in results[0].segments] == [
+        (" one", 10.0, 20.0),
+        (" two", 20.0, 30.0),
+        (" three", 30.0, 35.0),
+    ]
+
+
+def test_a_window_that_never_ends_is_given_up() -> None:
+    engine = ScriptedEngine(lambda name, prompt, temperature: said("more", seconds=0.1, resume=0.1))
+    results = Pipeline(engine).run([item(1, seconds=25)])
+    assert 1 < len(results[0].segments) < 10
+
+
+def test_words_are_aligned_only_where_asked_for_and_give_the_segments_their_times() -> None:
+    engine = ScriptedEngine()
+    plain, worded = Pipeline(engine).run([item(1), item(2, Options(word_timestamps=True))])
+    assert engine.batches("align") == [[2]]
+    assert plain.segments[0].words == ()
+    assert [word.word for word in worded.segments[0].words] == [" row 2 at 0"]
+
+
+@pytest.mark.parametrize(
+    ("options", "hint", "language"),
+    [
+        (Options(), None, "it"),
+        (Options(), "es", "es"),
+        (Options(language="French"), "es", "fr"),
+    ],
+)
+def test_an_unclear_window_is_in_the_language_of_the_file(options: Options, hint: str | None, language: str) -> None:
+    engine = ScriptedEngine(language=Language("it", 0.3))
+    (result,) = Pipeline(engine).run([item(1, options, hint=hint)])
+    assert result.language == language
+
+
+def test_a_clear_window_is_in_its_own_language() -> None:
+    engine = ScriptedEngine(language=Language("it", 0.9))
+    (result,) = Pipeline(engine).run([item(1, hint="es")])
+    assert result.language == "it"
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (Options(language="es"), "only English"),
+        (Options(task="translate"), "cannot translate"),
+        (Options(language="klingon"), "not one that Whisper knows"),
+        (Options(temperature=1.5), "between 0 and 1"),
+    ],
+)
+def test_options_that_the_model_cannot_honour_are_refused(options: Options, words: str) -> None:
+    with pytest.raises(UnsupportedOption, match=words):
+        Pipeline(ScriptedEngine(multilingual=False)).run([item(1, options)])
+
+
+@pytest.mark.parametrize(("given", "code"), [("EN", "en"), ("pt-BR", "pt"), ("Spanish", "es"), (" fr ", "fr")])
+def test_languages_may_be_codes_locales_or_names(given: str, code: str) -> None:
+    assert Pipeline(ScriptedEngine()).check(Options(language=given)).language == code

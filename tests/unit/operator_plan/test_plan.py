@@ -5,140 +5,17 @@ from __future__ import annotations
 import json
 import re
 from base64 import b64decode
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from unit.operator_plan.plans import PLAN, breaches, by_name, templates, transcriber, whole
+from unit.operator_plan.strategies import specs
 from whisper_operator.api import names
-from whisper_operator.api.v1alpha1 import WhisperTranscriber
-from whisper_operator.plan import Manifest, Observed, PlanSettings, desired
+from whisper_operator.plan import Manifest, Observed, desired
 from whisper_operator.plan.migrate import migrate
-
-PLAN = PlanSettings()
-
-
-def transcriber(name: str = "main", **spec: Any) -> WhisperTranscriber:
-    metadata = {"name": name, "namespace": "speech", "uid": "uid-1"}
-    return WhisperTranscriber.parse({"metadata": metadata, "spec": spec})
-
-
-def counting() -> Any:
-    """Passwords that can be told apart and found again."""
-    count = iter(range(10**6))
-    return lambda size: f"{next(count):0{2 * size}x}"
-
-
-def migrated(cr: WhisperTranscriber, plan: PlanSettings = PLAN) -> Observed:
-    done = {"status": {"conditions": [{"type": "Complete", "status": "True"}]}}
-    return Observed(children={("Job", migrate(cr, plan)["metadata"]["name"]): done})
-
-
-def whole(cr: WhisperTranscriber) -> list[Manifest]:
-    """The plan of a transcriber whose migration is done."""
-    return desired(cr, migrated(cr), PLAN, counting())
-
-
-def by_name(plan: list[Manifest]) -> dict[tuple[str, str], Manifest]:
-    return {(m["kind"], m["metadata"]["name"]): m for m in plan}
-
-
-def templates(plan: list[Manifest]) -> Iterator[Manifest]:
-    return (m["spec"]["template"] for m in plan if "template" in m.get("spec", {}))
-
-
-def breaches(template: Manifest) -> list[str]:
-    """What Pod Security `restricted` has against a pod."""
-    spec: Manifest = template["spec"]
-    found: list[str] = []
-    pod = spec["securityContext"]
-    if not (pod.get("runAsNonRoot") is True and pod.get("runAsUser", 0) > 0):
-        found.append("may run as root")
-    if pod.get("seccompProfile", {}).get("type") not in ("RuntimeDefault", "Localhost"):
-        found.append("no seccomp profile")
-    if any(spec.get(key) for key in ("hostNetwork", "hostPID", "hostIPC")):
-        found.append("host namespaces")
-    allowed = {
-        "configMap",
-        "emptyDir",
-        "persistentVolumeClaim",
-        "projected",
-        "secret",
-        "downwardAPI",
-        "csi",
-        "ephemeral",
-    }
-    found += [f"volume {v['name']}" for v in spec.get("volumes", ()) if not set(v) - {"name"} <= allowed]
-    for container in (*spec["containers"], *spec.get("initContainers", ())):
-        context = container["securityContext"]
-        if context.get("allowPrivilegeEscalation") is not False or context.get("privileged"):
-            found.append("may gain privileges")
-        if context["capabilities"].get("drop") != ["ALL"] or context["capabilities"].get("add"):
-            found.append("has capabilities")
-        if any("hostPort" in port for port in container.get("ports", ())):
-            found.append("host port")
-    return found
-
-
-text = st.text(alphabet="abcdefghijklmnopqrstuvwxyz0123456789", min_size=1, max_size=12)
-pods = st.fixed_dictionaries(
-    {},
-    optional={
-        "image": text.map("registry.example.com/{}:1".format),
-        "labels": st.dictionaries(text, text, max_size=2),
-        "annotations": st.dictionaries(text, text, max_size=2),
-        "nodeSelector": st.dictionaries(text, text, max_size=2),
-        "env": st.sets(text, max_size=3).map(lambda found: [{"name": f"X{n}", "value": n} for n in sorted(found)]),
-        "resources": st.fixed_dictionaries(
-            {},
-            optional={
-                "requests": st.dictionaries(st.sampled_from(["cpu", "memory"]), st.sampled_from([1, "2Gi", "0.5"])),
-                "limits": st.dictionaries(st.sampled_from(["cpu", "memory"]), st.sampled_from(["64Mi", 4, "8Gi"])),
-            },
-        ),
-        "priorityClassName": text,
-        "runtimeClassName": text,
-        "imagePullSecrets": st.lists(text.map(lambda n: {"name": n}), max_size=2),
-    },
-)
-managed = st.fixed_dictionaries({}, optional={"storage": st.sampled_from(["1Gi", "300Mi", "2T"]), "pod": pods})
-secret = st.fixed_dictionaries({"secretRef": st.fixed_dictionaries({"name": text})})
-external_objects = st.fixed_dictionaries(
-    {"endpoint": st.just("https://s3"), "bucket": st.just("abc"), "secretRef": st.fixed_dictionaries({"name": text})}
-)
-
-
-def either(external: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
-    return st.one_of(
-        st.just({}), st.fixed_dictionaries({"managed": managed}), st.fixed_dictionaries({"external": external})
-    )
-
-
-specs = st.fixed_dictionaries(
-    {},
-    optional={
-        "deletionPolicy": st.sampled_from(["Retain", "Delete"]),
-        "version": text,
-        "images": st.fixed_dictionaries({}, optional={"registry": text, "tag": text}),
-        "models": st.lists(
-            st.fixed_dictionaries({"name": text}), min_size=1, max_size=3, unique_by=lambda m: m["name"]
-        ),
-        "workers": st.fixed_dictionaries(
-            {},
-            optional={
-                "replicas": st.integers(0, 5),
-                "gpu": st.fixed_dictionaries({"count": st.integers(1, 4)}),
-                "pod": pods,
-            },
-        ),
-        "api": st.fixed_dictionaries({}, optional={"replicas": st.integers(0, 3), "pod": pods}),
-        "postgres": either(secret),
-        "redis": either(secret),
-        "objects": either(external_objects),
-    },
-)
 
 
 @given(spec=specs, name=st.from_regex(r"[a-z]([-a-z0-9]{0,38}[a-z0-9])?", fullmatch=True))

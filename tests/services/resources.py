@@ -1,0 +1,159 @@
+"""Custom resources to send to an API server: good ones, and those that a person may get wrong."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from whisper_operator.api.names import API_VERSION
+
+
+def transcriber(spec: Any = None, name: str = "main") -> dict[str, Any]:
+    return {
+        "apiVersion": API_VERSION,
+        "kind": "WhisperTranscriber",
+        "metadata": {"name": name},
+        **({} if spec is None else {"spec": spec}),
+    }
+
+
+JOB: dict[str, Any] = {
+    "transcriberRef": {"name": "main"},
+    "source": {"configMap": {"name": "clip", "key": "clip.wav"}},
+}
+
+
+def job(spec: Any, name: str = "clip") -> dict[str, Any]:
+    return {"apiVersion": API_VERSION, "kind": "TranscriptionJob", "metadata": {"name": name}, "spec": spec}
+
+
+FULL: dict[str, Any] = {
+    "version": "0.1.0",
+    "deletionPolicy": "Delete",
+    "images": {"registry": "registry.example.com", "pullSecrets": [{"name": "pull"}]},
+    "models": [
+        {"name": "large-v3-turbo", "aliases": ["large"], "computeType": "float16"},
+        {"name": "own", "source": {"s3": {"uri": "s3://models/own", "secretRef": {"name": "models"}}}},
+        {"name": "kept", "source": {"pvc": {"claimName": "models", "path": "kept"}}, "digest": "sha256:" + "0" * 64},
+    ],
+    "defaultModel": "large",
+    "workers": {
+        "replicas": 2,
+        "gpu": {"count": 1},
+        "pod": {
+            "resources": {"requests": {"cpu": 2, "memory": "8192Mi"}, "limits": {"memory": "16Gi"}},
+            "nodeSelector": {"pool": "gpu"},
+            "tolerations": [{"key": "pool", "operator": "Equal", "value": "gpu", "effect": "NoSchedule"}],
+            "affinity": {
+                "nodeAffinity": {
+                    "preferredDuringSchedulingIgnoredDuringExecution": [
+                        {
+                            "weight": 1,
+                            "preference": {"matchExpressions": [{"key": "fast", "operator": "Exists"}]},
+                        }
+                    ]
+                }
+            },
+            "env": [
+                {"name": "HF_ENDPOINT", "value": "https://hub.example.com"},
+                {"name": "HF_TOKEN", "valueFrom": {"secretKeyRef": {"name": "hub", "key": "token"}}},
+            ],
+            "annotations": {"example.com/a": "b"},
+            "labels": {"team": "speech"},
+            "runtimeClassName": "nvidia",
+        },
+    },
+    "api": {"replicas": 3, "auth": {"enabled": False}, "limits": {"maxUploadBytes": 1048576}},
+    "postgres": {"managed": {"storage": "20Gi", "storageClassName": "fast", "parameters": {"max_connections": "200"}}},
+    "redis": {"managed": {"maxMemory": "256Mi"}},
+    "objects": {"managed": {"storage": "200Gi"}},
+    "fetch": {"allowPrivateNetworks": True},
+}
+EXTERNAL: dict[str, Any] = {
+    "postgres": {"external": {"secretRef": {"name": "pg", "key": "url"}}},
+    "redis": {"external": {"secretRef": {"name": "redis"}}},
+    "objects": {"external": {"endpoint": "https://s3.example.com", "bucket": "whisper", "secretRef": {"name": "s3"}}},
+}
+
+
+def api_pod(**pod: Any) -> dict[str, Any]:
+    """PodOptions of the API."""
+    return {"api": {"pod": pod}}
+
+
+# What a person may get wrong, and a word of the answer by which they find it.
+BAD_TRANSCRIBERS: dict[str, tuple[Any, str]] = {
+    "size": ({"postgres": {"managed": {"storage": "lots"}}}, "spec.postgres.managed.storage"),
+    "size without unit": ({"redis": {"managed": {"storage": 8}}}, "spec.redis.managed.storage must be at least"),
+    "negative": ({"workers": {"replicas": -1}}, "spec.workers.replicas"),
+    "not a number": ({"workers": {"replicas": "two"}}, "spec.workers.replicas"),
+    "enum": ({"deletionPolicy": "Maybe"}, "spec.deletionPolicy"),
+    "unknown field": ({"workerz": {}}, "workerz"),
+    "unknown field within": ({"workers": {"pod": {"securityContext": {}}}}, "spec.workers.pod.securityContext"),
+    "both databases": (
+        {"postgres": {"managed": {}, "external": {"secretRef": {"name": "x"}}}},
+        "spec.postgres takes either managed or external",
+    ),
+    "both queues": (
+        {"redis": {"managed": {}, "external": {"secretRef": {"name": "x"}}}},
+        "spec.redis takes either managed or external",
+    ),
+    "both stores": ({"objects": {"managed": {}, **EXTERNAL["objects"]}}, "spec.objects takes either"),
+    "no secret named": ({"postgres": {"external": {}}}, "spec.postgres.external.secretRef"),
+    "no scheme": (
+        {"objects": {"external": {"endpoint": "s3.example.com", "bucket": "abc", "secretRef": {"name": "x"}}}},
+        "spec.objects.external.endpoint",
+    ),
+    "no models": ({"models": []}, "spec.models"),
+    "two models of one name": ({"models": [{"name": "base"}, {"name": "base"}]}, ".spec.models: duplicate"),
+    "default is no model": ({"defaultModel": "small"}, "spec.defaultModel must be"),
+    "alias is a model": (
+        {"models": [{"name": "base", "aliases": ["small"]}, {"name": "small"}]},
+        "spec.models[].aliases must not repeat",
+    ),
+    "alias twice": (
+        {"models": [{"name": "base", "aliases": ["a"]}, {"name": "small", "aliases": ["a"]}]},
+        "spec.models[].aliases must not give",
+    ),
+    "two sources": (
+        {"models": [{"name": "own", "source": {"path": "/m", "s3": {"uri": "s3://models/own"}}}]},
+        "spec.models[].source takes exactly one",
+    ),
+    "no source": ({"models": [{"name": "own", "source": {}}]}, "spec.models[].source takes exactly one"),
+    "path upwards": ({"models": [{"name": "own", "source": {"path": "/m/../etc"}}]}, "spec.models[].source.path"),
+    "no bucket": ({"models": [{"name": "own", "source": {"s3": {"uri": "http://x"}}}]}, "source.s3.uri"),
+    "short digest": ({"models": [{"name": "base", "digest": "sha256:1234"}]}, "spec.models[0].digest"),
+    "two engines": (
+        {"models": [{"name": "base"}, {"name": "small", "engine": "openai-whisper"}]},
+        "spec.models[].engine must be the same",
+    ),
+    "float16 without GPU": ({"models": [{"name": "base", "computeType": "float16"}]}, "float16 needs GPUs"),
+    "GPU on CPU profile": ({"workers": {"resourceProfile": "cpu", "gpu": {"count": 1}}}, "spec.workers.gpu needs"),
+    "no GPU": ({"workers": {"gpu": {"count": 0}}}, "spec.workers.gpu.count"),
+    "not a setting": ({"postgres": {"managed": {"parameters": {"Max Conn": "1"}}}}, "spec.postgres.managed.parameters"),
+    "our setting": ({"postgres": {"managed": {"parameters": {"port": "1"}}}}, "cannot set listen_addresses, port"),
+    "line break": ({"postgres": {"managed": {"parameters": {"a": "1'\nb = '2"}}}}, "spec.postgres.managed.parameters"),
+    "our label": (api_pod(labels={"app.kubernetes.io/name": "x"}), "belong to the operator"),
+    "bad label": (api_pod(labels={"a": "b c"}), "spec.api.pod.labels"),
+    "variable twice": (
+        api_pod(env=[{"name": "A", "value": "1"}, {"name": "A", "value": "2"}]),
+        ".spec.api.pod.env: duplicate",
+    ),
+    "bad quantity": (api_pod(resources={"limits": {"memory": "1GB"}}), "spec.api.pod.resources.limits.memory"),
+    "spaces in image": (api_pod(image="a b"), "spec.api.pod.image"),
+}
+BAD_JOBS: dict[str, tuple[Any, str]] = {
+    "no source": ({**JOB, "source": {}}, "spec.source takes exactly one"),
+    "two sources": (
+        {**JOB, "source": {**JOB["source"], "http": {"url": "http://a/b"}}},
+        "spec.source takes exactly one",
+    ),
+    "no transcriber": ({"source": JOB["source"]}, "spec.transcriberRef"),
+    "no web address": ({**JOB, "source": {"http": {"url": "file:///etc/passwd"}}}, "spec.source.http.url"),
+    "unknown format": ({**JOB, "formats": ["docx"]}, "spec.formats[0]"),
+    "format twice": ({**JOB, "formats": ["srt", "srt"]}, ".spec.formats: duplicate"),
+    "language in words": ({**JOB, "language": "English"}, "spec.language"),
+    "unknown task": ({**JOB, "task": "sing"}, "spec.task"),
+    "too urgent": ({**JOB, "priority": 10000}, "spec.priority"),
+    "negative lifetime": ({**JOB, "ttlSecondsAfterFinished": -1}, "spec.ttlSecondsAfterFinished"),
+    "unknown field": ({**JOB, "webhook": "http://x"}, "webhook"),
+}

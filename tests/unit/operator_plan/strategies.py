@@ -1,0 +1,65 @@
+"""Random resources: every optional part is there or not."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hypothesis import strategies as st
+
+text = st.text(alphabet="abcdefghijklmnopqrstuvwxyz0123456789", min_size=1, max_size=12)
+pods = st.fixed_dictionaries(
+    {},
+    optional={
+        "image": text.map("registry.example.com/{}:1".format),
+        "labels": st.dictionaries(text, text, max_size=2),
+        "annotations": st.dictionaries(text, text, max_size=2),
+        "nodeSelector": st.dictionaries(text, text, max_size=2),
+        "env": st.sets(text, max_size=3).map(lambda found: [{"name": f"X{n}", "value": n} for n in sorted(found)]),
+        "resources": st.fixed_dictionaries(
+            {},
+            optional={
+                "requests": st.dictionaries(st.sampled_from(["cpu", "memory"]), st.sampled_from([1, "2Gi", "0.5"])),
+                "limits": st.dictionaries(st.sampled_from(["cpu", "memory"]), st.sampled_from(["64Mi", 4, "8Gi"])),
+            },
+        ),
+        "priorityClassName": text,
+        "runtimeClassName": text,
+        "imagePullSecrets": st.lists(text.map(lambda n: {"name": n}), max_size=2),
+    },
+)
+managed = st.fixed_dictionaries({}, optional={"storage": st.sampled_from(["1Gi", "300Mi", "2T"]), "pod": pods})
+secret = st.fixed_dictionaries({"secretRef": st.fixed_dictionaries({"name": text})})
+external_objects = st.fixed_dictionaries(
+    {"endpoint": st.just("https://s3"), "bucket": st.just("abc"), "secretRef": st.fixed_dictionaries({"name": text})}
+)
+
+
+def either(external: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    return st.one_of(
+        st.just({}), st.fixed_dictionaries({"managed": managed}), st.fixed_dictionaries({"external": external})
+    )
+
+
+specs = st.fixed_dictionaries(
+    {},
+    optional={
+        "deletionPolicy": st.sampled_from(["Retain", "Delete"]),
+        "version": text,
+        "images": st.fixed_dictionaries({}, optional={"registry": text, "tag": text}),
+        "models": st.lists(
+            st.fixed_dictionaries({"name": text}), min_size=1, max_size=3, unique_by=lambda m: m["name"]
+        ),
+        "workers": st.fixed_dictionaries(
+            {},
+            optional={
+                "replicas": st.integers(0, 5),
+                "gpu": st.fixed_dictionaries({"count": st.integers(1, 4)}),
+                "pod": pods,
+            },
+        ),
+        "api": st.fixed_dictionaries({}, optional={"replicas": st.integers(0, 3), "pod": pods}),
+        "postgres": either(secret),
+        "redis": either(secret),
+        "objects": either(external_objects),
+    },
+)

@@ -155,7 +155,8 @@ def objects() -> Manifest:
 def people(name: str) -> list[Identification]:
     """Whom the cluster's authority issues certificates to."""
     server = ("IP:127.0.0.1", f"IP:{control.SERVICE_IP}", f"IP:{network.GATEWAY}")
-    inside = ("DNS:kubernetes", "DNS:kubernetes.default", "DNS:kubernetes.default.svc", "DNS:localhost")
+    service = "kubernetes.default.svc"
+    inside = tuple(f"DNS:{host}" for host in ("localhost", "kubernetes.default", service, f"{service}.{DOMAIN}"))
     node = node_name(name)
     return [
         Identification("apiserver", "kube-apiserver", names=(*server, *inside)),

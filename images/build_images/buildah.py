@@ -34,7 +34,10 @@ class Buildah:
         command += ["--tag", target.tag, "--file", target.dockerfile]
         command += ["--target", target.stage] if target.stage else []
         command += [word for name, value in args.items() for word in ("--build-arg", f"{name}={value}")]
+        before = self._id(target)
         run([*command, context], log)
+        if before and before != self._id(target) and not target.parent:
+            self._forget(before, log)
 
     def save(self, target: Target, archive: Path, log: Path) -> None:
         run(self._buildah("push", "--quiet", target.tag, f"docker-archive:{archive}:{target.tag}"), log)
@@ -54,6 +57,19 @@ class Buildah:
 
     def _buildah(self, *arguments: str | Path) -> list[str | Path]:
         return ["buildah", *self._storage(self._driver), *arguments]
+
+    def _id(self, target: Target) -> str:
+        """The id of the image that carries the target's tag, or nothing."""
+        inspect = self._buildah("inspect", "--type", "image", "--format", "{{.FromImageID}}", target.tag)
+        return subprocess.run(inspect, capture_output=True, text=True).stdout.strip()
+
+    def _forget(self, image: str, log: Path) -> None:
+        """Remove an image that lost its tag, with the layers that no other image shares: weights add up.
+
+        One that cannot be removed, because a container of somebody's still uses it, only costs space.
+        """
+        with log.open("a") as output:
+            subprocess.run(self._buildah("rmi", image), stdout=output, stderr=subprocess.STDOUT)
 
     def _make_base(self) -> None:
         """Make the stand-in under the name that the Dockerfiles start FROM, unless it is there."""

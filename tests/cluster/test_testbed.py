@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 import testbed
-from testbed import cgroups, network, node, paths, tiny
+from testbed import cgroups, network, node, own, paths, tiny
 from testbed.process import kill, running
 from testbed.shell import CommandFailed
 from testbed.waiting import until
@@ -120,6 +120,23 @@ def test_a_pod_reaches_the_api_server(probing: testbed.Cluster, web: str) -> Non
 def test_names_outside_do_not_exist(probing: testbed.Cluster, web: str) -> None:
     with pytest.raises(CommandFailed, match="no such host"):
         probing.kubectl("exec", "-n", web, "web", "--", "/probe", "get", "http://example.org.")
+
+
+def test_a_name_that_is_loaded_again_gives_the_new_image(
+    probing: testbed.Cluster, namespace: str, tmp_path: Path
+) -> None:
+    program = own.program("probe", "half a minute", static=True).read_bytes()
+    digests = set()
+    for version in ("old", "new"):
+        archive = tmp_path / f"{version}.tar"
+        archive.write_bytes(tiny.wrap(version, program, "testbed/short-name:1"))
+        probing.load(archive)
+        image = {"image": "testbed/short-name:1", "imagePullPolicy": "IfNotPresent"}
+        apply(probing, namespace, pod(version, "serve", ":8000", container=image))
+        probing.kubectl("wait", "-n", namespace, "--for=condition=Ready", f"pod/{version}", "--timeout=60s")
+        path = "jsonpath={.status.containerStatuses[0].imageID}"
+        digests.add(probing.kubectl("get", "pod", version, "-n", namespace, "-o", path))
+    assert len(digests) == 2
 
 
 def test_logs(probing: testbed.Cluster, web: str) -> None:

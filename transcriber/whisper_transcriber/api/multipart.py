@@ -40,9 +40,9 @@ _END = _End()
 class _Events:
     """What the push parser said and nobody has read yet: headers, bytes, ends."""
 
-    waiting: "deque[dict[str, str] | bytes | _End]" = field(default_factory=deque)
+    waiting: "deque[dict[str, bytes] | bytes | _End]" = field(default_factory=deque)
     finished: bool = False
-    _headers: dict[str, str] = field(default_factory=dict)
+    _headers: dict[str, bytes] = field(default_factory=dict)
     _name: bytes = b""
     _value: bytes = b""
 
@@ -73,7 +73,7 @@ class _Events:
         self._bound()
 
     def _header_end(self) -> None:
-        self._headers[self._name.decode("latin-1").lower()] = self._value.decode("utf-8", "replace")
+        self._headers[self._name.decode("latin-1").lower()] = self._value
         self._name = self._value = b""
         if len(self._headers) > 16:
             raise InvalidMultipart("a part has too many headers")
@@ -108,7 +108,7 @@ class PartReader:
             while self._open:
                 await self.next_event()
 
-    async def next_event(self) -> "dict[str, str] | bytes | _End":
+    async def next_event(self) -> "dict[str, bytes] | bytes | _End":
         """What comes next in the body. Raises InvalidMultipart if it breaks off."""
         if not await self._more():
             raise InvalidMultipart("the body ends in the middle of a part")
@@ -130,9 +130,13 @@ class PartReader:
                 raise InvalidMultipart(str(error)) from None
         return True
 
-    def _part(self, headers: dict[str, str]) -> Part:
-        _, options = parse_options_header(headers.get("content-disposition", ""))
+    def _part(self, headers: dict[str, bytes]) -> Part:
+        _, options = parse_options_header(headers.get("content-disposition", b""))
         if b"name" not in options:
             raise InvalidMultipart("a part has no name")
-        name, filename = options[b"name"].decode(), options.get(b"filename")
-        return Part(name, None if filename is None else filename.decode(), self)
+        name, filename = options[b"name"], options.get(b"filename")
+        return Part(_text(name), None if filename is None else _text(filename), self)
+
+
+def _text(value: bytes) -> str:
+    return value.decode("utf-8", "replace")

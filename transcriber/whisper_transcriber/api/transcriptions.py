@@ -19,8 +19,12 @@ from whisper_transcriber.deps import Deps, results
 from whisper_transcriber.deps.jobs import forget, until_ended
 from whisper_transcriber.domain.job import Job, NewJob, audio_key
 from whisper_transcriber.domain.options import Task
+from whisper_transcriber.logs import Log
+from whisper_transcriber.objects.port import Unavailable as ObjectsUnavailable
 from whisper_transcriber.render import render
+from whisper_transcriber.store.port import Unavailable as StoreUnavailable
 
+log = Log(__name__)
 router = APIRouter(prefix="/v1/audio", tags=["audio"])
 # nginx's code for a client that went away: it only shows in logs and metrics.
 _GONE = 499
@@ -55,7 +59,15 @@ async def _forgotten_after(deps: Deps, job: UUID) -> AsyncIterator[UUID]:
     try:
         yield job
     finally:
-        await asyncio.shield(forget(deps, job))
+        await asyncio.shield(_forget(deps, job))
+
+
+async def _forget(deps: Deps, job: UUID) -> None:
+    try:
+        await forget(deps, job)
+    except (StoreUnavailable, ObjectsUnavailable) as error:
+        # The answer is good all the same.
+        log.warning("Could not delete a synchronous job", job=job, reason=str(error))
 
 
 async def _while_connected(request: Request, waiting: Coroutine[Any, Any, Job | None]) -> Job | None:

@@ -85,7 +85,7 @@ class Job:
             return 100
         if not self.audio_seconds:
             return 0
-        return max(0, min(99, int(100 * self.processed_seconds / self.audio_seconds)))
+        return int(100 * min(0.99, self.processed_seconds / self.audio_seconds))
 
     @property
     def real_time_factor(self) -> float | None:

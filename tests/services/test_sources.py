@@ -1,0 +1,35 @@
+"""Audio by URL, where private networks are allowed."""
+
+import threading
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+
+from assets import speech
+from clips import word_error_rate
+from services.running import Client, Service
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    """Serves a folder and says nothing."""
+
+    def log_message(self, format: str, *args: object) -> None:
+        return None
+
+
+def test_a_worker_fetches_what_a_url_names(service: Service) -> None:
+    clip = speech.long(5)
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(clip.path.parent))) as web:
+        thread = threading.Thread(target=web.serve_forever)
+        thread.start()
+        base = f"http://127.0.0.1:{web.server_port}"
+        client = Client(service.start("serve"))
+        service.start("work", WHISPER_FETCH_ALLOW_PRIVATE="true")
+        with client.http as http:
+            urls = [f"{base}/{clip.path.name}", f"{base}/missing.wav"]
+            jobs = [http.post("/v1/jobs", json={"source": {"http": {"url": url}}}).json()["id"] for url in urls]
+        done, missing = client.ended(jobs[0]), client.ended(jobs[1])
+        web.shutdown()
+        thread.join()
+    assert done["status"] == "succeeded", done
+    assert word_error_rate(clip.text, client.result(jobs[0], "text").text) < 0.3
+    assert missing["error"] == {"code": "fetch_failed", "message": "The server answered HTTP 404."}

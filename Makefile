@@ -46,10 +46,14 @@ lint: venv ## Formatting, lint, layers and types
 	$(BIN)/mypy
 
 .PHONY: check
-check: lint ## Everything that needs no cluster
+check: lint tools ## Everything that needs no cluster
 	$(MAKE) generate
 	git diff --exit-code -- crds charts docs
 	$(BIN)/pytest -m "not cluster"
+
+.PHONY: tools
+tools: venv ## Build and install what clusters and tests are made of (cold: about 20 minutes; then cached)
+	$(BIN)/python -m testbed build
 
 .PHONY: cluster
 cluster: venv ## Make a Kubernetes cluster (NAME=whisper-operator): kind where Docker answers, else a node of our own

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from whisper_transcriber.batching import Pipeline
     from whisper_transcriber.domain.model import ModelFiles, ModelSpec
     from whisper_transcriber.domain.options import Options
-    from whisper_transcriber.domain.transcript import Transcript
+    from whisper_transcriber.domain.transcript import Transcript, WindowResult
 
 # Imports of the engine and the audio stack are inside the commands: the API's image has neither, and `--help` is fast.
 
@@ -51,7 +51,7 @@ def _transcribe(arguments: argparse.Namespace) -> int:
     from whisper_transcriber.domain.audio import InvalidAudio
     from whisper_transcriber.domain.model import ModelUnavailable
     from whisper_transcriber.domain.options import Options, UnsupportedOption
-    from whisper_transcriber.render import render
+    from whisper_transcriber.render import GRANULARITIES, render
 
     options = Options(arguments.language, arguments.task, arguments.prompt, word_timestamps=arguments.word_timestamps)
     try:
@@ -63,8 +63,7 @@ def _transcribe(arguments: argparse.Namespace) -> int:
         return _refuse(str(error))
     except OSError as error:
         return _refuse(f"{arguments.file}: {error.strerror}")
-    granularities = ("segment", "word") if arguments.word_timestamps else ("segment",)
-    body, _ = render(transcript, arguments.format, granularities)
+    body, _ = render(transcript, arguments.format, GRANULARITIES if arguments.word_timestamps else ("segment",))
     if arguments.output is None:
         sys.stdout.buffer.write(body)
         sys.stdout.buffer.flush()
@@ -89,7 +88,7 @@ def _run(file: Path, pipeline: Pipeline, options: Options) -> Transcript:
 
     started = time.monotonic()
     hint = audio.duration_hint(file)
-    results = []
+    results: list[WindowResult] = []
     with audio.decode(file) as decoding:
         for window, samples in audio.windows(decoding):
             results += pipeline.run([Item(window, samples, options, main_language(results))])

@@ -1,18 +1,16 @@
-"""The contract of every engine: the scripted one of the unit tests, and CTranslate2 with real weights on real speech."""
+"""The contract of every engine: the scripted one of the unit tests, and CTranslate2 with real weights on speech."""
 
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
-import jiwer
 import numpy as np
 import pytest
-from whisper_normalizer.basic import BasicTextNormalizer
-from whisper_normalizer.english import EnglishTextNormalizer
 
 from assets import speech, weights
 from assets.speech import Clip
 from unit.transcriber_core.scripted import ScriptedEngine
+from unit.transcriber_core.wording import error_rate
 from whisper_transcriber import audio, engine
 from whisper_transcriber.batching import Item, Pipeline
 from whisper_transcriber.domain.model import ModelSpec, Source
@@ -53,11 +51,6 @@ def transcribed(by: Engine, clips: list[Clip], options: Options | None = None) -
     for clip in clips:
         own = [result for (owner, _), result in zip(owned, results, strict=True) if owner is clip]
         yield clip, transcript(clip, own, by)
-
-
-def error_rate(pairs: list[tuple[str, str]], language: str = "en") -> float:
-    plain = EnglishTextNormalizer() if language == "en" else BasicTextNormalizer()
-    return float(jiwer.wer([plain(said) for said, _ in pairs], [plain(heard) for _, heard in pairs]))
 
 
 def some(language: str, count: int) -> list[Clip]:

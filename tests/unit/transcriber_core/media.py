@@ -16,7 +16,7 @@ Samples = NDArray[np.float32]
 def samples_of(wav: Path) -> Samples:
     """A 16-bit mono WAV as float32."""
     with wave.open(str(wav), "rb") as file:
-        return np.frombuffer(file.readframes(file.getnframes()), "<i2").astype(np.float32) / 32768
+        return np.frombuffer(file.readframes(file.getnframes()), "<i2").astype(np.float32) / np.float32(32768)
 
 
 def write_wav(path: Path, samples: Samples, rate: int = RATE, channels: int = 1) -> Path:

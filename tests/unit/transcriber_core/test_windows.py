@@ -17,7 +17,7 @@ Samples = NDArray[np.float32]
 
 
 def loud_is_speech(samples: Samples) -> NDArray[np.float32]:
-    return (np.abs(samples.reshape(-1, FRAME)).mean(axis=1) > 0.05).astype(np.float32)
+    return np.asarray(np.abs(samples.reshape(-1, FRAME)).mean(axis=1) > 0.05, np.float32)
 
 
 def divided(samples: Samples, sizes: list[int]) -> Iterator[Samples]:

@@ -16,18 +16,19 @@ FORMATS: Final[tuple[Format, ...]] = get_args(Format)
 Granularity: TypeAlias = Literal["segment", "word"]
 GRANULARITIES: Final[tuple[Granularity, ...]] = get_args(Granularity)
 
+_SEGMENTS: Final[tuple[Granularity, ...]] = ("segment",)
 _SEEK: Final = 100  # openai-whisper counts `seek` in frames of 10 ms
 
 
 def render(
-    transcript: Transcript, format: Format, granularities: Collection[Granularity] = ("segment",)
+    transcript: Transcript, format: Format, granularities: Collection[Granularity] = _SEGMENTS
 ) -> tuple[bytes, str]:
     """The body and its content type. `granularities` matter to verbose_json only: what it lists besides the text."""
     make, content_type = _WRITERS[format]
     return make(transcript, granularities).encode(), content_type
 
 
-def verbose(transcript: Transcript, granularities: Collection[Granularity] = ("segment",)) -> dict[str, Any]:
+def verbose(transcript: Transcript, granularities: Collection[Granularity] = _SEGMENTS) -> dict[str, Any]:
     """The object of verbose_json, with what made it, which OpenAI does not say: `model`, `model_digest`, `engine`."""
     body: dict[str, Any] = {
         "task": transcript.task,

@@ -18,7 +18,7 @@ def cache_root() -> Path:
 
 def say(message: str) -> None:
     """Progress, on stderr, so that what a command prints on stdout stays usable."""
-    print(message, file=sys.stderr, flush=True)
+    sys.stderr.write(f"{message}\n")  # one write: threads do not cut each other's lines
 
 
 @contextmanager

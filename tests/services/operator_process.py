@@ -14,10 +14,14 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+import yaml
 
 from services.servers import free_port
 from whisper_operator.cluster.live import LiveCluster
 from whisper_operator.cluster.port import Kind, Manifest
+
+CRDS = Path(__file__).parents[2] / "crds"
+CRD = Kind("apiextensions.k8s.io/v1", "CustomResourceDefinition")
 
 
 @dataclass
@@ -41,6 +45,25 @@ class Process:
         self.process.send_signal(number)
         async with asyncio.timeout(20):
             return await self.process.wait()
+
+
+@asynccontextmanager
+async def connected(kubeconfig: Path) -> AsyncIterator[LiveCluster]:
+    """Our own client, with the CRDs installed. Its rights are an admin's."""
+    live = await LiveCluster.connect(kubeconfig)
+    try:
+        for path in sorted(CRDS.glob("*.yaml")):
+            crd = yaml.safe_load(path.read_text())
+            await live.apply({**crd, "metadata": {**crd["metadata"], "namespace": ""}})
+            await until(live, CRD, "", crd["metadata"]["name"], established, 30)
+        yield live
+    finally:
+        await live.close()
+
+
+def established(crd: Manifest | None) -> bool:
+    """A CRD that is served."""
+    return condition(crd, "Established").get("status") == "True"
 
 
 @asynccontextmanager
@@ -107,4 +130,4 @@ async def until_answers(process: Process, path: str, seconds: float, holds: Call
 def condition(resource: Manifest | None, kind: str) -> dict[str, Any]:
     """The condition of that type, or an empty one."""
     status = (resource or {}).get("status") or {}
-    return next((c for c in status.get("conditions", []) if c["type"] == kind), {})
+    return next((c for c in status.get("conditions") or () if c["type"] == kind), {})

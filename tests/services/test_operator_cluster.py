@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from whisper_operator.cluster.live import LiveCluster
+from services.operator_process import connected
 from whisper_operator.cluster.memory import FakeCluster
 from whisper_operator.cluster.port import CONFIG_MAP, LEASE, SECRET, SERVICE, Cluster, Kind
 from whisper_operator.errors import Conflict, Rejected
@@ -25,9 +25,8 @@ async def cluster(request: pytest.FixtureRequest) -> AsyncIterator[Cluster]:
         yield FakeCluster(absent=frozenset({ABSENT.name}))
         return
     kubeconfig: Path = request.getfixturevalue("control_plane")
-    live = await LiveCluster.connect(kubeconfig)
-    yield live
-    await live.close()
+    async with connected(kubeconfig) as live:
+        yield live
 
 
 @pytest.fixture
@@ -116,9 +115,10 @@ async def test_a_kind_that_nobody_serves_has_no_objects(cluster: Cluster, name: 
 
 
 async def test_the_status_of_what_is_gone(cluster: Cluster, name: str) -> None:
-    service = {"apiVersion": "v1", "kind": SERVICE.name, "metadata": {"name": name, "namespace": "default"}}
+    gone = {"apiVersion": "whisper-operator.dev/v1alpha1", "kind": "WhisperTranscriber"}
     with pytest.raises(Rejected) as refused:
-        await cluster.apply_status({**service, "status": {"loadBalancer": {}}})
+        meta = {"name": name, "namespace": "default"}
+        await cluster.apply_status({**gone, "metadata": meta, "status": {"observedGeneration": 1}})
     assert refused.value.reason == "NotFound"
 
 

@@ -12,9 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
-from services.operator_process import Process, condition, operator, until, until_answers
+from services.operator_process import Process, condition, connected, operator, until, until_answers
 from services.transcriber_api import TranscriberApi
 from whisper_operator.cluster.live import LiveCluster
 from whisper_operator.cluster.port import (
@@ -30,15 +29,10 @@ from whisper_operator.cluster.port import (
     Manifest,
 )
 
-CRDS = Path(__file__).parents[2] / "crds"
 TRANSCRIBER = Kind("whisper-operator.dev/v1alpha1", "WhisperTranscriber")
 TRANSCRIPTION_JOB = Kind("whisper-operator.dev/v1alpha1", "TranscriptionJob")
-CRD = Kind("apiextensions.k8s.io/v1", "CustomResourceDefinition")
-NAMESPACE = Kind("v1", "Namespace")
 CHILDREN = (CONFIG_MAP, SECRET, SERVICE, SERVICE_ACCOUNT, STATEFUL_SET, DEPLOYMENT, JOB)
-# The first object of a kind is looked up at discovery; both operators of a test share a Lease of the test's own.
 NUMBERS = itertools.count()
-Exists = Callable[[Manifest | None], bool]
 
 
 def exists(found: Manifest | None) -> bool:
@@ -53,17 +47,8 @@ def resource(kind: Kind, name: str, **spec: Any) -> Manifest:
 @pytest.fixture
 async def cluster(control_plane: Path) -> AsyncIterator[LiveCluster]:
     """The API server with the CRDs, by our own client (whose rights are an admin's here)."""
-    live = await LiveCluster.connect(control_plane)
-    for path in sorted(CRDS.glob("*.yaml")):
-        crd = yaml.safe_load(path.read_text())
-        await live.apply({**crd, "metadata": {**crd["metadata"], "namespace": ""}})
-        await until(live, CRD, "", crd["metadata"]["name"], established, 20)
-    yield live
-    await live.close()
-
-
-def established(crd: Manifest | None) -> bool:
-    return condition(crd, "Established").get("status") == "True"
+    async with connected(control_plane) as live:
+        yield live
 
 
 @pytest.fixture
@@ -195,9 +180,7 @@ async def test_at_rest_nothing_is_written_but_the_lease(
         looks = await reconciles(process)
         before, calls = await settled(cluster, process, transcriber)
         looks = await reconciles(process)
-        await until_answers(
-            process, "/metrics", 20, lambda _, text: count(text, "_reconcile_seconds_count") >= looks + 3
-        )
+        await looked_again(process, looks + 3)
         assert await versions(cluster, transcriber) == before
         assert await writes(process) == calls
 
@@ -206,11 +189,14 @@ async def settled(cluster: LiveCluster, process: Process, name: str) -> tuple[di
     """Versions and writes once a whole look has written nothing."""
     while True:
         looks, before, calls = await reconciles(process), await versions(cluster, name), await writes(process)
-        await until_answers(
-            process, "/metrics", 20, lambda _, text, n=looks: count(text, "_reconcile_seconds_count") > n
-        )  # type: ignore[misc]
+        await looked_again(process, looks + 1)
         if await versions(cluster, name) == before and await writes(process) == calls:
             return before, calls
+
+
+async def looked_again(process: Process, looks: float) -> None:
+    """Wait until the operator has looked at its resources this often."""
+    await until_answers(process, "/metrics", 20, lambda _, text: count(text, "_reconcile_seconds_count") >= looks)
 
 
 async def reconciles(process: Process) -> float:

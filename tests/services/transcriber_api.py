@@ -72,8 +72,9 @@ class TranscriberApi:
         self.submissions.append((key, fields, audio))
         if key in self._by_key:
             return web.json_response(self.jobs[self._by_key[key]], status=200)
-        job = {"id": f"job-{next(self._ids)}", "status": "queued", "progress": 0, "model": "base", "results": {}}
-        self.jobs[job["id"]], self._by_key[key] = job, job["id"]
+        job_id = f"job-{next(self._ids)}"
+        job = {"id": job_id, "status": "queued", "progress": 0, "model": "base", "results": {}}
+        self.jobs[job_id], self._by_key[key] = job, job_id
         return web.json_response(job, status=201)
 
     async def _get(self, request: web.Request) -> web.Response:

@@ -30,7 +30,7 @@ CHILD_KINDS = (SERVICE_ACCOUNT, CONFIG_MAP, SERVICE, STATEFUL_SET, DEPLOYMENT, J
 
 @dataclass(frozen=True)
 class Sight:
-    """`secrets`: the generated Secrets that exist. `children`, claims among them, by (kind, name). `trouble` by component."""
+    """`secrets`: generated ones that exist. `children`, claims among them, by (kind, name). `trouble` by component."""
 
     secrets: Mapping[str, Manifest]
     children: Mapping[tuple[str, str], Manifest]

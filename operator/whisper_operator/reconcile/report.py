@@ -17,6 +17,8 @@ log = Log(__name__)
 VALUES = {"True": 1, "False": 0, "Unknown": -1}
 # Ready and the components tell the whole story; the abnormal ones only repeat it.
 TOLD = ("Ready", "DatabaseReady", "QueueReady", "ObjectsReady", "WorkersReady", "ApiReady", "Succeeded")
+# Not ready yet, and nothing is wrong.
+ON_THE_WAY = frozenset({"Progressing", "Migrating", "WaitingForMigration", "VolumePending", "Cancelled"})
 NOTE_LIMIT = 1000
 
 
@@ -98,6 +100,7 @@ def event(body: Manifest, condition: Condition, now: datetime, reporter: str) ->
         **{k: meta[k] for k in ("name", "namespace", "uid")},
     }
     worse = condition.status == "False"
+    faulty = worse and condition.reason not in ON_THE_WAY
     return {
         "apiVersion": EVENT.api_version,
         "kind": EVENT.name,
@@ -109,5 +112,5 @@ def event(body: Manifest, condition: Condition, now: datetime, reporter: str) ->
         "regarding": regarding,
         "reason": condition.reason if worse else f"{condition.type}",
         "note": f"{condition.type} is {condition.status}: {condition.message or condition.reason}"[:NOTE_LIMIT],
-        "type": "Warning" if worse else "Normal",
+        "type": "Warning" if faulty else "Normal",
     }

@@ -208,7 +208,11 @@ async def test_a_refused_child_is_reported_and_the_others_are_still_healed(world
 
 async def test_deletion_policy_moves_the_owner_of_secrets(world: Any) -> None:
     await world.settle()
-    owners = lambda: world.cluster["Secret", "main-postgres"]["metadata"].get("ownerReferences", [])  # noqa: E731
+
+    def owners() -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = world.cluster["Secret", "main-postgres"]["metadata"].get("ownerReferences", [])
+        return found
+
     assert not owners()
     edit(world, deletionPolicy="Delete")
     await world.settle()

@@ -1,6 +1,7 @@
 """Decoding in the sandbox: every format, and no file that can crash it, hang it or make it open anything else."""
 
 import os
+import socket
 import time
 import zipfile
 from collections.abc import Callable
@@ -182,3 +183,26 @@ def test_the_decoder_sees_no_secrets_and_leaves_nothing_behind(
 def test_a_missing_file_is_an_oserror(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="No such file"):
         decode(tmp_path / "missing.wav")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "#EXTM3U\n#EXT-X-TARGETDURATION:9\n#EXTINF:9,\n{url}/a.ts\n#EXT-X-ENDLIST\n",
+        "ffconcat version 1.0\nfile '{url}/a.wav'\n",
+        '<MPD xmlns="urn:mpeg:dash:schema:mpd:2011"><BaseURL>{url}/</BaseURL></MPD>',
+        "v=0\no=- 0 0 IN IP4 127.0.0.1\ns=a\nc=IN IP4 127.0.0.1\nm=audio {port} RTP/AVP 0\n",
+        "[playlist]\nFile1={url}/a.mp3\n",
+    ],
+)
+@pytest.mark.parametrize("name", ["list.wav", "list.m3u8", "list.mpd"])
+def test_what_a_file_refers_to_is_never_asked_for(text: str, name: str, tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        path = tmp_path / name
+        path.write_text(text.format(url=f"http://127.0.0.1:{port}", port=port))
+        with pytest.raises(InvalidAudio):
+            decoded(path)
+        listener.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            listener.accept()

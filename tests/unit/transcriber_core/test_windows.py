@@ -1,5 +1,6 @@
 """From samples to windows: the same whatever the blocks, with the samples that belong to them."""
 
+import tracemalloc
 from collections.abc import Iterator
 
 import numpy as np
@@ -82,3 +83,17 @@ def test_a_long_recording_is_cut_into_windows_of_at_most_thirty_seconds() -> Non
     assert len(found) >= 7
     assert max(window.end - window.start for window, _ in found) <= 30.0
     assert sum(window.end - window.start for window, _ in found) > 0.9 * clip.seconds
+
+
+def test_memory_does_not_grow_with_the_duration() -> None:
+    """An hour of speech and silence in blocks of a second: never more than a few windows of samples at once."""
+    block = np.full(16_000, 0.3, np.float32)
+    hour = (block if second % 100 < 70 else block * 0 for second in range(3600))
+    tracemalloc.start()
+    try:
+        count = sum(1 for _ in windows(hour, loud_is_speech))
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert count >= 36 * 3
+    assert peak < 5 * 30 * 16_000 * 4

@@ -1,0 +1,90 @@
+"""The commands that need no service, as a user runs them."""
+
+import json
+from pathlib import Path
+
+import pytest
+import srt
+
+from assets import speech, weights
+from unit.transcriber_core.hub import hub
+from unit.transcriber_core.wording import error_rate
+from whisper_transcriber.__main__ import main
+
+CLIP = speech.prompt("vm-mismatch")
+
+
+def run(*arguments: object) -> int:
+    """The exit code of a command line."""
+    with pytest.raises(SystemExit) as end:
+        main([str(argument) for argument in arguments])
+    assert isinstance(end.value.code, int)
+    return end.value.code
+
+
+def test_a_file_becomes_text_and_progress_goes_to_stderr(capsysbinary: pytest.CaptureFixture[bytes]) -> None:
+    assert run("transcribe", CLIP.path, "--model", weights.tiny_en()) == 0
+    said = capsysbinary.readouterr()
+    assert error_rate([(CLIP.text, said.out.decode())]) <= 0.2
+    assert b"of audio in" in said.err
+    assert weights.TINY_EN.model_sha256.encode() in said.err
+
+
+def test_verbose_json_with_words_into_a_file(tmp_path: Path, capsysbinary: pytest.CaptureFixture[bytes]) -> None:
+    to = tmp_path / "out.json"
+    options = ("--format", "verbose_json", "--word-timestamps", "--output", to, "--threads", 1)
+    assert run("transcribe", CLIP.path, "--model", weights.tiny_en(), *options) == 0
+    body = json.loads(to.read_bytes())
+    assert body["engine"] == "ctranslate2"
+    assert body["model_digest"] == f"sha256:{weights.TINY_EN.model_sha256}"
+    assert len(body["words"]) == len(body["text"].split())
+    assert capsysbinary.readouterr().out == b""
+
+
+def test_srt(capsysbinary: pytest.CaptureFixture[bytes]) -> None:
+    assert run("transcribe", CLIP.path, "--model", weights.tiny_en(), "--format", "srt") == 0
+    assert list(srt.parse(capsysbinary.readouterr().out.decode()))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ((__file__,), "not audio"),
+        (("/nonexistent.wav",), "No such file"),
+        ((CLIP.path, "--language", "klingon"), "not one that Whisper knows"),
+        ((CLIP.path, "--language", "fr"), "knows only English"),
+    ],
+)
+def test_what_the_user_must_change_is_said_and_exits_with_2(
+    arguments: tuple[object, ...], says: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("transcribe", *arguments, "--model", weights.tiny_en()) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("error: ")
+    assert says in error
+
+
+@pytest.mark.parametrize(
+    ("model", "says"),
+    [("./nowhere", "does not exist"), ("gigantic", "not a known name"), ("a b", "cannot be the name of a model")],
+)
+def test_a_model_that_is_not_there(model: str, says: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("transcribe", CLIP.path, "--model", model) == 2
+    assert says in capsys.readouterr().err
+
+
+def test_models_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("models", "list") == 0
+    assert "large-v3-turbo     mobiuslabsgmbh/faster-whisper-large-v3-turbo" in capsys.readouterr().out
+
+
+def test_a_model_is_pulled_into_a_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("WHISPER_MODEL_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "hf"))
+    with hub("Systran/faster-whisper-tiny.en", weights.tiny_en()) as server:
+        monkeypatch.setenv("HF_ENDPOINT", server.url)
+        assert run("models", "pull", "tiny.en", "--to", tmp_path / "mine") == 0
+    assert capsys.readouterr().out == f"{tmp_path / 'mine'} sha256:{weights.TINY_EN.model_sha256}\n"
+    assert {file.name for file in (tmp_path / "mine").iterdir()} >= {"model.bin", "config.json", "tokenizer.json"}

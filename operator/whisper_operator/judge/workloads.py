@@ -29,7 +29,11 @@ def refused_pods(component: Component) -> Verdict | None:
 
 
 def progress(component: Component) -> Verdict | None:
-    """Fewer pods of the newest template are ready than wanted."""
+    """Fewer pods of the newest template are ready than wanted, or pods of an older one are still there.
+
+    The last part is what `kubectl rollout status` looks at too: beside a surge pod that cannot start, the old pod's
+    readiness alone would pass for the new one's.
+    """
     live = component.live
     if live is None:
         return Verdict("Progressing", f"{component.title} is being created.")
@@ -37,7 +41,8 @@ def progress(component: Component) -> Verdict | None:
     updated = int(component.status.get("updatedReplicas") or 0)
     if seen < live["metadata"]["generation"]:
         return Verdict("Progressing", f"{component.title}: the change has not been taken up yet.")
-    if component.ready >= component.replicas and updated >= component.replicas:
+    total = int(component.status.get("replicas") or 0)
+    if component.ready >= component.replicas and updated >= max(component.replicas, total):
         return None
     return pods.not_ready(component) or Verdict(
         "Progressing", f"{component.title}: {min(component.ready, updated)} of {component.replicas} pods are ready."

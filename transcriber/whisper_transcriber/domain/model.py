@@ -50,7 +50,9 @@ class ModelSpec(_Value):
     """One model that a worker can serve.
 
     Without a `source` the name is looked up among the preloaded folders and in the catalogue of known names. `digest`
-    is the SHA-256 of ``model.bin``; what does not match it is never loaded.
+    is the SHA-256 of ``model.bin``; what does not match it is never loaded. `encoder_input`: ``full`` shows the encoder
+    30 s whatever the length of a window, ``short`` the window and 2 s of silence, which is several times as fast and
+    costs some weights their accuracy; ``auto`` is ``short`` for weights that are known to lose none, on a CPU.
     """
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=128)
@@ -59,6 +61,7 @@ class ModelSpec(_Value):
     digest: str | None = Field(None, pattern=r"^sha256:[0-9a-f]{64}$")
     compute_type: Literal["auto", "int8", "float16", "float32"] = "auto"
     engine: Literal["ctranslate2", "openai-whisper"] = "ctranslate2"
+    encoder_input: Literal["auto", "full", "short"] = "auto"
 
     def answers_to(self, name: str) -> bool:
         """Whether a request that names this model means it."""

@@ -8,7 +8,7 @@ __all__ = ["Engine", "load", "processors"]
 
 
 def load(files: ModelFiles, spec: ModelSpec, threads: int = 0) -> Engine:
-    """Load a model into memory; `threads` processors for one computation, 0 for all that this process may use.
+    """Load a model into memory, to compute on `threads` processors; 0 for all that this process may use.
 
     Blocks for as long as reading the weights takes. Raises ModelUnavailable where they cannot be loaded as asked.
     """

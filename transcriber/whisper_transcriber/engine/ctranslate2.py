@@ -12,8 +12,10 @@ from whisper_transcriber.domain.audio import SAMPLE_RATE, Samples
 from whisper_transcriber.domain.model import ModelFiles, ModelSpec, ModelUnavailable
 from whisper_transcriber.engine.alignment import timed_words
 from whisper_transcriber.engine.features import HOP, log_mel
+from whisper_transcriber.engine.groups import in_groups
 from whisper_transcriber.engine.port import Decoded, Encoded, Language, Phrase, Prompt, Sampling, Timed
-from whisper_transcriber.engine.threads import processors
+from whisper_transcriber.engine.shorter import input_frames, short_input
+from whisper_transcriber.engine.threads import lanes, processors
 from whisper_transcriber.engine.tokens import CONTEXT, Tokens
 
 _MEDIAN_FILTER: Final = 7  # frames, as openai-whisper smooths attention before it aligns
@@ -22,8 +24,9 @@ _MEDIAN_FILTER: Final = 7  # frames, as openai-whisper smooths attention before 
 class CTranslate2Engine:
     """A Whisper model in CTranslate2's format.
 
-    Encoded rows are kept in host memory, so that rows of any batches can be joined in the next one. One instance serves
-    all threads: calls that meet are queued by the library.
+    Encoded rows are kept in host memory, so that rows of any batches can be joined in the next one; rows of different
+    lengths go to the library in calls of their own. One instance serves all threads: `lanes` replicas that share the
+    weights take calls from one queue of the library's.
     """
 
     name = "ctranslate2"
@@ -34,9 +37,15 @@ class CTranslate2Engine:
         self.digest = files.digest
         self.device = device
         self.compute_type = _compute_type(spec, device)
+        self.short_input = short_input(spec, files.digest, device)
+        self.lanes, each = lanes(threads or processors(), device)
         try:
             self._whisper: Any = ctranslate2.models.Whisper(
-                str(files.path), device=device, compute_type=self.compute_type, intra_threads=threads or processors()
+                str(files.path),
+                device=device,
+                compute_type=self.compute_type,
+                inter_threads=self.lanes,
+                intra_threads=each,
             )
         except (RuntimeError, ValueError) as error:
             raise ModelUnavailable(
@@ -48,27 +57,33 @@ class CTranslate2Engine:
         self._tokens = Tokens(files.path, multilingual=self.multilingual)
 
     def encode(self, batch: Sequence[Samples]) -> list[Encoded]:
-        if not batch:
-            return []
-        features = np.stack([log_mel(samples, self._mels) for samples in batch])
-        states = np.asarray(self._whisper.encode(ctranslate2.StorageView.from_array(features), to_cpu=True))
-        return [Encoded(row, len(samples) / SAMPLE_RATE) for row, samples in zip(states, batch, strict=True)]
+        lengths = [input_frames(len(samples), short=self.short_input) for samples in batch]
+        return in_groups(lengths, lambda group: self._encode([batch[i] for i in group], lengths[group[0]]))
 
     def detect(self, rows: Sequence[Encoded]) -> list[Language]:
         if not self.multilingual:
             return [Language("en", 1.0) for _ in rows]
-        if not rows:
-            return []
-        ranked = self._whisper.detect_language(_joined(rows))
-        return [Language(best[0][0].strip("<|>"), float(best[0][1])) for best in ranked]
+        return in_groups(_lengths(rows), lambda group: self._detect([rows[i] for i in group]))
 
     def decode_key(self, prompt: Prompt) -> Hashable:
         # The library wants <|startoftranscript|> at the same place in all prompts of a batch.
         return len(self._tokens.prompt(prompt))
 
     def decode(self, rows: Sequence[Encoded], prompts: Sequence[Prompt], sampling: Sampling) -> list[Decoded]:
-        if not rows:
-            return []
+        return in_groups(
+            _lengths(rows), lambda group: self._decode([rows[i] for i in group], [prompts[i] for i in group], sampling)
+        )
+
+    def _encode(self, batch: Sequence[Samples], frames: int) -> list[Encoded]:
+        features = np.stack([log_mel(samples, self._mels, frames) for samples in batch])
+        states = np.asarray(self._whisper.encode(ctranslate2.StorageView.from_array(features), to_cpu=True))
+        return [Encoded(row, len(samples) / SAMPLE_RATE) for row, samples in zip(states, batch, strict=True)]
+
+    def _detect(self, rows: Sequence[Encoded]) -> list[Language]:
+        ranked = self._whisper.detect_language(_joined(rows))
+        return [Language(best[0][0].strip("<|>"), float(best[0][1])) for best in ranked]
+
+    def _decode(self, rows: Sequence[Encoded], prompts: Sequence[Prompt], sampling: Sampling) -> list[Decoded]:
         warm = sampling.temperature > 0
         results = self._whisper.generate(
             _joined(rows),
@@ -95,19 +110,20 @@ class CTranslate2Engine:
         ]
         texts = [[token for phrase in row for token in phrase.tokens if token < self._tokens.eot] for row in phrases]
         sounding = [index for index, text in enumerate(texts) if text]
+        start = self._tokens.start(prompts[0]) if prompts else []
+        found = in_groups(
+            _lengths([rows[index] for index in sounding]),
+            lambda group: self._align([rows[sounding[i]] for i in group], start, [texts[sounding[i]] for i in group]),
+        )
         timed: list[list[Timed]] = [[] for _ in rows]
-        if sounding:
-            results = self._whisper.align(
-                _joined([rows[index] for index in sounding]),
-                self._tokens.start(prompts[0]),
-                [texts[index] for index in sounding],
-                [max(1, int(rows[index].seconds * SAMPLE_RATE / HOP)) for index in sounding],
-                median_filter_width=_MEDIAN_FILTER,
-            )
-            for index, result in zip(sounding, results, strict=True):
-                flat = [word for phrase in words[index] for word in phrase]
-                timed[index] = timed_words(flat, result.alignments, result.text_token_probs)
+        for index, result in zip(sounding, found, strict=True):
+            flat = [word for phrase in words[index] for word in phrase]
+            timed[index] = timed_words(flat, result.alignments, result.text_token_probs)
         return [_dealt(row, [len(phrase) for phrase in counts]) for row, counts in zip(timed, words, strict=True)]
+
+    def _align(self, rows: Sequence[Encoded], start: list[int], texts: list[list[int]]) -> list[Any]:
+        frames = [max(1, int(row.seconds * SAMPLE_RATE / HOP)) for row in rows]
+        return list(self._whisper.align(_joined(rows), start, texts, frames, median_filter_width=_MEDIAN_FILTER))
 
     def _decoded(self, result: Any, row: Encoded, sampling: Sampling) -> Decoded:
         tokens = result.sequences_ids[0]
@@ -121,6 +137,10 @@ class CTranslate2Engine:
             temperature=sampling.temperature,
             resume=resume,
         )
+
+
+def _lengths(rows: Sequence[Encoded]) -> list[int]:
+    return [len(row.states) for row in rows]
 
 
 def _joined(rows: Sequence[Encoded]) -> Any:

@@ -16,20 +16,23 @@ FRAMES: Final = 3000  # 30 s
 _LENGTH: Final = FRAMES * HOP
 
 
-def log_mel(samples: Samples, mels: int) -> NDArray[np.float32]:
-    """The features of a window of at most 30 s, zero-padded to 30 s before the transform: shape [mels, 3000].
+def log_mel(samples: Samples, mels: int, frames: int = FRAMES) -> NDArray[np.float32]:
+    """The features of a window of at most 30 s, zero-padded before the transform: shape [mels, frames].
 
-    The padding's spectrum is known to be empty, so only the part with sound is computed; the result is the same.
+    `frames` below 3000 are the first ones of all 3000. The padding's spectrum is known to be empty, so only the part
+    with sound is computed; the result is the same.
     """
     if len(samples) > _LENGTH:
         raise ValueError(f"a window is at most 30 s long, not {len(samples) / SAMPLE_RATE:.2f} s")
-    sounding = min(_LENGTH, (len(samples) + N_FFT + HOP - 1) // HOP * HOP)
+    if len(samples) > frames * HOP:
+        raise ValueError(f"{frames} frames cannot hold {len(samples) / SAMPLE_RATE:.2f} s")
+    sounding = min(frames * HOP, (len(samples) + N_FFT + HOP - 1) // HOP * HOP)
     audio = np.zeros(sounding, np.float32)
     audio[: len(samples)] = samples
     padded = np.pad(audio, N_FFT // 2, mode="reflect")
     slices = np.lib.stride_tricks.sliding_window_view(padded, N_FFT)[::HOP][: sounding // HOP]
     power = np.abs(np.fft.rfft(slices * _hann(), axis=1)) ** 2
-    mel = np.full((mels, FRAMES), 1e-10, np.float32)
+    mel = np.full((mels, frames), 1e-10, np.float32)
     mel[:, : sounding // HOP] = np.maximum(_filters(mels) @ power.T.astype(np.float32), 1e-10)
     logarithm = np.log10(mel)
     np.maximum(logarithm, logarithm.max() - 8.0, out=logarithm)

@@ -113,8 +113,12 @@ class Engine(Protocol):
     def multilingual(self) -> bool:
         """False for an English-only model."""
 
+    @property
+    def lanes(self) -> int:
+        """How many calls are computed side by side; more are queued. Above 1, single rows do better than batches."""
+
     def encode(self, batch: Sequence[Samples]) -> list[Encoded]:
-        """One row for each window of at most 30 s."""
+        """One row for each window of at most 30 s; windows may differ in length."""
 
     def detect(self, rows: Sequence[Encoded]) -> list[Language]:
         """The most likely language of each row; English, surely, for an English-only model."""

@@ -1,0 +1,74 @@
+"""A window on its way through the pipeline, and how its phrases become segments of the file."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from whisper_transcriber.batching.gate import compression_ratio
+from whisper_transcriber.domain.audio import Samples
+from whisper_transcriber.domain.options import Options
+from whisper_transcriber.domain.transcript import Segment, WindowResult, Word
+from whisper_transcriber.domain.window import Window
+from whisper_transcriber.engine.port import Decoded, Encoded, Language, Phrase, Prompt, Timed
+
+
+@dataclass(frozen=True, eq=False)
+class Item:
+    """A window to transcribe. `hint` is the language of the file so far, used where the window itself is unclear."""
+
+    window: Window
+    samples: Samples
+    options: Options = field(default_factory=Options)
+    hint: str | None = None
+
+
+@dataclass(eq=False)
+class Row:
+    """A stretch of a window on its way: all of it at first, then what is left where the model stopped short."""
+
+    item: Item
+    offset: float  # seconds of the window
+    language: Language | None = None
+    encoded: Encoded | None = None
+    segments: list[Segment] = field(default_factory=list)
+
+    @property
+    def prompt(self) -> Prompt:
+        assert self.language is not None, "languages are settled before decoding"
+        return Prompt(self.language.code, self.item.options.task, self.item.options.prompt)
+
+    @property
+    def states(self) -> Encoded:
+        assert self.encoded is not None, "rows are encoded first"
+        return self.encoded
+
+    def add(self, decoded: Decoded, words: Sequence[Sequence[Timed]]) -> None:
+        """Add the phrases that were decoded, each with its words, as segments with times of the file."""
+        origin = self.item.window.start + self.offset
+        self.segments += [_segment(*pair, decoded, origin) for pair in zip(decoded.phrases, words, strict=True)]
+
+    def result(self) -> WindowResult:
+        """What was made of the window."""
+        assert self.language is not None, "a row that went through has a language"
+        language, probability = self.language.code, round(self.language.probability, 4)
+        return WindowResult(self.item.window, language, probability, tuple(self.segments))
+
+
+def _segment(phrase: Phrase, words: Sequence[Timed], decoded: Decoded, origin: float) -> Segment:
+    """A phrase as a segment of the file; words, where there are any, know better when it began and ended."""
+    timed = tuple(
+        Word(round(origin + word.start, 2), round(origin + word.end, 2), word.word, round(word.probability, 4))
+        for word in words
+    )
+    return Segment(
+        start=timed[0].start if timed else round(origin + phrase.start, 2),
+        end=timed[-1].end if timed else round(origin + phrase.end, 2),
+        text=phrase.text,
+        tokens=phrase.tokens,
+        temperature=decoded.temperature,
+        avg_logprob=round(decoded.avg_logprob, 6),
+        compression_ratio=round(compression_ratio(decoded.text.strip()), 6),
+        no_speech_prob=round(decoded.no_speech_prob, 6),
+        words=timed,
+    )

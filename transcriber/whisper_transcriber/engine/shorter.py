@@ -1,0 +1,44 @@
+"""How much silence the encoder is shown after a window: pure. Whisper was trained on 30 s, but few windows are so long.
+
+What the encoder costs grows with its input, so an input that ends soon after the audio is cheaper by as much. Some
+weights lose or invent words then; a model has the short input only where that was measured not to be so.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from whisper_transcriber.domain.model import ModelSpec
+from whisper_transcriber.engine.features import FRAMES, HOP
+
+TAIL: Final = (
+    200  # frames of silence left after the audio, 2 s: with 1 s the word error rate of `base` was 5 points worse
+)
+_STEP: Final = 20  # frames; the encoder's second convolution halves them, and lengths that are alike can share a batch
+_NEARLY_FULL: Final = FRAMES - 200  # from here on there is too little to gain
+
+PROVEN: Final = frozenset(
+    {
+        "sha256:d01c3014881c9c6f3133c182f3d2887eb6ca1c789a7538c5c007196857a0a6a9",  # base
+    }
+)
+"""Weights whose word error rate on a short input was measured to be that on the full one (`make bench-engine`)."""
+
+
+def short_input(spec: ModelSpec, digest: str, device: str) -> bool:
+    """Whether a model is given short input: as its spec says, else on processors where its weights are proven.
+
+    A GPU encodes 30 s in the time that it takes to start, and wants rows of one length in its batches.
+    """
+    if spec.encoder_input == "auto":
+        return device == "cpu" and digest in PROVEN
+    return spec.encoder_input == "short"
+
+
+def input_frames(samples: int, *, short: bool) -> int:
+    """The frames of encoder input for a window of so many samples at 16 kHz: all 3000, or the audio and its tail."""
+    if not short:
+        return FRAMES
+    wanted = -(-samples // HOP) + TAIL
+    rounded = -(-wanted // _STEP) * _STEP
+    return FRAMES if rounded >= _NEARLY_FULL else rounded

@@ -3,22 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 import ctranslate2
 import numpy as np
+from numpy.typing import NDArray
 
 from whisper_transcriber.domain.audio import SAMPLE_RATE, Samples
 from whisper_transcriber.domain.model import ModelFiles, ModelSpec, ModelUnavailable
 from whisper_transcriber.engine.alignment import timed_words
-from whisper_transcriber.engine.features import HOP, log_mel
+from whisper_transcriber.engine.features import FRAMES, HOP, log_mel
 from whisper_transcriber.engine.groups import in_groups
 from whisper_transcriber.engine.port import Decoded, Encoded, Language, Phrase, Prompt, Sampling, Timed
-from whisper_transcriber.engine.shorter import input_frames, short_input
+from whisper_transcriber.engine.shorter import SURE_ON_SHORT, input_frames, short_input
 from whisper_transcriber.engine.threads import lanes, processors
 from whisper_transcriber.engine.tokens import CONTEXT, Tokens
 
 _MEDIAN_FILTER: Final = 7  # frames, as openai-whisper smooths attention before it aligns
+
+
+@dataclass(frozen=True, eq=False)
+class _States:
+    """What the encoder made of a window, shape [frames / 2, width], and the window itself; `full`: of all 30 s."""
+
+    hidden: NDArray[np.float32]
+    audio: Samples
+    full: bool
 
 
 class CTranslate2Engine:
@@ -76,12 +87,23 @@ class CTranslate2Engine:
 
     def _encode(self, batch: Sequence[Samples], frames: int) -> list[Encoded]:
         features = np.stack([log_mel(samples, self._mels, frames) for samples in batch])
-        states = np.asarray(self._whisper.encode(ctranslate2.StorageView.from_array(features), to_cpu=True))
-        return [Encoded(row, len(samples) / SAMPLE_RATE) for row, samples in zip(states, batch, strict=True)]
+        hidden = np.asarray(self._whisper.encode(ctranslate2.StorageView.from_array(features), to_cpu=True))
+        return [
+            Encoded(_States(row, samples, frames == FRAMES), len(samples) / SAMPLE_RATE)
+            for row, samples in zip(hidden, batch, strict=True)
+        ]
 
     def _detect(self, rows: Sequence[Encoded]) -> list[Language]:
         ranked = self._whisper.detect_language(_joined(rows))
-        return [Language(best[0][0].strip("<|>"), float(best[0][1])) for best in ranked]
+        found = [Language(best[0][0].strip("<|>"), float(best[0][1])) for best in ranked]
+        return [self._made_sure(language, row) for language, row in zip(found, rows, strict=True)]
+
+    def _made_sure(self, language: Language, row: Encoded) -> Language:
+        """The language, heard again with the full input where a short one left it open."""
+        states: _States = row.states
+        if states.full or language.probability >= SURE_ON_SHORT:
+            return language
+        return self._detect(self._encode([states.audio], FRAMES))[0]
 
     def _decode(self, rows: Sequence[Encoded], prompts: Sequence[Prompt], sampling: Sampling) -> list[Decoded]:
         warm = sampling.temperature > 0
@@ -140,11 +162,11 @@ class CTranslate2Engine:
 
 
 def _lengths(rows: Sequence[Encoded]) -> list[int]:
-    return [len(row.states) for row in rows]
+    return [len(row.states.hidden) for row in rows]
 
 
 def _joined(rows: Sequence[Encoded]) -> Any:
-    return ctranslate2.StorageView.from_array(np.stack([row.states for row in rows]))
+    return ctranslate2.StorageView.from_array(np.stack([row.states.hidden for row in rows]))
 
 
 def _dealt(words: Sequence[Timed], counts: Sequence[int]) -> list[list[Timed]]:

@@ -17,6 +17,10 @@ TAIL: Final = (
 _STEP: Final = 20  # frames; the encoder's second convolution halves them, and lengths that are alike can share a batch
 _NEARLY_FULL: Final = FRAMES - 200  # from here on there is too little to gain
 
+SURE_ON_SHORT: Final = 0.9
+"""Probability from which a language is believed that was detected on a short input. In 52 human clips of 2 to 10 s in
+five languages, `base` (int8) was wrong twice on the short input, at 0.54 and 0.74, and right on the full one."""
+
 PROVEN: Final = frozenset(
     {
         "sha256:d01c3014881c9c6f3133c182f3d2887eb6ca1c789a7538c5c007196857a0a6a9",  # base

@@ -1,0 +1,103 @@
+"""`python -m benchmarks.engine`: the engine beside faster-whisper (and openai-whisper where it is installed).
+
+Every arm has the same weights, compute type, beam, language and number of processors, and the same human speech.
+"""
+
+import argparse
+import importlib.metadata
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
+from pathlib import Path
+
+from benchmarks import arms, material
+from benchmarks.material import Recording
+from benchmarks.measure import rounds, table
+
+from assets import weights
+from whisper_transcriber.engine import processors
+
+Maker = Callable[[], arms.Run]
+REFERENCE = "faster-whisper, one after another"
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Measure the cases that are asked for and print their tables."""
+    asked = _parser().parse_args(argv)
+    folder = {"base": weights.base, "tiny.en": weights.tiny_en}[asked.model]()
+    setting = arms.Setting(folder, asked.threads or processors(), asked.beam)
+    makers = {name: cache(make) for name, make in _makers(setting, asked.openai_checkpoint).items()}
+    versions = [f"{name} {importlib.metadata.version(name)}" for name in ("ctranslate2", "faster-whisper")]
+    arranged = f"{asked.model} {setting.compute_type}, beam {setting.beam}, {setting.threads} processors"
+    _say("; ".join([arranged, *versions]))
+    for case in asked.cases:
+        recordings, names = _case(case, asked, makers)
+        _say(f"\n{case}: {len(recordings)} recordings, {_seconds(recordings):.0f} s of speech")
+        running = {name: makers[name]() for name in names}
+        warm = [Recording(recordings[0].samples[: 16_000 * 5], "")]
+        rounds(running, warm, 1, lambda line: None)  # what only the first run pays
+        found = rounds(running, recordings, asked.rounds, _say)
+        title = f"**{case}**: {len(recordings)} recordings, {_seconds(recordings):.0f} s; {asked.rounds} rounds"
+        sys.stdout.write("\n".join(["", title, "", *table(found, recordings, names[0]), ""]))
+        sys.stdout.flush()
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.engine", description=__doc__)
+    parser.add_argument("cases", nargs="*", default=["clips", "file"], help="of: clips, alone, file, gate")
+    parser.add_argument("--clips", type=int, default=16, help="how many recordings of 5 to 30 s arrive at once")
+    parser.add_argument("--seconds", type=float, default=600, help="how long the one file is")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--model", choices=("base", "tiny.en"), default="base")
+    parser.add_argument("--beam", type=int, default=5)
+    parser.add_argument("--threads", type=int, default=0, help="processors; 0 for all that this process may use")
+    parser.add_argument(
+        "--openai-checkpoint", type=Path, help="these weights for openai-whisper, which then takes part"
+    )
+    return parser
+
+
+def _makers(setting: arms.Setting, checkpoint: Path | None) -> dict[str, Maker]:
+    """All arms by name; made on first use, as each holds a model."""
+    makers: dict[str, Maker] = {
+        REFERENCE: lambda: arms.sequential(setting),
+        "faster-whisper batched by 8": lambda: arms.batched(setting, 8),
+        "faster-whisper batched by 16": lambda: arms.batched(setting, 16),
+        f"faster-whisper, {setting.threads} workers of 1 thread": lambda: arms.workers(setting),
+        "ours, full input": lambda: arms.ours(setting, "full"),
+        "ours": lambda: arms.ours(setting),
+        "ours, short input": lambda: arms.ours(setting, "short"),
+    }
+    if checkpoint is not None:
+        makers["openai-whisper"] = lambda: arms.openai_whisper(setting, checkpoint)
+    return makers
+
+
+def _case(case: str, asked: argparse.Namespace, makers: Mapping[str, Maker]) -> tuple[list[Recording], list[str]]:
+    """The recordings of a case and the arms that have a part in it."""
+    side_by_side = next(name for name in makers if "workers" in name)
+    optional = [name for name in makers if name == "openai-whisper"]
+    match case:
+        case "clips":
+            names = [REFERENCE, "faster-whisper batched by 8", side_by_side, "ours, full input", "ours"]
+            return material.clips(asked.clips), names + optional
+        case "alone":
+            return material.clips(1, 10, 15), [REFERENCE, "ours, full input", "ours"]
+        case "file":
+            names = [REFERENCE, "faster-whisper batched by 8", "faster-whisper batched by 16", "ours"]
+            return material.one_file(asked.seconds), names + optional
+        case "gate":
+            return material.clips(asked.clips), ["ours, full input", "ours, short input"]
+    sys.exit(f"no case {case!r}: there are clips, alone, file and gate")
+
+
+def _seconds(recordings: Sequence[Recording]) -> float:
+    return sum(recording.seconds for recording in recordings)
+
+
+def _say(text: str) -> None:
+    sys.stderr.write(text + "\n")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,60 @@
+"""What the engines are given: human speech with known words, as samples."""
+
+import wave
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import cycle
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from assets import speech
+
+Samples = NDArray[np.float32]
+_RATE = speech.SAMPLE_RATE
+_SENTENCE = 5.0  # seconds; the longest sentence that recordings are made of
+_PAUSE = np.zeros(_RATE // 2, np.float32)
+
+
+@dataclass(frozen=True, eq=False)
+class Recording:
+    """Mono samples at 16 kHz, and the words in them."""
+
+    samples: Samples
+    text: str
+
+    @property
+    def seconds(self) -> float:
+        return len(self.samples) / _RATE
+
+
+def clips(count: int, shortest: float = 5.0, longest: float = 30.0) -> list[Recording]:
+    """Recordings whose lengths are spread over `shortest` to `longest` seconds, each of whole sentences with pauses."""
+    sentences = [clip for clip in speech.sentences() if clip.seconds < _SENTENCE]
+    supply = cycle(sentences)
+    return [_recording(supply, length) for length in np.linspace(shortest, longest - _SENTENCE, count)]
+
+
+def one_file(seconds: float) -> list[Recording]:
+    """One recording of at least so many seconds."""
+    clip = speech.long(seconds)
+    return [Recording(_samples(clip.path), clip.text)]
+
+
+def _recording(sentences: Iterator[speech.Clip], enough: float) -> Recording:
+    """Sentences until they last `enough` seconds."""
+    taken: list[speech.Clip] = []
+    while sum(clip.seconds for clip in taken) + (len(taken) - 1) * len(_PAUSE) / _RATE < enough:
+        taken.append(next(sentences))
+    return Recording(_joined([_samples(clip.path) for clip in taken]), " ".join(clip.text for clip in taken))
+
+
+def _joined(parts: Sequence[Samples]) -> Samples:
+    with_pauses = [part for each in parts for part in (each, _PAUSE)]
+    return np.concatenate(with_pauses[:-1])
+
+
+def _samples(wav: Path) -> Samples:
+    with wave.open(str(wav), "rb") as file:
+        return np.frombuffer(file.readframes(file.getnframes()), "<i2").astype(np.float32) / np.float32(32768)

@@ -1,6 +1,7 @@
 """An encoder input no longer than the window and a tail: the same words, languages and times, whatever is beside it."""
 
 from collections.abc import Sequence
+from difflib import SequenceMatcher
 from functools import cache
 from pathlib import Path
 from typing import Literal
@@ -75,9 +76,11 @@ def test_words_are_at_the_same_times_as_with_the_full_input() -> None:
     asked = [Item(Window(0, 0.0, 10.0), asked[0].samples[: 10 * SAMPLE_RATE], asked[0].options)]
     (full,), (short,) = (Pipeline(base(kind)).run(asked) for kind in ("full", "short"))
     a, b = ([word for segment in result.segments for word in segment.words] for result in (full, short))
-    pairs = [(one, other) for one, other in zip(a, b, strict=False) if one.word.strip(" ,.") == other.word.strip(" ,.")]
-    assert len(pairs) >= 0.8 * len(a)
-    assert np.median([abs(one.start - other.start) for one, other in pairs]) <= 0.1
+    plain, other = ([word.word.strip(" ,.!").lower() for word in words] for words in (a, b))
+    same = SequenceMatcher(None, plain, other, autojunk=False)
+    shifts = [abs(a[m.a + i].start - b[m.b + i].start) for m in same.get_matching_blocks() for i in range(m.size)]
+    assert len(shifts) >= 0.8 * len(a)
+    assert np.median(shifts) <= 0.1
     assert all(0 <= word.start <= word.end <= 10.02 for word in b)
 
 

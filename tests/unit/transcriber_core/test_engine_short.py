@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from whisper_transcriber.domain.model import ModelSpec
 from whisper_transcriber.engine.features import FRAMES, HOP, log_mel
 from whisper_transcriber.engine.groups import in_groups
-from whisper_transcriber.engine.shorter import PROVEN, TAIL, input_frames, short_input
+from whisper_transcriber.engine.shorter import PROVEN, TAIL, input_frames, short_languages
 from whisper_transcriber.engine.threads import lanes
 
 PROVEN_DIGEST = next(iter(PROVEN))
@@ -34,19 +34,20 @@ def test_a_window_near_thirty_seconds_has_the_full_input(seconds: float, frames:
 
 
 @pytest.mark.parametrize(
-    ("asked", "digest", "device", "short"),
+    ("asked", "digest", "device", "languages"),
     [
-        ("auto", PROVEN_DIGEST, "cpu", True),
-        ("auto", PROVEN_DIGEST, "cuda", False),
-        ("auto", UNKNOWN_DIGEST, "cpu", False),
-        ("short", UNKNOWN_DIGEST, "cuda", True),
-        ("full", PROVEN_DIGEST, "cpu", False),
+        ("auto", PROVEN_DIGEST, "cpu", {"en"}),
+        ("auto", PROVEN_DIGEST, "cuda", set()),
+        ("auto", UNKNOWN_DIGEST, "cpu", set()),
+        ("short", UNKNOWN_DIGEST, "cuda", {"en", "fr"}),
+        ("full", PROVEN_DIGEST, "cpu", set()),
     ],
 )
 def test_only_proven_weights_have_a_short_input_unasked(
-    asked: Literal["auto", "full", "short"], digest: str, device: str, short: bool
+    asked: Literal["auto", "full", "short"], digest: str, device: str, languages: set[str]
 ) -> None:
-    assert short_input(ModelSpec(name="any", encoder_input=asked), digest, device) is short
+    found = short_languages(ModelSpec(name="any", encoder_input=asked), digest, device)
+    assert found & {"en", "fr"} == languages
 
 
 def test_a_model_says_it_in_the_words_of_the_environment() -> None:

@@ -16,7 +16,7 @@ from whisper_transcriber.engine.alignment import timed_words
 from whisper_transcriber.engine.features import FRAMES, HOP, log_mel
 from whisper_transcriber.engine.groups import in_groups
 from whisper_transcriber.engine.port import Decoded, Encoded, Language, Phrase, Prompt, Sampling, Timed
-from whisper_transcriber.engine.shorter import SURE_ON_SHORT, input_frames, short_input
+from whisper_transcriber.engine.shorter import SURE_ON_SHORT, input_frames, short_languages
 from whisper_transcriber.engine.threads import lanes, processors
 from whisper_transcriber.engine.tokens import CONTEXT, Tokens
 
@@ -48,7 +48,7 @@ class CTranslate2Engine:
         self.digest = files.digest
         self.device = device
         self.compute_type = _compute_type(spec, device)
-        self.short_input = short_input(spec, files.digest, device)
+        self.short_languages = short_languages(spec, files.digest, device)
         self.lanes, each = lanes(threads or processors(), device)
         try:
             self._whisper: Any = ctranslate2.models.Whisper(
@@ -68,7 +68,7 @@ class CTranslate2Engine:
         self._tokens = Tokens(files.path, multilingual=self.multilingual)
 
     def encode(self, batch: Sequence[Samples]) -> list[Encoded]:
-        lengths = [input_frames(len(samples), short=self.short_input) for samples in batch]
+        lengths = [input_frames(len(samples), short=bool(self.short_languages)) for samples in batch]
         return in_groups(lengths, lambda group: self._encode([batch[i] for i in group], lengths[group[0]]))
 
     def detect(self, rows: Sequence[Encoded]) -> list[Language]:
@@ -81,9 +81,17 @@ class CTranslate2Engine:
         return len(self._tokens.prompt(prompt))
 
     def decode(self, rows: Sequence[Encoded], prompts: Sequence[Prompt], sampling: Sampling) -> list[Decoded]:
+        fit = [self._fit(row, prompt) for row, prompt in zip(rows, prompts, strict=True)]
         return in_groups(
-            _lengths(rows), lambda group: self._decode([rows[i] for i in group], [prompts[i] for i in group], sampling)
+            _lengths(fit), lambda group: self._decode([fit[i] for i in group], [prompts[i] for i in group], sampling)
         )
+
+    def _fit(self, row: Encoded, prompt: Prompt) -> Encoded:
+        """The row, encoded again with the full input where its language is not to be decoded from a short one."""
+        states: _States = row.states
+        if states.full or prompt.language in self.short_languages:
+            return row
+        return self._encode([states.audio], FRAMES)[0]
 
     def _encode(self, batch: Sequence[Samples], frames: int) -> list[Encoded]:
         features = np.stack([log_mel(samples, self._mels, frames) for samples in batch])

@@ -51,8 +51,8 @@ class ModelSpec(_Value):
 
     Without a `source` the name is looked up among the preloaded folders and in the catalogue of known names. `digest`
     is the SHA-256 of ``model.bin``; what does not match it is never loaded. `encoder_input`: ``full`` shows the encoder
-    30 s whatever the length of a window, ``short`` the window and 2 s of silence, which is faster the shorter the window
-    and costs accuracy with some weights and languages; ``auto`` is ``short`` where that is known to cost none, on a CPU.
+    30 s whatever the length of a window; ``short`` the window and 2 s of silence, which is faster the shorter the
+    window, and costs some weights accuracy in some languages; ``auto`` is ``short`` where that is known to cost none.
     """
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=128)

@@ -8,7 +8,7 @@ from typing import Any
 
 from whisper_operator.api import names
 from whisper_operator.api.v1alpha1.transcriber import WhisperTranscriber
-from whisper_operator.cluster.port import SECRET, Cluster, Manifest, kind_of, name_of
+from whisper_operator.cluster.port import PVC, SECRET, Cluster, Manifest, kind_of, name_of
 from whisper_operator.errors import Conflict, Immutable, Rejected
 from whisper_operator.judge import Verdict, part_of
 from whisper_operator.logs import Log
@@ -54,7 +54,7 @@ async def apply(
         except Rejected as error:
             what = f"{manifest['kind']} {name_of(manifest)}"
             log.warning("API server refused a child", transcriber=cr.key, child=what, reason=error.reason)
-            said = Verdict(_reason(error), f"The API server refused {what}: {error}", stalled=True)
+            said = Verdict(_reason(manifest, error), f"The API server refused {what}: {error}", stalled=True)
             trouble.setdefault(part_of(manifest) or names.Component.API, []).append(said)
     return replace(sight, children=children, trouble=trouble)
 
@@ -152,6 +152,11 @@ def _key(manifest: Manifest) -> tuple[str, str]:
     return manifest["kind"], name_of(manifest)
 
 
-def _reason(error: Rejected) -> str:
-    """The API server's own word where people know it (Forbidden, QuotaExceeded); its Invalid is no invalid CR."""
+def _reason(manifest: Manifest, error: Rejected) -> str:
+    """The API server's own word where people know it (Forbidden, QuotaExceeded); its Invalid is no invalid CR.
+
+    A claim is only ever applied to grow, and what forbids that is mostly its StorageClass.
+    """
+    if manifest["kind"] == PVC.name and error.reason == "Forbidden":
+        return "VolumeCannotGrow"
     return "ChildRejected" if error.reason in ("Invalid", "BadRequest", "ImmutableField") else error.reason

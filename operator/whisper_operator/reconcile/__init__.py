@@ -52,7 +52,7 @@ async def reconcile(
     try:
         cr = WhisperTranscriber.parse(body)
         sight = await observe(cluster, cr)
-        planned = desired(cr, Observed(frozenset(sight.secrets), sight.children), plan_settings(settings))
+        planned = desired(cr, Observed(frozenset(sight.secrets), sight.children, sight.values), plan_settings(settings))
     except InvalidSpec as error:
         judged = invalid(old.conditions, str(error), body["metadata"]["generation"], now)
         await _report(cluster, body, old, judged, {}, now, settings.identity)

@@ -127,8 +127,12 @@ async def test_a_missing_secret_of_the_user_is_named(world: Any) -> None:
     secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "my-database", "namespace": "ns"}}
     await world.cluster.create({**secret, "data": {"wrong": ""}})
     await world.look()
-    assert "no key uri" in world.condition("DatabaseReady")["message"]
+    said = world.condition("DatabaseReady")
+    assert said["reason"] == "SecretIncomplete" and "no key uri" in said["message"]
     await world.cluster.apply({**secret, "data": {"uri": ""}})
+    await world.look()
+    assert world.condition("DatabaseReady")["reason"] == "SecretIncomplete"
+    await world.cluster.apply({**secret, "data": {"uri": "cG9zdGdyZXNxbDovL2EvYg=="}})
     await world.settle()
     assert world.condition("DatabaseReady")["status"] == "True"
 

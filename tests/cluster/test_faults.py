@@ -65,11 +65,12 @@ def test_a_wrong_resource_is_refused_by_name_of_the_field(service: Service, spec
 
 def test_a_service_that_runs_survives_a_bad_change(service: Service) -> None:
     cluster, namespace = service.cluster, service.namespace
+    complains = steps.holds("WorkersReady", "False", "ImagePullFailed")
     steps.merge(cluster, namespace, "main", {"workers": {"pod": {"image": "no.such.host/worker:1"}}})
-    broken = steps.until(
-        cluster, namespace, steps.TRANSCRIBER_KIND, "main", steps.holds("WorkersReady", "False", "ImagePullFailed"), 60
-    )
-    assert "no.such.host/worker:1" in steps.condition(broken, "WorkersReady")["message"]
-    assert json.loads(steps.fetch(cluster, namespace, "main", "/v1/models"))["data"]
-    steps.merge(cluster, namespace, "main", {"workers": {"pod": {"image": None}}})
+    try:
+        broken = steps.until(cluster, namespace, steps.TRANSCRIBER_KIND, "main", complains, 60)
+        assert "no.such.host/worker:1" in steps.condition(broken, "WorkersReady")["message"]
+        assert json.loads(steps.fetch(cluster, namespace, "main", "/v1/models"))["data"]
+    finally:
+        steps.merge(cluster, namespace, "main", {"workers": {"pod": {"image": None}}})
     steps.until(cluster, namespace, steps.TRANSCRIBER_KIND, "main", steps.holds("Ready"), 120)

@@ -11,7 +11,7 @@ from assets import speech
 from clips import word_error_rate
 from services import running
 from services.running import PATIENCE, Client, Process, Service
-from services.servers import new_redis, wait_until
+from services.servers import new_postgres, new_redis, new_s3, wait_until
 
 # A batch is one window, so that there is a moment between windows to hit.
 SLOW = {"WHISPER_BATCH_WINDOWS": "1", "WHISPER_THREADS": "1"}
@@ -82,6 +82,49 @@ def test_redis_lost_during_a_job_costs_no_job() -> None:
         with client.openai as api, short.path.open("rb") as audio:
             heard = api.audio.transcriptions.create(file=audio, model="tiny")
         assert word_error_rate(short.text, heard.text) < 0.3
+
+
+def test_postgresql_lost_during_a_job_costs_no_window() -> None:
+    clip, postgres = speech.long(120), new_postgres()
+    with running.service(database=postgres) as service:
+        client = Client(service.start("serve"))
+        worker = service.start("work", **SLOW)
+        job = client.submit(clip.path)["id"]
+        running_with(client, job, 1)
+        postgres.server.stop()
+        # A window is done and cannot be recorded, and the lease (2 s) cannot be renewed: both go on trying.
+        for event in ("Could not write, trying again", "Could not renew a claim, trying again"):
+            wait_until(lambda event=event: bool(events(worker, event)), event, PATIENCE)  # type: ignore[misc]
+        assert httpx.get(f"{client.api.url}/readyz").status_code == 503
+        postgres.server.start()
+        done = client.ended(job)
+        assert done["status"] == "succeeded", done
+        assert done["windows"]["repeated"] == 0
+        assert worker.metric("whisper_windows_total") == done["windows"]["done"] == done["windows"]["total"] >= 4
+        assert [line["attempt"] for line in events(worker, "Claimed job")] == [1]
+        assert word_error_rate(clip.text, client.result(job, "text").text) < 0.25
+
+
+def test_the_object_store_lost_during_a_job_costs_no_window() -> None:
+    clip, objects = speech.long(60), new_s3()
+    with running.service(objects=objects) as service:
+        client = Client(service.start("serve"))
+        worker = service.start("work", **SLOW)
+        job = client.submit(clip.path)["id"]
+        running_with(client, job, 1)
+        objects.server.stop()
+        # The windows go on into PostgreSQL; only the result has nowhere to go, and so has the next attempt's audio.
+        event = "Handed back a job until the world has changed"
+        wait_until(lambda: len(events(worker, event)) >= 2, event, PATIENCE)
+        with client.http as http, clip.path.open("rb") as audio:
+            refused = http.post("/v1/jobs", files={"file": audio})
+        assert (refused.status_code, refused.json()["error"]["code"]) == (503, "unavailable")
+        objects.server.start()
+        done = client.ended(job)
+        assert done["status"] == "succeeded", done
+        assert done["windows"]["repeated"] == 0
+        assert worker.metric("whisper_windows_total") == done["windows"]["done"] == done["windows"]["total"] >= 2
+        assert word_error_rate(clip.text, client.result(job, "text").text) < 0.25
 
 
 def test_a_cancelled_job_stops_at_the_next_window(service: Service) -> None:

@@ -158,6 +158,7 @@ def service(
             "WHISPER_CLAIM_LEASE_SECONDS": "2",
             "WHISPER_POLL_SECONDS": "0.3",
             "WHISPER_THREADS": "2",
+            "WHISPER_DRAIN_SECONDS": "0",
         }
         made = Service(env, Path(folder))
         try:

@@ -11,6 +11,7 @@ from assets import speech
 from clips import word_error_rate
 from services import running
 from services.running import PATIENCE, Client, Process, Service
+from services.servers import answers as answering
 from services.servers import new_postgres, new_redis, new_s3, wait_until
 
 # A batch is one window, so that there is a moment between windows to hit.
@@ -166,6 +167,34 @@ def test_a_client_that_goes_away_stops_the_work(service: Service) -> None:
     assert [line["outcome"] for line in events(worker, "Left job")] == ["dropped"]
     with client.http as http:
         assert http.get("/v1/jobs").json()["data"] == []
+
+
+def test_an_api_told_to_stop_drains(service: Service) -> None:
+    clip = speech.long(5)
+    api = service.start("serve", WHISPER_DRAIN_SECONDS="6", WHISPER_SHUTDOWN_SECONDS="240")
+    client = Client(api)
+    answers: list[str] = []
+
+    def ask() -> None:
+        with client.openai as openai, clip.path.open("rb") as audio:
+            answers.append(openai.audio.transcriptions.create(file=audio, model="tiny").text)
+
+    asking = threading.Thread(target=ask)
+    asking.start()
+    with client.http as http:
+        wait_until(lambda: bool(http.get("/v1/jobs").json()["data"]), "the request to wait for a worker")
+        assert "connection" not in http.get("/v1/models").headers
+        api.process.terminate()
+        wait_until(lambda: http.get("/readyz").status_code == 503, "the API to be unready")
+        assert http.get("/readyz").json()["checks"] == {"process": "stopping"}
+        late = http.get("/v1/models")
+        assert (late.status_code, late.headers["connection"]) == (200, "close")
+    wait_until(lambda: not answering(api.port), "the listener to close")
+    assert api.process.poll() is None
+    service.start("work")
+    asking.join(PATIENCE)
+    assert word_error_rate(clip.text, answers[0]) < 0.3
+    assert api.process.wait(60) == 0
 
 
 def test_a_job_waits_for_a_worker_and_nothing_is_lost(service: Service) -> None:

@@ -47,7 +47,8 @@ class Settings(BaseSettings):
     host: str = "0.0.0.0"  # noqa: S104 — a pod listens on all its addresses
     port: int = Field(8000, ge=0, le=65535)
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
-    shutdown_seconds: float = Field(25, ge=0, description="How long requests in flight may go on after SIGTERM")
+    drain_seconds: float = Field(5, ge=0, description="How long the API still takes requests, unready, after SIGTERM")
+    shutdown_seconds: float = Field(40, ge=0, description="How long requests in flight may go on after that")
 
     models: Annotated[tuple[dict[str, Any], ...], NoDecode, BeforeValidator(_json)] = Field(
         ({"name": "base"},), min_length=1, description="The models served, a JSON list"

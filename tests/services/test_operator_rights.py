@@ -227,7 +227,7 @@ def template_size(found: Manifest | None) -> str:
 
 def cannot_grow(found: Manifest | None) -> bool:
     said = condition(found, "QueueReady")
-    return said.get("reason") == "VolumeCannotGrow" and "data-main-redis-0" in said["message"]
+    return said.get("reason") == "VolumeCannotGrow" and "must support resize" in said["message"]
 
 
 @pytest.mark.parametrize("values", [(), ("watch.namespaces={one,two}", "transcriber.images.registry=r.example.com")])

@@ -59,8 +59,8 @@ async def reconcile(
         return Outcome("invalid", settings.resync)
     if not cr.spec.paused:
         sight = await apply(cluster, cr, planned, sight, applied)
-        await adopt(cluster, cr, sight)
-        await prune(cluster, cr, planned, sight)
+        sight = await adopt(cluster, cr, sight)
+        sight = await prune(cluster, cr, planned, sight)
     complaints = await _survey(cluster, cr, planned, sight)
     judged = conditions(old.conditions, complaints, cr.metadata.generation, now, paused=cr.spec.paused)
     await _report(cluster, body, old, judged, facts(cr, sight.children, settings.version), now, settings.identity)

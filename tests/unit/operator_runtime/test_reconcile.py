@@ -210,6 +210,29 @@ async def test_a_refused_child_is_reported_and_the_others_are_still_healed(world
     assert ("Service", "main-api") in world.cluster
 
 
+@pytest.mark.parametrize(
+    ("verb", "change", "condition"),
+    [
+        ("delete", {"api": {"replicas": 1}}, "ApiReady"),
+        ("own", {"deletionPolicy": "Delete"}, "DatabaseReady"),
+    ],
+)
+async def test_a_refused_deletion_or_owner_is_a_condition_too(
+    world: Any, monkeypatch: pytest.MonkeyPatch, verb: str, change: dict[str, Any], condition: str
+) -> None:
+    edit(world, api={"replicas": 2})
+    await world.settle()
+
+    async def refuse(*_: Any, **__: Any) -> None:
+        raise Rejected("Forbidden", "no right")
+
+    monkeypatch.setattr(world.cluster, verb, refuse)
+    edit(world, **change)
+    await world.look()
+    assert world.condition(condition)["reason"] == "Forbidden"
+    assert world.condition("Stalled")["status"] == "True"
+
+
 async def test_deletion_policy_moves_the_owner_of_secrets(world: Any) -> None:
     await world.settle()
 

@@ -69,6 +69,15 @@ async def test_a_storage_class_that_forbids_it_is_said_and_nothing_stops(world: 
     assert world.condition("ApiReady")["status"] == "True"
 
 
+async def test_a_missing_right_is_not_blamed_on_the_storage_class(world: Any) -> None:
+    await world.settle()
+    await claim(world)
+    world.cluster.rejects[CLAIM] = Rejected("Forbidden", 'cannot patch resource "persistentvolumeclaims"')
+    grow(world)
+    await world.look()
+    assert world.condition("QueueReady")["reason"] == "Forbidden"
+
+
 async def test_other_claims_are_left_alone(world: Any) -> None:
     await world.settle()
     await claim(world, component="postgres", size="8Gi")

@@ -12,7 +12,7 @@ from clips import word_error_rate
 from services import running
 from services.running import PATIENCE, Client, Process, Service
 from services.servers import answers as answering
-from services.servers import new_postgres, new_redis, new_s3, wait_until
+from services.servers import new_postgres, new_redis, new_s3, s3, wait_until
 
 # A batch is one window, so that there is a moment between windows to hit.
 SLOW = {"WHISPER_BATCH_WINDOWS": "1", "WHISPER_THREADS": "1"}
@@ -167,6 +167,31 @@ def test_a_client_that_goes_away_stops_the_work(service: Service) -> None:
     assert [line["outcome"] for line in events(worker, "Left job")] == ["dropped"]
     with client.http as http:
         assert http.get("/v1/jobs").json()["data"] == []
+
+
+def test_what_a_killed_api_left_is_swept_up(service: Service) -> None:
+    clip = speech.long(5)
+    killed, other = service.start("serve"), Client(service.start("serve"))
+    broken: list[Exception] = []
+
+    def ask() -> None:
+        try:
+            with Client(killed).openai as openai, clip.path.open("rb") as audio:
+                openai.audio.transcriptions.create(file=audio, model="tiny")
+        except Exception as error:
+            broken.append(error)
+
+    asking = threading.Thread(target=ask)
+    asking.start()
+    with other.http as http:
+        wait_until(lambda: bool(http.get("/v1/jobs").json()["data"]), "the request to wait for a worker")
+        killed.kill()
+        asking.join(60)
+        assert broken
+        worker = service.start("work", WHISPER_SWEEP_SECONDS="0.5", WHISPER_SYNCHRONOUS_SECONDS="0.5")
+        wait_until(lambda: not http.get("/v1/jobs").json()["data"], "the sweep", PATIENCE)
+    assert [line["outcome"] for line in events(worker, "Left job")] == ["succeeded"]
+    assert [path for path in (s3().data / service.env["WHISPER_S3_BUCKET"]).rglob("*") if path.is_file()] == []
 
 
 def test_an_api_told_to_stop_drains(service: Service) -> None:

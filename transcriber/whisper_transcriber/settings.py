@@ -64,6 +64,9 @@ class Settings(BaseSettings):
     max_failures: int = Field(3, ge=1, description="Attempts without one window of progress before a job fails")
     batch_windows: int = Field(8, ge=1, description="The most windows transcribed together")
     batch_seconds: float = Field(4, gt=0, description="How long a batch may take: SIGTERM and cancel wait for it")
+    sweep_seconds: float = Field(3600, gt=0, description="How often a worker looks for what nobody will ask for again")
+    upload_seconds: float = Field(86400, gt=0, description="How long an upload may take until its job is recorded")
+    synchronous_seconds: float = Field(3600, gt=0, description="How long an ended job of a dead synchronous call stays")
     scratch: Path = Field(default_factory=lambda: Path(tempfile.gettempdir()), description="Where audio is unpacked")
 
     max_upload_bytes: int = Field(2 * 1024**3, ge=1, description="The largest audio file, sent or fetched")

@@ -31,7 +31,7 @@ def api(cr: WhisperTranscriber, settings: PlanSettings) -> list[Manifest]:
         mounts={"/tmp": {"emptyDir": {}}},  # noqa: S108  a path in the pod
         requests={"cpu": "50m", "memory": "128Mi"},
         limits={"memory": "1Gi"},
-        grace=60,  # the API drains by itself: unready at once, closed 5 s later, then at most 40 s for requests in flight
+        grace=60,  # it drains by itself: unready at once, closed 5 s later, 40 s for requests in flight
         extra=spread(cr, component),
         annotations={names.CONFIG_CHECKSUM: checksum(variables(cr))},
     )

@@ -9,19 +9,18 @@ from __future__ import annotations
 import json
 import subprocess
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import httpx
 import yaml
 
+from manifests import Manifest
 from testbed import Cluster
 
-Manifest = Mapping[str, Any]
 ROOT = Path(__file__).parents[1]
 CHART = ROOT / "charts" / "whisper-operator"
 SYSTEM = "whisper-system"
@@ -167,32 +166,6 @@ def holds(kind: str, status: str = "True", reason: str | None = None) -> Callabl
     return check
 
 
-def restricted_namespace(name: str) -> Manifest:
-    """A Namespace in which Pod Security `restricted` is enforced."""
-    labels = {"pod-security.kubernetes.io/enforce": "restricted"}
-    return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}}
-
-
-def transcriber(name: str, **spec: Any) -> Manifest:
-    """A WhisperTranscriber."""
-    return {
-        "apiVersion": "whisper-operator.dev/v1alpha1",
-        "kind": "WhisperTranscriber",
-        "metadata": {"name": name},
-        "spec": spec,
-    }
-
-
-def job(name: str, transcriber: str, source: Mapping[str, Any], **spec: Any) -> Manifest:
-    """A TranscriptionJob."""
-    return {
-        "apiVersion": "whisper-operator.dev/v1alpha1",
-        "kind": "TranscriptionJob",
-        "metadata": {"name": name},
-        "spec": {"transcriberRef": {"name": transcriber}, "source": source, **spec},
-    }
-
-
 def finished(resource: dict[str, Any]) -> bool:
     """A TranscriptionJob that ended, either way."""
     return condition(resource, "Succeeded").get("status") in ("True", "False")
@@ -283,33 +256,3 @@ def sigkill(cluster: Cluster, namespace: str, selector: str, word: str) -> None:
     """SIGKILL, inside the pod, the processes whose command line holds the word (but not its init)."""
     pod = cluster.kubectl("get", "pod", "--namespace", namespace, "--selector", selector, "--output", "name").split()[0]
     cluster.kubectl("exec", pod, "--namespace", namespace, "--", "python3", "-c", _KILL.format(word=word))
-
-
-def web_server(name: str, config_map: str) -> list[Manifest]:
-    """A pod and service that serve a ConfigMap's files by plain HTTP on port 8080, within `restricted`."""
-    container = {
-        "name": "web",
-        "image": f"whisper-operator/operator:{version('whisper-operator')}",
-        "command": ["python3", "-m", "http.server", "8080", "--directory", "/files"],
-        "volumeMounts": [{"name": "files", "mountPath": "/files"}],
-        "readinessProbe": {"tcpSocket": {"port": 8080}, "periodSeconds": 1},
-        "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}},
-    }
-    pod = {
-        "apiVersion": "v1",
-        "kind": "Pod",
-        "metadata": {"name": name, "labels": {"app": name}},
-        "spec": {
-            "securityContext": {"runAsNonRoot": True, "runAsUser": 10001, "seccompProfile": {"type": "RuntimeDefault"}},
-            "containers": [container],
-            "volumes": [{"name": "files", "configMap": {"name": config_map}}],
-            "terminationGracePeriodSeconds": 0,
-        },
-    }
-    service = {
-        "apiVersion": "v1",
-        "kind": "Service",
-        "metadata": {"name": name},
-        "spec": {"selector": {"app": name}, "ports": [{"port": 8080}]},
-    }
-    return [pod, service]

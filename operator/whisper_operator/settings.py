@@ -49,6 +49,7 @@ def parser() -> argparse.ArgumentParser:
     run.add_argument("--identity", help="who holds the Lease (default: the pod's name and a random part)")
     run.add_argument("--http-host", help="where probes and metrics listen (default: 0.0.0.0)")
     run.add_argument("--http-port", type=int, help="the port of probes and metrics (default: 8080)")
+    run.add_argument("--version", help="version of the images of the children (default: the operator's own)")
     run.add_argument("--image-registry", help="prefix of the images of the children, with no slash at its end")
     run.add_argument("--image-pull-policy", choices=["Always", "IfNotPresent", "Never"])
     run.add_argument("--api-url", help="URL template of a transcriber's API")
@@ -57,6 +58,12 @@ def parser() -> argparse.ArgumentParser:
     run.add_argument("--concurrency", type=int, help="resources reconciled at the same time (default: 16)")
     run.add_argument("--log-level", choices=["DEBUG", "INFO", "WARNING", "ERROR"])
     return top
+
+
+def variables() -> frozenset[str]:
+    """Every environment variable of ours that `load` reads."""
+    every = vars(parser().parse_args(["run"])).keys() - {"command", "namespace", "all_namespaces"}
+    return frozenset(PREFIX + name.upper() for name in (*every, "namespaces"))
 
 
 def load(argv: Sequence[str], env: Mapping[str, str]) -> Settings:
@@ -68,10 +75,10 @@ def load(argv: Sequence[str], env: Mapping[str, str]) -> Settings:
     from_env = tuple(n.strip() for n in env.get(PREFIX + "NAMESPACES", "").split(",") if n.strip())
     values: dict[str, object] = {"namespaces": () if every else tuple(named or from_env)}
     for name, given in args.items():
-        text = env.get(PREFIX + name.upper())
+        text = env.get(PREFIX + name.upper(), "").strip()
         if given is not None:
             values[name] = given
-        elif text is not None:
+        elif text:  # a chart that renders an empty value means the default
             try:
                 values[name] = type(getattr(Settings, name))(text)
             except ValueError:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+import manifests
 import steps
 from testbed import Cluster
 
@@ -21,8 +22,8 @@ def operator(cluster: Cluster, images: Any) -> Cluster:
 @pytest.fixture(scope="session")
 def service(operator: Cluster) -> Iterator[steps.Service]:
     """`spec: {}` but for the private addresses that the test's own web server has, Ready, under `restricted`."""
-    steps.apply(operator, "default", steps.restricted_namespace("spine"))
-    steps.apply(operator, "spine", steps.transcriber("main", fetch={"allowPrivateNetworks": True}))
+    steps.apply(operator, "default", manifests.restricted_namespace("spine"))
+    steps.apply(operator, "spine", manifests.transcriber("main", fetch={"allowPrivateNetworks": True}))
     steps.until(operator, "spine", steps.TRANSCRIBER_KIND, "main", steps.holds("Ready"), 300)
     yield steps.Service(operator, "spine", "main")
     operator.kubectl("delete", "namespace", "spine", "--wait=false")

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+import manifests
 import steps
 from steps import Service
 from testbed import Cluster
@@ -20,9 +21,9 @@ def broken(operator: Cluster) -> Any:
     made: list[str] = []
 
     def run(name: str, reason: str, **spec: Any) -> dict[str, Any]:
-        steps.apply(operator, "default", steps.restricted_namespace(f"fault-{name}"))
+        steps.apply(operator, "default", manifests.restricted_namespace(f"fault-{name}"))
         made.append(f"fault-{name}")
-        steps.apply(operator, f"fault-{name}", steps.transcriber("main", **spec))
+        steps.apply(operator, f"fault-{name}", manifests.transcriber("main", **spec))
         return steps.until(
             operator, f"fault-{name}", steps.TRANSCRIBER_KIND, "main", steps.holds("Ready", "False", reason), 60
         )
@@ -59,17 +60,18 @@ def test_a_missing_secret(broken: Any) -> None:
     ids=["size", "unknown-field", "negative", "enum", "contradiction"],
 )
 def test_a_wrong_resource_is_refused_by_name_of_the_field(service: Service, spec: dict[str, Any], says: str) -> None:
-    refused = steps.refusal(service.cluster, service.namespace, steps.transcriber("wrong", **spec))
+    refused = steps.refusal(service.cluster, service.namespace, manifests.transcriber("wrong", **spec))
     assert says in refused
 
 
 def test_a_service_that_runs_survives_a_bad_change(service: Service) -> None:
     cluster, namespace = service.cluster, service.namespace
+    complains = steps.holds("WorkersReady", "False", "ImagePullFailed")
     steps.merge(cluster, namespace, "main", {"workers": {"pod": {"image": "no.such.host/worker:1"}}})
-    broken = steps.until(
-        cluster, namespace, steps.TRANSCRIBER_KIND, "main", steps.holds("WorkersReady", "False", "ImagePullFailed"), 60
-    )
-    assert "no.such.host/worker:1" in steps.condition(broken, "WorkersReady")["message"]
-    assert json.loads(steps.fetch(cluster, namespace, "main", "/v1/models"))["data"]
-    steps.merge(cluster, namespace, "main", {"workers": {"pod": {"image": None}}})
+    try:
+        broken = steps.until(cluster, namespace, steps.TRANSCRIBER_KIND, "main", complains, 60)
+        assert "no.such.host/worker:1" in steps.condition(broken, "WorkersReady")["message"]
+        assert json.loads(steps.fetch(cluster, namespace, "main", "/v1/models"))["data"]
+    finally:
+        steps.merge(cluster, namespace, "main", {"workers": {"pod": {"image": None}}})
     steps.until(cluster, namespace, steps.TRANSCRIBER_KIND, "main", steps.holds("Ready"), 120)

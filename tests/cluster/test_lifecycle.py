@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+import manifests
 import steps
 from assets import speech
 from clips import compressed, config_map
@@ -21,7 +22,7 @@ pytestmark = pytest.mark.cluster
 def tenant(operator: Cluster) -> Iterator[str]:
     """A fresh restricted namespace for a transcriber of its own."""
     name = f"life-{secrets.token_hex(3)}"
-    steps.apply(operator, "default", steps.restricted_namespace(name))
+    steps.apply(operator, "default", manifests.restricted_namespace(name))
     yield name
     operator.kubectl("delete", "namespace", name, "--wait=false")
 
@@ -32,9 +33,9 @@ def ready(cluster: Cluster, namespace: str) -> None:
 
 def test_retained_data_is_adopted_and_deleted_data_is_gone(operator: Cluster, tenant: str, tmp_path: Path) -> None:
     clip = compressed(speech.long(8), tmp_path)
-    steps.apply(operator, tenant, steps.transcriber("main"), config_map("clip", {"clip.ogg": clip}))
+    steps.apply(operator, tenant, manifests.transcriber("main"), config_map("clip", {"clip.ogg": clip}))
     ready(operator, tenant)
-    steps.apply(operator, tenant, steps.job("kept", "main", {"configMap": {"name": "clip", "key": "clip.ogg"}}))
+    steps.apply(operator, tenant, manifests.job("kept", "main", {"configMap": {"name": "clip", "key": "clip.ogg"}}))
     done = steps.until(operator, tenant, steps.JOB_KIND, "kept", steps.finished, 120)
     job_id = done["status"]["jobId"]
     text = steps.fetch(operator, tenant, "main", f"/v1/jobs/{job_id}/result?format=text")
@@ -45,7 +46,7 @@ def test_retained_data_is_adopted_and_deleted_data_is_gone(operator: Cluster, te
     assert {"data-main-postgres-0", "data-main-redis-0", "data-main-objects-0"} <= steps.names(operator, tenant, "pvc")
     assert "main-postgres" in steps.names(operator, tenant, "secret")
 
-    steps.apply(operator, tenant, steps.transcriber("main", deletionPolicy="Delete"))
+    steps.apply(operator, tenant, manifests.transcriber("main", deletionPolicy="Delete"))
     ready(operator, tenant)
     assert steps.fetch(operator, tenant, "main", f"/v1/jobs/{job_id}/result?format=text") == text
 
@@ -58,7 +59,7 @@ def test_retained_data_is_adopted_and_deleted_data_is_gone(operator: Cluster, te
 def test_the_operator_leaves_and_returns_while_a_job_runs(service: steps.Service, tmp_path: Path) -> None:
     cluster, namespace = service.cluster, service.namespace
     steps.apply(cluster, namespace, config_map("leave", {"clip.ogg": compressed(speech.long(150), tmp_path)}))
-    steps.apply(cluster, namespace, steps.job("leave", "main", {"configMap": {"name": "leave", "key": "clip.ogg"}}))
+    steps.apply(cluster, namespace, manifests.job("leave", "main", {"configMap": {"name": "leave", "key": "clip.ogg"}}))
     handed = steps.until(
         cluster, namespace, steps.JOB_KIND, "leave", lambda job: bool(job.get("status", {}).get("jobId")), 60
     )

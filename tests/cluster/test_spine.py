@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from openai import OpenAI
 
+import manifests
 import steps
 from assets import speech, weights
 from clips import compressed, config_map, word_error_rate
@@ -22,7 +23,7 @@ def submit(service: Service, name: str, clip: bytes, **spec: Any) -> None:
     """A TranscriptionJob whose audio is in a ConfigMap of the same name."""
     steps.apply(service.cluster, service.namespace, config_map(name, {"clip.ogg": clip}))
     source = {"configMap": {"name": name, "key": "clip.ogg"}}
-    steps.apply(service.cluster, service.namespace, steps.job(name, service.name, source, **spec))
+    steps.apply(service.cluster, service.namespace, manifests.job(name, service.name, source, **spec))
 
 
 def result(service: Service, job: dict[str, Any], form: str = "verbose_json") -> dict[str, Any]:
@@ -76,13 +77,13 @@ def test_audio_comes_from_a_web_server(service: Service, tmp_path: Path) -> None
         service.cluster,
         service.namespace,
         config_map("served", {"clip.ogg": compressed(clip, tmp_path)}),
-        *steps.web_server("web", "served"),
+        *manifests.web_server("web", "served"),
     )
     steps.until(service.cluster, service.namespace, "pod", "web", steps.holds_pod_ready, 60)
     steps.apply(
         service.cluster,
         service.namespace,
-        steps.job("from-http", "main", {"http": {"url": f"http://web.{service.namespace}.svc:8080/clip.ogg"}}),
+        manifests.job("from-http", "main", {"http": {"url": f"http://web.{service.namespace}.svc:8080/clip.ogg"}}),
     )
     done = steps.until(service.cluster, service.namespace, steps.JOB_KIND, "from-http", steps.finished, 120)
     assert steps.condition(done, "Succeeded")["status"] == "True", done["status"]

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 import yaml
 
 import build_images
+import manifests
 import steps
 from assets import speech
 from clips import config_map, word_error_rate
@@ -50,7 +51,7 @@ def prepare(name: str, watch: Stopwatch) -> Cluster:
             watch.note(target)
             cluster.load(archive)
     with watch.step("operator: helm install, two replicas"):
-        steps.apply(cluster, "default", steps.restricted_namespace(steps.SYSTEM))
+        steps.apply(cluster, "default", manifests.restricted_namespace(steps.SYSTEM))
         # The tag stays the same while one develops; the archive's name changes with what is in the image.
         mark = f"podAnnotations.whisper-operator\\.dev/image={archives['operator'].stem}"
         steps.install(cluster, "--set-string", mark)
@@ -62,7 +63,7 @@ def serve(cluster: Cluster, watch: Stopwatch) -> str:
     (manifest,) = example("minimal")
     name = str(manifest["metadata"]["name"])
     with watch.step("transcriber: kubectl apply examples/minimal.yaml, until Ready"):
-        steps.apply(cluster, "default", steps.restricted_namespace(NAMESPACE))
+        steps.apply(cluster, "default", manifests.restricted_namespace(NAMESPACE))
         steps.apply(cluster, NAMESPACE, manifest)
         note = Changes(watch.note)
 

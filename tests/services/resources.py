@@ -153,7 +153,8 @@ BAD_JOBS: dict[str, tuple[Any, str]] = {
     "format twice": ({**JOB, "formats": ["srt", "srt"]}, ".spec.formats: duplicate"),
     "language in words": ({**JOB, "language": "English"}, "spec.language"),
     "unknown task": ({**JOB, "task": "sing"}, "spec.task"),
-    "too urgent": ({**JOB, "priority": 10000}, "spec.priority"),
+    "too urgent": ({**JOB, "priority": 101}, "spec.priority"),
+    "too patient": ({**JOB, "priority": -101}, "spec.priority"),
     "negative lifetime": ({**JOB, "ttlSecondsAfterFinished": -1}, "spec.ttlSecondsAfterFinished"),
     "unknown field": ({**JOB, "webhook": "http://x"}, "webhook"),
 }

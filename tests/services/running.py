@@ -18,7 +18,7 @@ import httpx
 from openai import OpenAI
 
 from assets import weights
-from services.servers import RedisServer, free_port, postgres, redis, s3, wait_until
+from services.servers import Postgres, RedisServer, S3Server, free_port, postgres, redis, s3, wait_until
 
 KEY = "key-of-the-tests"
 PATIENCE = 240.0
@@ -139,12 +139,14 @@ class Client:
 
 
 @contextmanager
-def service(redis_server: RedisServer | None = None) -> Iterator[Service]:
+def service(
+    redis_server: RedisServer | None = None, database: Postgres | None = None, objects: S3Server | None = None
+) -> Iterator[Service]:
     """A service of its own: an empty database and bucket, migrated; short leases, so that tests need not wait."""
-    store, model = s3(), weights.tiny_en()
+    store, model = objects or s3(), weights.tiny_en()
     with tempfile.TemporaryDirectory(prefix="service-") as folder:
         env = {
-            "WHISPER_DATABASE_URL": asyncio.run(postgres().fresh()),
+            "WHISPER_DATABASE_URL": asyncio.run((database or postgres()).fresh()),
             "WHISPER_REDIS_URL": (redis_server or redis()).url,
             "WHISPER_S3_ENDPOINT": store.endpoint,
             "WHISPER_S3_BUCKET": f"test-{uuid4().hex}",
@@ -156,6 +158,7 @@ def service(redis_server: RedisServer | None = None) -> Iterator[Service]:
             "WHISPER_CLAIM_LEASE_SECONDS": "2",
             "WHISPER_POLL_SECONDS": "0.3",
             "WHISPER_THREADS": "2",
+            "WHISPER_DRAIN_SECONDS": "0",
         }
         made = Service(env, Path(folder))
         try:

@@ -5,6 +5,7 @@ import atexit
 import os
 import pwd
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -63,6 +64,7 @@ class Server:
     port: int
     env: Mapping[str, str] = field(default_factory=dict)
     stdin: str = ""
+    goodbye: signal.Signals = signal.SIGTERM
     process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
@@ -83,7 +85,7 @@ class Server:
     def stop(self) -> None:
         """Stop it and wait until it is gone."""
         if self.process is not None:
-            self.process.terminate()
+            self.process.send_signal(self.goodbye)
             self.process.wait(timeout=30)
             self.process = None
 
@@ -131,10 +133,10 @@ def _install() -> None:
 class Postgres:
     """A PostgreSQL server with a superuser `postgres` and no password."""
 
-    port: int
+    server: Server
 
     def url(self, database: str = "postgres") -> str:
-        return f"postgresql://postgres@127.0.0.1:{self.port}/{database}"
+        return f"postgresql://postgres@127.0.0.1:{self.server.port}/{database}"
 
     async def fresh(self) -> str:
         """The URL of a new, empty database."""
@@ -147,9 +149,8 @@ class Postgres:
         return self.url(name)
 
 
-@cache
-def postgres() -> Postgres:
-    """The PostgreSQL server of this process."""
+def new_postgres() -> Postgres:
+    """A PostgreSQL server of one's own, to be stopped at will."""
     bin_ = Path(_program("postgres", "usr/lib/postgresql/*/bin/postgres")).parent
     folder, port = scratch("postgres-"), free_port()
     user: list[str] = []
@@ -169,10 +170,17 @@ def postgres() -> Postgres:
         "max_connections": 200,
     }
     settings = [word for name, value in options.items() for word in ("-c", f"{name}={value}")]
-    server = Server([*user, str(bin_ / "postgres"), "-D", data, *settings], port)
+    # SIGQUIT breaks every connection off at once, as the loss of the pod would; SIGTERM waits for the clients.
+    server = Server([*user, str(bin_ / "postgres"), "-D", data, *settings], port, goodbye=signal.SIGQUIT)
     server.start()
     atexit.register(server.stop)
-    return Postgres(port)
+    return Postgres(server)
+
+
+@cache
+def postgres() -> Postgres:
+    """The PostgreSQL server of this process."""
+    return new_postgres()
 
 
 @dataclass(frozen=True)
@@ -224,19 +232,18 @@ def _versitygw() -> Path:
 class S3Server:
     """An S3 server and its root keys."""
 
-    port: int
+    server: Server
     data: Path
     access_key: str = ACCESS_KEY
     secret_key: str = SECRET_KEY
 
     @property
     def endpoint(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return f"http://127.0.0.1:{self.server.port}"
 
 
-@cache
-def s3() -> S3Server:
-    """The S3 server of this process."""
+def new_s3() -> S3Server:
+    """An S3 server of one's own, to be stopped at will."""
     folder, port = scratch("s3-"), free_port()
     (data := folder / "data").mkdir()
     (sidecar := folder / "sidecar").mkdir()
@@ -245,4 +252,10 @@ def s3() -> S3Server:
     server = Server([*command, str(data)], port, env)
     server.start()
     atexit.register(server.stop)
-    return S3Server(port, data)
+    return S3Server(server, data)
+
+
+@cache
+def s3() -> S3Server:
+    """The S3 server of this process."""
+    return new_s3()

@@ -11,7 +11,8 @@ from assets import speech
 from clips import word_error_rate
 from services import running
 from services.running import PATIENCE, Client, Process, Service
-from services.servers import new_redis, wait_until
+from services.servers import answers as answering
+from services.servers import new_postgres, new_redis, new_s3, s3, wait_until
 
 # A batch is one window, so that there is a moment between windows to hit.
 SLOW = {"WHISPER_BATCH_WINDOWS": "1", "WHISPER_THREADS": "1"}
@@ -84,6 +85,49 @@ def test_redis_lost_during_a_job_costs_no_job() -> None:
         assert word_error_rate(short.text, heard.text) < 0.3
 
 
+def test_postgresql_lost_during_a_job_costs_no_window() -> None:
+    clip, postgres = speech.long(90), new_postgres()
+    with running.service(database=postgres) as service:
+        client = Client(service.start("serve"))
+        worker = service.start("work", **SLOW)
+        job = client.submit(clip.path)["id"]
+        running_with(client, job, 1)
+        postgres.server.stop()
+        # A window is done and cannot be recorded, and the lease (2 s) cannot be renewed: both go on trying.
+        for event in ("Could not write, trying again", "Could not renew a claim, trying again"):
+            wait_until(lambda event=event: bool(events(worker, event)), event, PATIENCE)  # type: ignore[misc]
+        assert httpx.get(f"{client.api.url}/readyz").status_code == 503
+        postgres.server.start()
+        done = client.ended(job)
+        assert done["status"] == "succeeded", done
+        assert done["windows"]["repeated"] == 0
+        assert worker.metric("whisper_windows_total") == done["windows"]["done"] == done["windows"]["total"] >= 3
+        assert [line["attempt"] for line in events(worker, "Claimed job")] == [1]
+        assert word_error_rate(clip.text, client.result(job, "text").text) < 0.25
+
+
+def test_the_object_store_lost_during_a_job_costs_no_window() -> None:
+    clip, objects = speech.long(60), new_s3()
+    with running.service(objects=objects) as service:
+        client = Client(service.start("serve"))
+        worker = service.start("work", **SLOW)
+        job = client.submit(clip.path)["id"]
+        running_with(client, job, 1)
+        objects.server.stop()
+        # The windows go on into PostgreSQL; only the result has nowhere to go, and so has the next attempt's audio.
+        event = "Handed back a job until the world has changed"
+        wait_until(lambda: len(events(worker, event)) >= 2, event, PATIENCE)
+        with client.http as http, clip.path.open("rb") as audio:
+            refused = http.post("/v1/jobs", files={"file": audio})
+        assert (refused.status_code, refused.json()["error"]["code"]) == (503, "unavailable")
+        objects.server.start()
+        done = client.ended(job)
+        assert done["status"] == "succeeded", done
+        assert done["windows"]["repeated"] == 0
+        assert worker.metric("whisper_windows_total") == done["windows"]["done"] == done["windows"]["total"] >= 2
+        assert word_error_rate(clip.text, client.result(job, "text").text) < 0.25
+
+
 def test_a_cancelled_job_stops_at_the_next_window(service: Service) -> None:
     client = Client(service.start("serve"))
     worker = service.start("work", **SLOW)
@@ -123,6 +167,59 @@ def test_a_client_that_goes_away_stops_the_work(service: Service) -> None:
     assert [line["outcome"] for line in events(worker, "Left job")] == ["dropped"]
     with client.http as http:
         assert http.get("/v1/jobs").json()["data"] == []
+
+
+def test_what_a_killed_api_left_is_swept_up(service: Service) -> None:
+    clip = speech.long(5)
+    killed, other = service.start("serve"), Client(service.start("serve"))
+    broken: list[Exception] = []
+
+    def ask() -> None:
+        try:
+            with Client(killed).openai as openai, clip.path.open("rb") as audio:
+                openai.audio.transcriptions.create(file=audio, model="tiny")
+        except Exception as error:
+            broken.append(error)
+
+    asking = threading.Thread(target=ask)
+    asking.start()
+    with other.http as http:
+        wait_until(lambda: bool(http.get("/v1/jobs").json()["data"]), "the request to wait for a worker")
+        killed.kill()
+        asking.join(60)
+        assert broken
+        worker = service.start("work", WHISPER_SWEEP_SECONDS="0.5", WHISPER_SYNCHRONOUS_SECONDS="0.5")
+        wait_until(lambda: not http.get("/v1/jobs").json()["data"], "the sweep", PATIENCE)
+    assert [line["outcome"] for line in events(worker, "Left job")] == ["succeeded"]
+    assert [path for path in (s3().data / service.env["WHISPER_S3_BUCKET"]).rglob("*") if path.is_file()] == []
+
+
+def test_an_api_told_to_stop_drains(service: Service) -> None:
+    clip = speech.long(5)
+    api = service.start("serve", WHISPER_DRAIN_SECONDS="6", WHISPER_SHUTDOWN_SECONDS="240")
+    client = Client(api)
+    answers: list[str] = []
+
+    def ask() -> None:
+        with client.openai as openai, clip.path.open("rb") as audio:
+            answers.append(openai.audio.transcriptions.create(file=audio, model="tiny").text)
+
+    asking = threading.Thread(target=ask)
+    asking.start()
+    with client.http as http:
+        wait_until(lambda: bool(http.get("/v1/jobs").json()["data"]), "the request to wait for a worker")
+        assert "connection" not in http.get("/v1/models").headers
+        api.process.terminate()
+        wait_until(lambda: http.get("/readyz").status_code == 503, "the API to be unready")
+        assert http.get("/readyz").json()["checks"] == {"process": "stopping"}
+        late = http.get("/v1/models")
+        assert (late.status_code, late.headers["connection"]) == (200, "close")
+    wait_until(lambda: not answering(api.port), "the listener to close")
+    assert api.process.poll() is None
+    service.start("work")
+    asking.join(PATIENCE)
+    assert word_error_rate(clip.text, answers[0]) < 0.3
+    assert api.process.wait(60) == 0
 
 
 def test_a_job_waits_for_a_worker_and_nothing_is_lost(service: Service) -> None:

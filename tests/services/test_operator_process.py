@@ -7,13 +7,24 @@ import itertools
 import json
 import signal
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from services.operator_process import Process, condition, connected, operator, until, until_answers
+from services.operator_process import (
+    TRANSCRIBER,
+    TRANSCRIPTION_JOB,
+    Process,
+    condition,
+    connected,
+    exists,
+    operator,
+    resource,
+    until,
+    until_answers,
+    until_ready,
+)
 from services.transcriber_api import TranscriberApi
 from whisper_operator.cluster.live import LiveCluster
 from whisper_operator.cluster.port import (
@@ -25,23 +36,11 @@ from whisper_operator.cluster.port import (
     SERVICE,
     SERVICE_ACCOUNT,
     STATEFUL_SET,
-    Kind,
     Manifest,
 )
 
-TRANSCRIBER = Kind("whisper-operator.dev/v1alpha1", "WhisperTranscriber")
-TRANSCRIPTION_JOB = Kind("whisper-operator.dev/v1alpha1", "TranscriptionJob")
 CHILDREN = (CONFIG_MAP, SECRET, SERVICE, SERVICE_ACCOUNT, STATEFUL_SET, DEPLOYMENT, JOB)
 NUMBERS = itertools.count()
-
-
-def exists(found: Manifest | None) -> bool:
-    return found is not None
-
-
-def resource(kind: Kind, name: str, **spec: Any) -> Manifest:
-    meta = {"name": name, "namespace": "default"}
-    return {"apiVersion": kind.api_version, "kind": kind.name, "metadata": meta, "spec": spec}
 
 
 @pytest.fixture
@@ -92,53 +91,15 @@ async def test_an_empty_spec_becomes_all_that_can_be_without_a_kubelet(
             10,
         )
         found = {name.split("/", 1)[1] for name in await versions(cluster, transcriber)}
-        named = ("api", "worker", "data", "config", "postgres", "redis", "objects", "api-key")
+        named = ("api", "worker", "data", "config", "postgres", "redis", "objects", "api-key", "rollout")
         assert {f"{transcriber}-{part}" for part in named} <= found
-        await until_ready(cluster, transcriber)
+        await until_ready(cluster, "default", transcriber)
         assert (await process.get("/livez"))[0] == (await process.get("/readyz"))[0] == 200
         text = process.log.read_text()
     for line in text.splitlines():
         assert "message" in json.loads(line)
     secret = await cluster.get(SECRET, "default", f"{transcriber}-postgres")
     assert secret is not None and secret["data"]["password"] not in text
-
-
-async def until_ready(cluster: LiveCluster, name: str) -> None:
-    """Be the controllers and the kubelet: complete what is there until the operator says Ready."""
-    labels = {"whisper-operator.dev/transcriber": name}
-
-    async def pretend(found: Manifest | None) -> bool:
-        for kind in (STATEFUL_SET, DEPLOYMENT):
-            for child in await cluster.list(kind, "default", labels):
-                n = child["spec"]["replicas"]
-                counts = dict.fromkeys(("replicas", "readyReplicas", "updatedReplicas"), n)
-                status = counts | {"observedGeneration": child["metadata"]["generation"]}
-                await cluster.apply_status(only_status(kind, child, status))
-        for job in await cluster.list(JOB, "default", labels):
-            at = "2026-05-01T12:00:00Z"
-            done = [{"type": t, "status": "True", "lastTransitionTime": at} for t in ("SuccessCriteriaMet", "Complete")]
-            status = {"conditions": done, "startTime": at, "completionTime": at, "succeeded": 1}
-            await cluster.apply_status(only_status(JOB, job, status))
-        return condition(found, "Ready").get("status") == "True"
-
-    await until_async(cluster, name, pretend, 30)
-
-
-async def until_async(
-    cluster: LiveCluster, name: str, holds: Callable[[Manifest | None], Awaitable[bool]], seconds: float
-) -> None:
-    start, last = time.monotonic(), None
-    while time.monotonic() - start < seconds:
-        last = await cluster.get(TRANSCRIBER, "default", name)
-        if await holds(last):
-            return
-        await asyncio.sleep(0.2)
-    raise AssertionError(f"{name} after {seconds} s: {last}")
-
-
-def only_status(kind: Kind, child: Manifest, status: Manifest) -> Manifest:
-    meta = {"name": child["metadata"]["name"], "namespace": "default"}
-    return {"apiVersion": kind.api_version, "kind": kind.name, "metadata": meta, "status": status}
 
 
 async def test_a_child_deleted_or_edited_by_hand_is_healed_within_five_seconds(
@@ -176,7 +137,7 @@ async def test_at_rest_nothing_is_written_but_the_lease(
 ) -> None:
     async with operator(control_plane, tmp_path, *lease, "--resync=1", "--recheck=1") as process:
         await until(cluster, SERVICE, "default", f"{transcriber}-api", exists, 20)
-        await until_ready(cluster, transcriber)
+        await until_ready(cluster, "default", transcriber)
         looks = await reconciles(process)
         before, calls = await settled(cluster, process, transcriber)
         looks = await reconciles(process)
@@ -282,7 +243,11 @@ async def test_a_leader_whose_lease_is_taken_ends_with_an_error(
     name = lease[0].partition("=")[2]
     async with operator(control_plane, tmp_path, *lease) as process:
         await leading(process)
-        thief = {"holderIdentity": "thief", "leaseDurationSeconds": 60, "renewTime": "2026-05-01T12:00:00.000000Z"}
+        thief: Manifest = {
+            "holderIdentity": "thief",
+            "leaseDurationSeconds": 60,
+            "renewTime": "2026-05-01T12:00:00.000000Z",
+        }
         await cluster.apply(resource(LEASE, name, **thief))
         async with asyncio.timeout(8):
             assert await process.process.wait() == 1

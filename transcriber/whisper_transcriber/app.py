@@ -1,5 +1,7 @@
 """The API's application: routers, errors and middleware put together."""
 
+import asyncio
+
 from fastapi import Depends, FastAPI
 
 from whisper_transcriber.api import errors, health, jobs, models, transcriptions
@@ -7,13 +9,15 @@ from whisper_transcriber.api.access import Access, require_key
 from whisper_transcriber.deps import Deps
 
 
-def create_app(deps: Deps) -> FastAPI:
-    """The ASGI application of one API process."""
+def create_app(deps: Deps, stopping: asyncio.Event | None = None) -> FastAPI:
+    """The ASGI application of one API process; once `stopping` is set it is unready and sends its clients elsewhere."""
+    stopping = stopping or asyncio.Event()
     app = FastAPI(title="Whisper transcriber", version="v1", redirect_slashes=False)
     app.state.deps = deps
+    app.state.stopping = stopping
     for resource in (transcriptions, jobs, models):
         app.include_router(resource.router, dependencies=[Depends(require_key)])
     app.include_router(health.router)
     errors.install(app)
-    app.add_middleware(Access, metrics=deps.metrics)
+    app.add_middleware(Access, metrics=deps.metrics, stopping=stopping)
     return app

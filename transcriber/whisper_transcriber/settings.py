@@ -47,7 +47,8 @@ class Settings(BaseSettings):
     host: str = "0.0.0.0"  # noqa: S104 — a pod listens on all its addresses
     port: int = Field(8000, ge=0, le=65535)
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
-    shutdown_seconds: float = Field(25, ge=0, description="How long requests in flight may go on after SIGTERM")
+    drain_seconds: float = Field(5, ge=0, description="How long the API still takes requests, unready, after SIGTERM")
+    shutdown_seconds: float = Field(40, ge=0, description="How long requests in flight may go on after that")
 
     models: Annotated[tuple[dict[str, Any], ...], NoDecode, BeforeValidator(_json)] = Field(
         ({"name": "base"},), min_length=1, description="The models served, a JSON list"
@@ -63,6 +64,9 @@ class Settings(BaseSettings):
     max_failures: int = Field(3, ge=1, description="Attempts without one window of progress before a job fails")
     batch_windows: int = Field(8, ge=1, description="The most windows transcribed together")
     batch_seconds: float = Field(4, gt=0, description="How long a batch may take: SIGTERM and cancel wait for it")
+    sweep_seconds: float = Field(3600, gt=0, description="How often a worker looks for what nobody will ask for again")
+    upload_seconds: float = Field(86400, gt=0, description="How long an upload may take until its job is recorded")
+    synchronous_seconds: float = Field(3600, gt=0, description="How long an ended job of a dead synchronous call stays")
     scratch: Path = Field(default_factory=lambda: Path(tempfile.gettempdir()), description="Where audio is unpacked")
 
     max_upload_bytes: int = Field(2 * 1024**3, ge=1, description="The largest audio file, sent or fetched")

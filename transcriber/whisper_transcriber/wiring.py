@@ -37,11 +37,12 @@ def build(settings: Settings) -> Deps:
 
 
 async def serve(settings: Settings) -> None:
-    """The API, until SIGTERM."""
+    """The API, until it has drained after SIGTERM."""
     from whisper_transcriber.app import create_app
 
     async with _process(settings) as (deps, stop):
-        await serve_http(create_app(deps), settings.host, settings.port, stop, settings.shutdown_seconds)
+        app = create_app(deps, stop)
+        await serve_http(app, settings.host, settings.port, stop, settings.shutdown_seconds, settings.drain_seconds)
 
 
 async def work(settings: Settings) -> None:

@@ -31,7 +31,7 @@ Server-side apply needs `patch`, and `create` where the object is new.
   resources: [services, configmaps, serviceaccounts]
   verbs: [get, list, watch, create, patch, delete]
 - apiGroups: [""]
-  # The StatefulSets make the claims. The operator only sets and takes their owner, as deletionPolicy says.
+  # The StatefulSets make the claims, and say with deletionPolicy what becomes of them. The operator only grows them.
   resources: [persistentvolumeclaims]
   verbs: [get, list, watch, patch]
 - apiGroups: [""]

@@ -23,6 +23,7 @@ RESERVED_PREFIXES: Final = ("app.kubernetes.io/", f"{GROUP}/")
 APP: Final = "whisper-transcriber"
 MANAGER: Final = "whisper-operator"
 CONFIG_CHECKSUM: Final = f"{GROUP}/config-checksum"
+SECRETS_CHECKSUM: Final = f"{GROUP}/secrets-checksum"
 
 # The longest child name is `<cr>-migrate-<10 hex digits>`; a pod adds six more, and all must fit 63 characters.
 MAX_NAME: Final = 40
@@ -45,6 +46,7 @@ KEY_URI: Final = "uri"
 KEY_ACCESS_KEY: Final = "access-key"
 KEY_SECRET_KEY: Final = "secret-key"  # noqa: S105
 KEY_API_KEY: Final = "api-key"
+KEY_ROLLOUT: Final = "hmac-key"
 
 
 class Component(StrEnum):
@@ -133,6 +135,22 @@ def config(transcriber: str) -> str:
 def api_key(transcriber: str) -> str:
     """The Secret with the API's key."""
     return child(transcriber, "api-key")
+
+
+def rollout(transcriber: str) -> str:
+    """The Secret with the key of the hashes that roll pods when their Secrets change."""
+    return child(transcriber, "rollout")
+
+
+def generated(transcriber: str) -> tuple[str, ...]:
+    """Every Secret that the operator may make for a transcriber."""
+    return (
+        postgres(transcriber),
+        redis(transcriber),
+        objects(transcriber),
+        api_key(transcriber),
+        rollout(transcriber),
+    )
 
 
 def migrate(transcriber: str, digest: str) -> str:

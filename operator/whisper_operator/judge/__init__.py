@@ -1,7 +1,7 @@
 """Live children → conditions: a chain of small pure checks for each component."""
 
 from whisper_operator.judge.conditions import conditions, invalid, merged
-from whisper_operator.judge.references import Reference, missing, references
+from whisper_operator.judge.references import Reference, kept, missing, references
 from whisper_operator.judge.scene import Verdict
 from whisper_operator.judge.survey import Scene, part_of, survey, suspects
 
@@ -11,6 +11,7 @@ __all__ = [
     "Verdict",
     "conditions",
     "invalid",
+    "kept",
     "merged",
     "missing",
     "part_of",

@@ -1,15 +1,16 @@
-"""The Secrets that a transcriber names but a person makes."""
+"""The Secrets that a transcriber needs: those that a person makes, and those that the operator made."""
 
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
+from whisper_operator.api import names
 from whisper_operator.api.names import KEY_ACCESS_KEY, KEY_SECRET_KEY, Component
 from whisper_operator.api.v1alpha1.transcriber import TranscriberSpec
 from whisper_operator.judge.scene import Verdict
 
 
 class Reference(NamedTuple):
-    """A Secret, the keys it must hold, the component that needs it, and the field that names it."""
+    """A Secret, the keys it must hold, the component that needs it, and the field that names it ("" for our own)."""
 
     component: Component
     field: str
@@ -35,13 +36,31 @@ def references(spec: TranscriberSpec) -> Iterator[Reference]:
             yield Reference(Component.WORKER, field, model.source.s3.secret_ref.name, keys)
 
 
-def missing(reference: Reference, namespace: str, found: Mapping[str, object] | None) -> Verdict | None:
+def kept(transcriber: str, spec: TranscriberSpec) -> Iterator[Reference]:
+    """The generated Secrets in use: nobody but a person puts back a key that one of them lost."""
+    uri = (names.KEY_PASSWORD, names.KEY_URI)
+    if not spec.postgres.external:
+        yield Reference(Component.POSTGRES, "", names.postgres(transcriber), uri)
+    if not spec.redis.external:
+        yield Reference(Component.REDIS, "", names.redis(transcriber), uri)
+    if not spec.objects.external:
+        yield Reference(Component.OBJECTS, "", names.objects(transcriber), (KEY_ACCESS_KEY, KEY_SECRET_KEY))
+    if spec.api.auth.enabled:
+        yield Reference(Component.API, "", names.api_key(transcriber), (names.KEY_API_KEY,))
+    yield Reference(Component.API, "", names.rollout(transcriber), (names.KEY_ROLLOUT,))
+
+
+def missing(reference: Reference, namespace: str, found: Mapping[str, str] | None) -> Verdict | None:
     """The complaint about a reference, given the Secret's data (None: there is no such Secret)."""
-    where = f"Secret {reference.name} in namespace {namespace}, named by {reference.field},"
+    where = f"Secret {reference.name} in namespace {namespace}"
+    if reference.field:
+        where += f", named by {reference.field},"
     if found is None:
         need = " and ".join(reference.keys)
         return Verdict("SecretNotFound", f"{where} does not exist. Create it with the key {need}.", stalled=True)
-    absent = [key for key in reference.keys if key not in found]
-    if absent:
-        return Verdict("SecretNotFound", f"{where} has no key {' and '.join(absent)}. Add it.", stalled=True)
-    return None
+    empty = [key for key in reference.keys if not found.get(key)]
+    if not empty:
+        return None
+    advice = "Fill it in." if reference.field else "Put it back, or delete the Secret: a new one is made."
+    said = f"{where} has no key {' and '.join(empty)}, or it is empty. {advice} What runs keeps running until then."
+    return Verdict("SecretIncomplete", said, stalled=True)

@@ -11,10 +11,11 @@ from whisper_operator.plan.migrate import done, due, migrate
 from whisper_operator.plan.objects import objects
 from whisper_operator.plan.postgres import postgres
 from whisper_operator.plan.redis import redis
+from whisper_operator.plan.rollout import named, stamped
 from whisper_operator.plan.secrets import Rng, generate
 from whisper_operator.plan.worker import worker
 
-__all__ = ["Manifest", "Observed", "PlanSettings", "Rng", "desired", "generate"]
+__all__ = ["Manifest", "Observed", "PlanSettings", "Rng", "desired", "generate", "named"]
 
 
 def desired(cr: WhisperTranscriber, observed: Observed, settings: PlanSettings, rng: Rng = token_hex) -> list[Manifest]:
@@ -25,10 +26,11 @@ def desired(cr: WhisperTranscriber, observed: Observed, settings: PlanSettings, 
     that run stay as they are meanwhile.
     """
     job = migrate(cr, settings)
-    return [
+    made = [secret for secret in generate(cr, rng) if secret["metadata"]["name"] not in observed.secrets]
+    plan = [
         *accounts(cr),
         config_map(cr),
-        *(secret for secret in generate(cr, rng) if secret["metadata"]["name"] not in observed.secrets),
+        *made,
         *postgres(cr, observed, settings),
         *redis(cr, observed, settings),
         *objects(cr, observed, settings),
@@ -36,3 +38,5 @@ def desired(cr: WhisperTranscriber, observed: Observed, settings: PlanSettings, 
         *([job] if due(cr, job, observed) else []),
         *([*api(cr, settings), *worker(cr, settings)] if done(job, observed) else []),
     ]
+    values = {**observed.values, **{secret["metadata"]["name"]: secret["data"] for secret in made}}
+    return stamped(cr, plan, values, observed)

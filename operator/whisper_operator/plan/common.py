@@ -26,11 +26,13 @@ class Observed:
     """What there is already.
 
     `secrets`: names of the generated Secrets that exist; they are never made again. `children`: live objects by
-    (kind, name), with their status; claims among them let volumes grow.
+    (kind, name), with their status; claims among them let volumes grow. `values`: the data (base64) of every Secret
+    that pods use, by its name.
     """
 
     secrets: frozenset[str] = frozenset()
     children: Mapping[tuple[str, str], Manifest] = field(default_factory=dict)
+    values: Mapping[str, Mapping[str, str]] = field(default_factory=dict, repr=False)
 
 
 def labels(cr: WhisperTranscriber, component: Component | None) -> dict[str, str]:

@@ -33,10 +33,11 @@ def generate(cr: WhisperTranscriber, rng: Rng) -> list[Manifest]:
         made.append(_secret(cr, names.objects(cr.name), Component.OBJECTS, values))
     if spec.api.auth.enabled:
         made.append(_secret(cr, names.api_key(cr.name), Component.API, {names.KEY_API_KEY: f"sk-{rng(24)}"}))
+    made.append(_secret(cr, names.rollout(cr.name), None, {names.KEY_ROLLOUT: rng(32)}))
     return made
 
 
-def _secret(cr: WhisperTranscriber, name: str, component: Component, values: Mapping[str, str]) -> Manifest:
+def _secret(cr: WhisperTranscriber, name: str, component: Component | None, values: Mapping[str, str]) -> Manifest:
     data = {key: b64encode(value.encode()).decode() for key, value in values.items()}
     owned = cr.spec.deletion_policy == "Delete"
     return manifest("v1", "Secret", cr, name, component, owned=owned, type="Opaque", data=data)

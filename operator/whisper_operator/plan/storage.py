@@ -41,9 +41,14 @@ def stateful_set(
 
 
 def grown(cr: WhisperTranscriber, name: str, component: Component, storage: str, observed: Observed) -> list[Manifest]:
-    """The claim with its new size, where it is there and smaller: a StatefulSet never touches a claim it has made."""
+    """The claim with its new size, where it is there and smaller: a StatefulSet never touches a claim it has made.
+
+    Before it has a volume a claim cannot change: it waits for that.
+    """
     claim = observed.children.get(("PersistentVolumeClaim", names.claim(name)))
-    if claim is None or parse(claim["spec"]["resources"]["requests"]["storage"]) >= parse(storage):
+    if claim is None or (claim.get("status") or {}).get("phase") != "Bound":
+        return []
+    if parse(claim["spec"]["resources"]["requests"]["storage"]) >= parse(storage):
         return []
     spec = {"resources": {"requests": {"storage": storage}}}
     return [manifest("v1", "PersistentVolumeClaim", cr, names.claim(name), component, owned=False, spec=spec)]

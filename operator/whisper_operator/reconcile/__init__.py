@@ -52,15 +52,15 @@ async def reconcile(
     try:
         cr = WhisperTranscriber.parse(body)
         sight = await observe(cluster, cr)
-        planned = desired(cr, Observed(frozenset(sight.secrets), sight.children), plan_settings(settings))
+        planned = desired(cr, Observed(frozenset(sight.secrets), sight.children, sight.values), plan_settings(settings))
     except InvalidSpec as error:
         judged = invalid(old.conditions, str(error), body["metadata"]["generation"], now)
         await _report(cluster, body, old, judged, {}, now, settings.identity)
         return Outcome("invalid", settings.resync)
     if not cr.spec.paused:
         sight = await apply(cluster, cr, planned, sight, applied)
-        await adopt(cluster, cr, sight)
-        await prune(cluster, cr, planned, sight)
+        sight = await adopt(cluster, cr, sight)
+        sight = await prune(cluster, cr, planned, sight)
     complaints = await _survey(cluster, cr, planned, sight)
     judged = conditions(old.conditions, complaints, cr.metadata.generation, now, paused=cr.spec.paused)
     await _report(cluster, body, old, judged, facts(cr, sight.children, settings.version), now, settings.identity)

@@ -8,7 +8,7 @@ from typing import Any
 
 from whisper_operator.api import names
 from whisper_operator.api.v1alpha1.transcriber import WhisperTranscriber
-from whisper_operator.cluster.port import SECRET, Cluster, Manifest, kind_of, name_of
+from whisper_operator.cluster.port import PVC, SECRET, Cluster, Manifest, kind_of, name_of
 from whisper_operator.errors import Conflict, Immutable, Rejected
 from whisper_operator.judge import Verdict, part_of
 from whisper_operator.logs import Log
@@ -44,19 +44,15 @@ async def apply(
 
     Raises: Transient.
     """
-    children = dict(sight.children)
-    trouble = {part: [*verdicts] for part, verdicts in sight.trouble.items()}
+    children, refused = dict(sight.children), []
     for manifest in planned:
         try:
             live = await _one(cluster, cr, manifest, sight.children.get(_key(manifest)), applied)
             if live is not None:
                 children[_key(manifest)] = live
         except Rejected as error:
-            what = f"{manifest['kind']} {name_of(manifest)}"
-            log.warning("API server refused a child", transcriber=cr.key, child=what, reason=error.reason)
-            said = Verdict(_reason(error), f"The API server refused {what}: {error}", stalled=True)
-            trouble.setdefault(part_of(manifest) or names.Component.API, []).append(said)
-    return replace(sight, children=children, trouble=trouble)
+            refused.append((manifest, error))
+    return _troubled(cr, replace(sight, children=children), refused)
 
 
 async def _one(
@@ -92,11 +88,13 @@ async def _create(cluster: Cluster, cr: WhisperTranscriber, manifest: Manifest) 
         log.info("Kept the Secret that is there", transcriber=cr.key, name=name_of(manifest))
 
 
-async def adopt(cluster: Cluster, cr: WhisperTranscriber, sight: Sight) -> None:
+async def adopt(cluster: Cluster, cr: WhisperTranscriber, sight: Sight) -> Sight:
     """Generated Secrets have the transcriber as their owner under deletionPolicy Delete, and only then.
 
-    Volumes need no such care: the StatefulSets' retention policy says the same of them.
+    Volumes need no such care: the StatefulSets' retention policy says the same of them. Returns what is seen now, with
+    refusals as trouble. Raises: Transient.
     """
+    refused = []
     for child in sight.secrets.values():
         owners: list[Manifest] = child["metadata"].get("ownerReferences") or []
         ours = [owner for owner in owners if owner["uid"] == cr.metadata.uid]
@@ -104,14 +102,27 @@ async def adopt(cluster: Cluster, cr: WhisperTranscriber, sight: Sight) -> None:
             continue
         others = [owner for owner in owners if owner not in ours]
         wanted = [] if ours else [cr.owner()]
-        await cluster.own(kind_of(child), cr.namespace, name_of(child), others + wanted)
+        try:
+            await cluster.own(kind_of(child), cr.namespace, name_of(child), others + wanted)
+        except Rejected as error:
+            if error.reason != "NotFound":  # deleted meanwhile: the next look makes a new one
+                refused.append((child, error))
+    return _troubled(cr, sight, refused)
 
 
-async def prune(cluster: Cluster, cr: WhisperTranscriber, planned: Sequence[Manifest], sight: Sight) -> None:
-    """Delete the children of ours that are no longer planned."""
+async def prune(cluster: Cluster, cr: WhisperTranscriber, planned: Sequence[Manifest], sight: Sight) -> Sight:
+    """Delete the children of ours that are no longer planned.
+
+    Returns what is seen now, with refusals as trouble. Raises: Transient.
+    """
+    refused = []
     for child in doomed(cr, planned, sight.children):
-        log.info("Pruned child", transcriber=cr.key, kind=child["kind"], name=name_of(child))
-        await cluster.delete(kind_of(child), cr.namespace, name_of(child), uid=child["metadata"]["uid"])
+        try:
+            await cluster.delete(kind_of(child), cr.namespace, name_of(child), uid=child["metadata"]["uid"])
+            log.info("Pruned child", transcriber=cr.key, kind=child["kind"], name=name_of(child))
+        except Rejected as error:
+            refused.append((child, error))
+    return _troubled(cr, sight, refused)
 
 
 def doomed(
@@ -152,6 +163,22 @@ def _key(manifest: Manifest) -> tuple[str, str]:
     return manifest["kind"], name_of(manifest)
 
 
-def _reason(error: Rejected) -> str:
-    """The API server's own word where people know it (Forbidden, QuotaExceeded); its Invalid is no invalid CR."""
+def _troubled(cr: WhisperTranscriber, sight: Sight, refused: Sequence[tuple[Manifest, Rejected]]) -> Sight:
+    """The sight with what the API server refused, by component; what belongs to none is told with the API's."""
+    trouble = {part: [*verdicts] for part, verdicts in sight.trouble.items()}
+    for child, error in refused:
+        what = f"{child['kind']} {name_of(child)}"
+        log.warning("API server refused a child", transcriber=cr.key, child=what, reason=error.reason)
+        said = Verdict(_reason(child, error), f"The API server refused {what}: {error}", stalled=True)
+        trouble.setdefault(part_of(child) or names.Component.API, []).append(said)
+    return replace(sight, trouble=trouble)
+
+
+def _reason(manifest: Manifest, error: Rejected) -> str:
+    """The API server's own word where people know it (Forbidden, QuotaExceeded); its Invalid is no invalid CR.
+
+    A claim is only ever applied to grow, which its StorageClass may forbid.
+    """
+    if manifest["kind"] == PVC.name and "resize" in str(error):
+        return "VolumeCannotGrow"
     return "ChildRejected" if error.reason in ("Invalid", "BadRequest", "ImmutableField") else error.reason

@@ -23,16 +23,21 @@ from whisper_operator.cluster.port import (
     name_of,
 )
 from whisper_operator.errors import Transient
-from whisper_operator.judge import Verdict, missing, references
+from whisper_operator.judge import Verdict, kept, missing, references
+from whisper_operator.plan import named
 
 CHILD_KINDS = (SERVICE_ACCOUNT, CONFIG_MAP, SERVICE, STATEFUL_SET, DEPLOYMENT, JOB, BUDGET)
 
 
 @dataclass(frozen=True)
 class Sight:
-    """`secrets`: generated ones that exist. `children`, claims among them, by (kind, name). `trouble` by component."""
+    """`secrets`: generated ones that exist. `values`: the data of every Secret in use, by name.
 
-    secrets: Mapping[str, Manifest]
+    `children`, claims among them, by (kind, name). `trouble` by component.
+    """
+
+    secrets: Mapping[str, Manifest] = field(repr=False)
+    values: Mapping[str, Mapping[str, str]] = field(repr=False)
     children: Mapping[tuple[str, str], Manifest]
     pods: Sequence[Manifest] = ()
     claims: Sequence[Manifest] = ()
@@ -46,18 +51,19 @@ async def observe(cluster: Cluster, cr: WhisperTranscriber) -> Sight:
     """
     labels = {names.LABEL_TRANSCRIBER: cr.name}
     kinds = (*CHILD_KINDS, POD, PVC)
-    listed, secrets, trouble = await asyncio.gather(
-        asyncio.gather(*(cluster.list(kind, cr.namespace, labels) for kind in kinds)),
-        _generated(cluster, cr),
-        _missing(cluster, cr),
+    listed, found = await asyncio.gather(
+        asyncio.gather(*(cluster.list(kind, cr.namespace, labels) for kind in kinds)), _secrets(cluster, cr)
     )
-    children = {(kind.name, name_of(m)): m for kind, found in zip(kinds, listed, strict=True) for m in found}
+    secrets = {name: found[name] for name in names.generated(cr.name) if name in found}
+    values: dict[str, Mapping[str, str]] = {name: secret.get("data") or {} for name, secret in found.items()}
+    children = {(kind.name, name_of(m)): m for kind, some in zip(kinds, listed, strict=True) for m in some}
     sight = Sight(
         secrets=secrets,
+        values=values,
         children={key: child for key, child in children.items() if key[0] != POD.name},
         pods=listed[-2],
         claims=listed[-1],
-        trouble=trouble,
+        trouble=_incomplete(cr, values),
     )
     _refuse_leftovers(cr, [*children.values(), *secrets.values()])
     return sight
@@ -69,17 +75,21 @@ async def events(cluster: Cluster, namespace: str, uids: Sequence[str]) -> list[
     return [event for listed in found for event in listed]
 
 
-async def _generated(cluster: Cluster, cr: WhisperTranscriber) -> dict[str, Manifest]:
-    wanted = (names.postgres(cr.name), names.redis(cr.name), names.objects(cr.name), names.api_key(cr.name))
+async def _secrets(cluster: Cluster, cr: WhisperTranscriber) -> dict[str, Manifest]:
+    """The Secrets that pods use, by name. Each is asked for by name: the operator may not list Secrets."""
+    theirs = (reference.name for reference in references(cr.spec))
+    wanted = list(dict.fromkeys((*names.generated(cr.name), *theirs, *named(cr.spec))))
     found = await asyncio.gather(*(cluster.get(SECRET, cr.namespace, name) for name in wanted))
     return {name: secret for name, secret in zip(wanted, found, strict=True) if secret is not None}
 
 
-async def _missing(cluster: Cluster, cr: WhisperTranscriber) -> dict[str, list[Verdict]]:
+def _incomplete(cr: WhisperTranscriber, values: Mapping[str, Mapping[str, str]]) -> dict[str, list[Verdict]]:
     trouble: dict[str, list[Verdict]] = {}
-    for reference in references(cr.spec):
-        secret = await cluster.get(SECRET, cr.namespace, reference.name)
-        verdict = missing(reference, cr.namespace, None if secret is None else secret.get("data") or {})
+    ours = [
+        reference for reference in kept(cr.name, cr.spec) if reference.name in values
+    ]  # others are about to be made
+    for reference in (*references(cr.spec), *ours):
+        verdict = missing(reference, cr.namespace, values.get(reference.name))
         if verdict:
             trouble.setdefault(reference.component, []).append(verdict)
     return trouble

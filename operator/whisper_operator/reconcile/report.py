@@ -74,6 +74,7 @@ async def tell(
     cluster: Cluster, body: Manifest, old: Sequence[Condition], new: Sequence[Condition], now: datetime, reporter: str
 ) -> None:
     """An Event for each condition that changed its status or reason. Events are best effort."""
+    stalled = find(new, "Stalled")
     for condition in new:
         CONDITION.labels(body["metadata"]["namespace"], body["metadata"]["name"], condition.type).set(
             VALUES[condition.status]
@@ -86,13 +87,18 @@ async def tell(
         if before is None and condition.status != "True":
             continue  # everything begins not ready
         try:
-            await cluster.create(event(body, condition, now, reporter))
+            await cluster.create(event(body, condition, now, reporter, stalled))
         except (Rejected, Transient, Conflict) as error:
             log.warning("Event was not recorded", object=body["metadata"]["name"], error=str(error))
 
 
-def event(body: Manifest, condition: Condition, now: datetime, reporter: str) -> Manifest:
-    """The Event about a condition's change."""
+def event(
+    body: Manifest, condition: Condition, now: datetime, reporter: str, stalled: Condition | None = None
+) -> Manifest:
+    """The Event about a condition's change: a Warning for faults only, not for what waiting alone brings about.
+
+    `stalled` is the condition of that type: its sentence is a fault whatever the reason.
+    """
     meta = body["metadata"]
     regarding = {
         "apiVersion": body["apiVersion"],
@@ -100,7 +106,8 @@ def event(body: Manifest, condition: Condition, now: datetime, reporter: str) ->
         **{k: meta[k] for k in ("name", "namespace", "uid")},
     }
     worse = condition.status == "False"
-    faulty = worse and condition.reason not in ON_THE_WAY
+    stuck = stalled is not None and stalled.status == "True" and stalled.message == condition.message
+    faulty = worse and (stuck or condition.reason not in ON_THE_WAY)
     return {
         "apiVersion": EVENT.api_version,
         "kind": EVENT.name,

@@ -260,3 +260,32 @@ async def test_the_queue_says_how_much_waits(store: Store) -> None:
 async def test_a_migrated_store_is_ready(store: Store) -> None:
     await store.ready()
     assert await store.migrate() == []
+
+
+EVER, AT_ONCE = 600.0, -1.0
+
+
+async def test_an_upload_is_abandoned_if_no_job_comes_of_it(store: Store) -> None:
+    job = new(key="k")
+    await store.begin_upload(job.id)
+    assert await store.abandoned(EVER, EVER) == []
+    assert await store.abandoned(AT_ONCE, EVER) == [job.id]
+    await store.create(job)
+    assert await store.abandoned(AT_ONCE, EVER) == []
+    again = new(key="k")
+    await store.begin_upload(again.id)
+    await store.create(again)
+    assert await store.abandoned(AT_ONCE, EVER) == [again.id]
+    assert not await store.delete(again.id)
+    assert await store.abandoned(AT_ONCE, EVER) == []
+
+
+async def test_a_synchronous_job_is_abandoned_once_it_has_ended(store: Store) -> None:
+    waited_for = replace(new(), synchronous=True)
+    for job in (waited_for, new()):
+        await store.create(job)
+    assert await store.abandoned(EVER, AT_ONCE) == []
+    for _ in range(2):
+        await store.fail(await claimed(store), Failure("invalid_audio", "There is no audio stream."))
+    assert await store.abandoned(EVER, EVER) == []
+    assert await store.abandoned(EVER, AT_ONCE) == [waited_for.id]

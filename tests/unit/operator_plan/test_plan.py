@@ -66,6 +66,7 @@ def test_an_empty_spec_is_a_whole_service() -> None:
         ("Secret", "main-redis"),
         ("Secret", "main-objects"),
         ("Secret", "main-api-key"),
+        ("Secret", "main-rollout"),
         ("Service", "main-postgres"),
         ("StatefulSet", "main-postgres"),
         ("Service", "main-redis"),
@@ -87,7 +88,7 @@ def test_external_stores_bring_no_children() -> None:
     )
     kinds = [m["kind"] for m in whole(cr)]
     assert "StatefulSet" not in kinds
-    assert [m["metadata"]["name"] for m in whole(cr) if m["kind"] == "Secret"] == ["main-api-key"]
+    assert [m["metadata"]["name"] for m in whole(cr) if m["kind"] == "Secret"] == ["main-api-key", "main-rollout"]
     assert ("ServiceAccount", "main-data") not in by_name(whole(cr))
 
 
@@ -121,7 +122,11 @@ def test_a_new_version_migrates_again_and_a_new_setting_does_not() -> None:
 def test_secrets_are_made_once() -> None:
     cr = transcriber()
     plan = desired(cr, Observed(secrets=frozenset({"main-postgres", "main-api-key"})), PLAN)
-    assert [m["metadata"]["name"] for m in plan if m["kind"] == "Secret"] == ["main-redis", "main-objects"]
+    assert [m["metadata"]["name"] for m in plan if m["kind"] == "Secret"] == [
+        "main-redis",
+        "main-objects",
+        "main-rollout",
+    ]
     first, second = (
         {m["metadata"]["name"]: m["data"] for m in desired(cr, Observed(), PLAN) if m["kind"] == "Secret"}
         for _ in range(2)
@@ -144,12 +149,13 @@ def test_a_volume_grows_with_its_claim() -> None:
     cr = transcriber(postgres={"managed": {"storage": "16Gi"}})
     key = ("PersistentVolumeClaim", "data-main-postgres-0")
 
-    def plan(size: str) -> dict[tuple[str, str], Manifest]:
-        live = {"spec": {"resources": {"requests": {"storage": size}}}}
+    def plan(size: str, phase: str = "Bound") -> dict[tuple[str, str], Manifest]:
+        live = {"spec": {"resources": {"requests": {"storage": size}}}, "status": {"phase": phase}}
         return by_name(desired(cr, Observed(children={key: live}), PLAN))
 
     assert plan("8Gi")[key]["spec"] == {"resources": {"requests": {"storage": "16Gi"}}}
     assert "ownerReferences" not in plan("8Gi")[key]["metadata"]
+    assert key not in plan("8Gi", "Pending"), "the API server refuses to change it before it is bound"
     assert key not in plan("16Gi")
     assert key not in plan("17179869184")
     assert key not in by_name(whole(cr))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+from importlib.metadata import version
 
 import pytest
 
@@ -30,6 +31,21 @@ def test_a_number_that_is_none_is_refused(capsys: pytest.CaptureFixture[str]) ->
     with pytest.raises(SystemExit):
         settings.load(["run"], {"WHISPER_OPERATOR_RESYNC": "often"})
     assert "WHISPER_OPERATOR_RESYNC" in capsys.readouterr().err
+
+
+def test_the_version_of_the_children_can_be_told_and_is_the_operators_own_by_default() -> None:
+    assert settings.load(["run"], {"WHISPER_OPERATOR_VERSION": "9.9.9"}).version == "9.9.9"
+    assert settings.load(["run", "--version", "8.8.8"], {"WHISPER_OPERATOR_VERSION": "9.9.9"}).version == "8.8.8"
+    assert settings.load(["run"], {"WHISPER_OPERATOR_VERSION": ""}).version == version("whisper-operator")
+
+
+def test_every_variable_that_is_said_to_be_read_is_read() -> None:
+    choices = {"IMAGE_PULL_POLICY": "Never", "LOG_LEVEL": "DEBUG"}
+    default = settings.load(["run"], {})
+    for name in sorted(settings.variables()):
+        field = name.removeprefix("WHISPER_OPERATOR_")
+        changed = settings.load(["run"], {name: choices.get(field, "77")})
+        assert getattr(changed, field.lower()) != getattr(default, field.lower()), name
 
 
 def test_a_log_line_is_one_json_object_with_its_keys(caplog: pytest.LogCaptureFixture) -> None:

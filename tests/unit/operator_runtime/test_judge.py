@@ -188,6 +188,30 @@ def test_old_pods_do_not_make_a_new_template_ready() -> None:
     assert verdict and verdict.reason == "Progressing"
 
 
+def test_beside_a_surge_pod_that_cannot_start_the_old_one_does_not_pass_for_it() -> None:
+    """What a Deployment of one replica reports after a bad image: one pod ready, one updated, two in all."""
+    surging = workload("Deployment", "main-worker-blue", "worker", ready=1, updatedReplicas=1, unavailableReplicas=1)
+    surging["status"]["replicas"] = 2
+    broken = pod("w-2", "worker", container("worker", waiting="ErrImagePull", message="no such tag"))
+    verdict = survey(scene(surging, pods=[broken]))["WorkersReady"]
+    assert verdict and verdict.reason == "ImagePullFailed" and "no such tag" in verdict.message
+    starting = survey(scene(surging))["WorkersReady"]
+    assert starting and starting.reason == "Progressing" and not starting.stalled
+
+
+def test_a_rollout_is_ready_once_the_old_pods_are_gone() -> None:
+    for total, ready in ((3, False), (2, True)):
+        rolling = workload("Deployment", "main-worker-blue", "worker", ready=2, replicas=2)
+        rolling["status"]["replicas"] = total
+        assert (survey(scene(rolling))["WorkersReady"] is None) is ready
+
+
+def test_pods_that_are_too_many_are_waited_for_when_scaling_down() -> None:
+    shrinking = workload("Deployment", "main-worker-blue", "worker", ready=3, replicas=1)
+    shrinking["status"]["replicas"] = 3
+    assert survey(scene(shrinking))["WorkersReady"] is None, "all are of the newest template, and one is enough"
+
+
 def migration(*conditions: dict[str, str], pods: Any = ()) -> Verdict | None:
     postgres = workload("StatefulSet", "main-postgres", "postgres", ready=1)
     job = workload("Job", "main-migrate-1", "migrate", conditions=list(conditions))

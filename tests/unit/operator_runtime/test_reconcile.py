@@ -127,8 +127,12 @@ async def test_a_missing_secret_of_the_user_is_named(world: Any) -> None:
     secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "my-database", "namespace": "ns"}}
     await world.cluster.create({**secret, "data": {"wrong": ""}})
     await world.look()
-    assert "no key uri" in world.condition("DatabaseReady")["message"]
+    said = world.condition("DatabaseReady")
+    assert said["reason"] == "SecretIncomplete" and "no key uri" in said["message"]
     await world.cluster.apply({**secret, "data": {"uri": ""}})
+    await world.look()
+    assert world.condition("DatabaseReady")["reason"] == "SecretIncomplete"
+    await world.cluster.apply({**secret, "data": {"uri": "cG9zdGdyZXNxbDovL2EvYg=="}})
     await world.settle()
     assert world.condition("DatabaseReady")["status"] == "True"
 
@@ -204,6 +208,29 @@ async def test_a_refused_child_is_reported_and_the_others_are_still_healed(world
     assert world.condition("WorkersReady")["reason"] == "QuotaExceeded"
     assert world.condition("ApiReady")["status"] == "True"
     assert ("Service", "main-api") in world.cluster
+
+
+@pytest.mark.parametrize(
+    ("verb", "change", "condition"),
+    [
+        ("delete", {"api": {"replicas": 1}}, "ApiReady"),
+        ("own", {"deletionPolicy": "Delete"}, "DatabaseReady"),
+    ],
+)
+async def test_a_refused_deletion_or_owner_is_a_condition_too(
+    world: Any, monkeypatch: pytest.MonkeyPatch, verb: str, change: dict[str, Any], condition: str
+) -> None:
+    edit(world, api={"replicas": 2})
+    await world.settle()
+
+    async def refuse(*_: Any, **__: Any) -> None:
+        raise Rejected("Forbidden", "no right")
+
+    monkeypatch.setattr(world.cluster, verb, refuse)
+    edit(world, **change)
+    await world.look()
+    assert world.condition(condition)["reason"] == "Forbidden"
+    assert world.condition("Stalled")["status"] == "True"
 
 
 async def test_deletion_policy_moves_the_owner_of_secrets(world: Any) -> None:

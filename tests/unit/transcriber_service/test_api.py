@@ -3,7 +3,7 @@
 import asyncio
 from pathlib import Path
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import httpx
 import pytest
@@ -115,7 +115,7 @@ async def test_a_form_without_a_file_is_a_400(http: httpx.AsyncClient, path: str
 
 @pytest.mark.parametrize(
     ("method", "path", "status"),
-    [("GET", "/nothing", 404), ("GET", SYNC, 405), ("GET", f"/v1/jobs/{uuid4()}", 404), ("GET", "/v1/jobs/x", 400)],
+    [("GET", "/nothing", 404), ("GET", SYNC, 405), ("GET", f"/v1/jobs/{UUID(int=0)}", 404), ("GET", "/v1/jobs/x", 400)],
 )
 async def test_every_error_has_openais_body(http: httpx.AsyncClient, method: str, path: str, status: int) -> None:
     answer = await http.request(method, path)

@@ -1,5 +1,6 @@
 """Who may ask, and what every request gets: an id, a log line, and its place in the metrics."""
 
+import asyncio
 import secrets
 from time import perf_counter
 from typing import Annotated
@@ -41,11 +42,15 @@ def require_key(request: Request, deps: Given) -> None:
 
 
 class Access:
-    """Middleware: `x-request-id` on every answer, a log line and the metrics for all but probes."""
+    """Middleware: `x-request-id` on every answer, a log line and the metrics for all but probes.
 
-    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+    While the process is `stopping` every answer closes its connection, so that the next request goes to another pod.
+    """
+
+    def __init__(self, app: ASGIApp, metrics: Metrics, stopping: asyncio.Event) -> None:
         self._app = app
         self._metrics = metrics
+        self._stopping = stopping
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["path"] in _PROBES:
@@ -57,7 +62,10 @@ class Access:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                MutableHeaders(scope=message)["x-request-id"] = request_id
+                headers = MutableHeaders(scope=message)
+                headers["x-request-id"] = request_id
+                if self._stopping.is_set():
+                    headers["connection"] = "close"
             await send(message)
 
         try:

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Coroutine
 from typing import Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, PlainTextResponse, Response
 
 from whisper_transcriber.api.access import Given
@@ -24,8 +24,10 @@ async def livez() -> PlainTextResponse:
 
 
 @router.get("/readyz")
-async def readyz(deps: Given) -> JSONResponse:
+async def readyz(request: Request, deps: Given) -> JSONResponse:
     """200 if jobs can be taken: PostgreSQL and the object store are needed; without Redis the service polls."""
+    if request.app.state.stopping.is_set():
+        return JSONResponse({"ready": False, "checks": {"process": "stopping"}}, 503)
     store, objects, bell = await asyncio.gather(
         _check(deps.store.ready()), _check(deps.objects.ready()), deps.bell.healthy()
     )

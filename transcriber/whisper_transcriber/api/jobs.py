@@ -1,5 +1,6 @@
 """Jobs: made, followed, cancelled, deleted, and their results."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Annotated
@@ -16,8 +17,8 @@ from whisper_transcriber.api.parameters import job_of_form, job_of_json
 from whisper_transcriber.api.uploads import receive
 from whisper_transcriber.bell.port import WORK, ended
 from whisper_transcriber.deps import Deps, results
-from whisper_transcriber.deps.jobs import forget
-from whisper_transcriber.domain.job import Job, JobRequest, NewJob, Status, audio_key, folder
+from whisper_transcriber.deps.jobs import forget, try_to_forget
+from whisper_transcriber.domain.job import Job, JobRequest, NewJob, Status
 from whisper_transcriber.objects.port import Missing
 from whisper_transcriber.render import Format, Granularity, render
 from whisper_transcriber.store.port import IdempotencyMismatch
@@ -104,7 +105,7 @@ async def delete(job_id: UUID, deps: Given) -> Response:
 async def _asked(request: Request, deps: Deps, job: UUID) -> JobRequest:
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind == "multipart/form-data":
-        form = await receive(request, deps.objects, audio_key(job), deps.settings.max_upload_bytes)
+        form = await receive(request, deps, job)
         assert form.sha256 is not None
         return job_of_form(form.fields, deps.models, form.sha256)
     if kind == "application/json":
@@ -129,7 +130,7 @@ async def _kept_if_recorded(deps: Deps, job: UUID) -> AsyncIterator[list[bool]]:
         yield kept
     finally:
         if not any(kept):
-            await deps.objects.delete_folder(folder(job))
+            await asyncio.shield(try_to_forget(deps, job))
 
 
 def _found(job: Job | None, job_id: UUID) -> Job:

@@ -16,15 +16,11 @@ from whisper_transcriber.api.parameters import Wanted, transcription
 from whisper_transcriber.api.uploads import receive
 from whisper_transcriber.bell.port import WORK
 from whisper_transcriber.deps import Deps, results
-from whisper_transcriber.deps.jobs import forget, until_ended
-from whisper_transcriber.domain.job import Job, NewJob, audio_key
+from whisper_transcriber.deps.jobs import try_to_forget, until_ended
+from whisper_transcriber.domain.job import Job, NewJob
 from whisper_transcriber.domain.options import Task
-from whisper_transcriber.logs import Log
-from whisper_transcriber.objects.port import Unavailable as ObjectsUnavailable
 from whisper_transcriber.render import render
-from whisper_transcriber.store.port import Unavailable as StoreUnavailable
 
-log = Log(__name__)
 router = APIRouter(prefix="/v1/audio", tags=["audio"])
 # nginx's code for a client that went away: it only shows in logs and metrics.
 _GONE = 499
@@ -44,10 +40,10 @@ async def translations(request: Request, deps: Given) -> Response:
 
 async def _answer(request: Request, deps: Deps, task: Task) -> Response:
     async with _forgotten_after(deps, uuid4()) as job:
-        form = await receive(request, deps.objects, audio_key(job), deps.settings.max_upload_bytes)
+        form = await receive(request, deps, job)
         assert form.sha256 is not None
         wanted = transcription(form.fields, deps.models, form.sha256, task)
-        await deps.store.create(NewJob(job, wanted.request))
+        await deps.store.create(NewJob(job, wanted.request, synchronous=True))
         await deps.bell.ring(WORK)
         ended = await _while_connected(request, until_ended(deps, job))
         return Response(status_code=_GONE) if ended is None else await _body(deps, ended, wanted)
@@ -59,15 +55,7 @@ async def _forgotten_after(deps: Deps, job: UUID) -> AsyncIterator[UUID]:
     try:
         yield job
     finally:
-        await asyncio.shield(_forget(deps, job))
-
-
-async def _forget(deps: Deps, job: UUID) -> None:
-    try:
-        await forget(deps, job)
-    except (StoreUnavailable, ObjectsUnavailable) as error:
-        # The answer is good all the same.
-        log.warning("Could not delete a synchronous job", job=job, reason=str(error))
+        await asyncio.shield(try_to_forget(deps, job))
 
 
 async def _while_connected(request: Request, waiting: Coroutine[Any, Any, Job | None]) -> Job | None:

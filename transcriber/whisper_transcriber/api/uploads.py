@@ -4,12 +4,17 @@ import hashlib
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from dataclasses import dataclass, field
+from uuid import UUID
 
 from starlette.requests import ClientDisconnect, Request
 
 from whisper_transcriber.api.errors import ApiError, bad
 from whisper_transcriber.api.multipart import InvalidMultipart, Part, PartReader
+from whisper_transcriber.deps import Deps
+from whisper_transcriber.domain.job import audio_key
 from whisper_transcriber.objects.port import Objects
+from whisper_transcriber.objects.port import Unavailable as ObjectsUnavailable
+from whisper_transcriber.store.port import Unavailable as StoreUnavailable
 
 _FIELD_BYTES = 64 * 1024
 _PARTS = 64
@@ -25,20 +30,22 @@ class Form:
     sha256: str | None = None
 
 
-async def receive(request: Request, objects: Objects, key: str, max_bytes: int) -> Form:
-    """Read a form whose part `file` goes to the object store under `key`.
+async def receive(request: Request, deps: Deps, job: UUID) -> Form:
+    """Read a form whose part `file` becomes the audio of a job that is about to be recorded.
 
     Raises:
-        ApiError: 400 if the form is broken, has no file or several, 413 if the file is larger than `max_bytes`.
+        ApiError: 400 if the form is broken, has no file or several, 413 if the file is too large.
+        Unavailable: PostgreSQL or the object store is away.
     """
-    body = request.stream()
+    body, limit = request.stream(), deps.settings.max_upload_bytes
     try:
-        return await _receive(request.headers.get("content-type", ""), body, objects, key, max_bytes)
+        await deps.store.begin_upload(job)
+        return await _receive(request.headers.get("content-type", ""), body, deps.objects, audio_key(job), limit)
     except InvalidMultipart as error:
         raise bad(f"The form could not be read: {error}.", code="invalid_form") from None
     except ClientDisconnect:
         raise ApiError(400, "The client went away.", code="client_disconnected") from None
-    except ApiError:
+    except (ApiError, StoreUnavailable, ObjectsUnavailable):
         await _drain(body)
         raise
 

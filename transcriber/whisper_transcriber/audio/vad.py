@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
@@ -42,6 +43,7 @@ class SpeechDetector:
 @cache
 def _session() -> Any:
     """The model, loaded once: it holds no state of its own, so detectors share it."""
+    os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # it reads this once, when it is imported
     import onnxruntime  # type: ignore[import-untyped]
 
     options = onnxruntime.SessionOptions()

@@ -16,8 +16,11 @@ class _Server(uvicorn.Server):
         yield
 
 
-async def serve(app: Any, host: str, port: int, stop: asyncio.Event, grace: float) -> None:
-    """Serve an ASGI application until `stop`; then take no new connection and give open ones `grace` seconds."""
+async def serve(app: Any, host: str, port: int, stop: asyncio.Event, grace: float, drain: float = 0) -> None:
+    """Serve an ASGI application until `drain` seconds after `stop`.
+
+    Then take no new connection, and give the requests that are being answered `grace` seconds.
+    """
     config = uvicorn.Config(
         app,
         host=host,
@@ -32,6 +35,8 @@ async def serve(app: Any, host: str, port: int, stop: asyncio.Event, grace: floa
     serving, stopping = asyncio.create_task(server.serve()), asyncio.create_task(stop.wait())
     try:
         await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        # Whoever sends us requests hears of our end later than we do.
+        await asyncio.wait({serving}, timeout=drain)
         server.should_exit = True
         await serving
     finally:

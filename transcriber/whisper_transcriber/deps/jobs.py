@@ -6,6 +6,7 @@ from whisper_transcriber.bell.port import ended as ended_topic
 from whisper_transcriber.deps import Deps
 from whisper_transcriber.domain.job import Job, folder
 from whisper_transcriber.logs import Log
+from whisper_transcriber.objects.port import Unavailable as ObjectsUnavailable
 from whisper_transcriber.store.port import Unavailable
 
 log = Log(__name__)
@@ -34,3 +35,11 @@ async def forget(deps: Deps, job: UUID) -> bool:
     deleted = await deps.store.delete(job)
     await deps.bell.ring(ended_topic(job))
     return deleted
+
+
+async def try_to_forget(deps: Deps, job: UUID) -> None:
+    """Forget a job or an upload that nobody will ask for again; what cannot be deleted now is left to the sweep."""
+    try:
+        await forget(deps, job)
+    except (Unavailable, ObjectsUnavailable) as error:
+        log.warning("Could not delete a job, left it to the sweep", job=job, reason=str(error))

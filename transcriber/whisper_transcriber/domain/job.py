@@ -34,12 +34,16 @@ class JobRequest:
 
 @dataclass(frozen=True)
 class NewJob:
-    """A job about to be recorded. The same key in the same tenant stands for the same request for ever."""
+    """A job about to be recorded. The same key in the same tenant stands for the same request for ever.
+
+    A `synchronous` job belongs to the request that waits for it: nobody asks for it once that is over.
+    """
 
     id: UUID
     request: JobRequest
     idempotency_key: str | None = None
     tenant: str = DEFAULT_TENANT
+    synchronous: bool = False
 
 
 @dataclass(frozen=True)

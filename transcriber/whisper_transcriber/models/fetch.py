@@ -22,6 +22,7 @@ def fetch(source: HuggingFace | S3, to: Path) -> None:
 
 def _from_hub(source: HuggingFace, to: Path) -> None:
     os.environ.setdefault("HF_HOME", str(to.parent / "hub"))  # it logs there; a pod's home is read-only
+    os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"  # read once, when the package is imported
     import httpx
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import (

@@ -1,16 +1,12 @@
-"""Captions from a transcript: at most two lines of 42 characters each, split by word times where there are any."""
+"""Captions as SRT and WebVTT."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from textwrap import wrap
-from typing import Final
 
 from whisper_transcriber.domain.transcript import Segment, Transcript
-
-_LINE: Final = 42
-_LINES: Final = 2
+from whisper_transcriber.render.cues import Cue, cues
 
 
 @dataclass(frozen=True)
@@ -24,37 +20,27 @@ class Caption:
 
 def captions(transcript: Transcript) -> list[Caption]:
     """The captions in order, without overlap; each lasts at least a millisecond."""
+    language = "en" if transcript.task == "translate" else transcript.language
     shown: list[Caption] = []
     for segment in transcript.segments:
-        for start, end, lines in _blocks(segment):
-            begin = max(round(start * 1000), shown[-1].end if shown else 0)
-            shown.append(Caption(begin, max(round(end * 1000), begin + 1), lines))
+        shown += _timed(cues(segment, language), segment, shown[-1].end if shown else 0)
     return shown
 
 
-def _blocks(segment: Segment) -> Iterator[tuple[float, float, tuple[str, ...]]]:
-    """A segment's text in screenfuls: (start, end, lines)."""
-    lines = wrap(" ".join(segment.text.split()), _LINE, break_on_hyphens=False)
-    blocks = [tuple(lines[at : at + _LINES]) for at in range(0, len(lines), _LINES)]
-    counts = [sum(len(line.split()) for line in block) for block in blocks]
-    for block, (start, end) in zip(blocks, _times(segment, blocks, counts), strict=True):
-        yield start, end, block
-
-
-def _times(segment: Segment, blocks: Sequence[tuple[str, ...]], counts: Sequence[int]) -> Iterator[tuple[float, float]]:
-    """When each block is spoken: by its words, or, where their times are unknown, in proportion to its letters."""
-    words = [word for word in segment.words if word.word.strip()]
-    at = 0
-    if len(words) == sum(counts):
-        for count in counts:
-            yield words[at].start, words[at + count - 1].end
-            at += count
-        return
-    letters = [sum(map(len, block)) for block in blocks]
-    scale = (segment.end - segment.start) / (sum(letters) or 1)
-    for count in letters:
-        yield segment.start + at * scale, segment.start + (at + count) * scale
-        at += count
+def _timed(made: Sequence[Cue], segment: Segment, floor: int) -> list[Caption]:
+    """A segment's cues in whole milliseconds from `floor` on, inside the segment as far as it has room for them."""
+    times: list[tuple[int, int]] = []
+    for cue in made:
+        start = max(floor, round(cue.start * 1000))
+        floor = max(start + 1, round(cue.end * 1000))
+        times.append((start, floor))
+    ceiling = max(round(segment.end * 1000), (times[0][0] if times else 0) + len(times))
+    for index in reversed(range(len(times))):
+        start, end = times[index]
+        end = min(end, ceiling)
+        ceiling = min(start, end - 1)
+        times[index] = ceiling, end
+    return [Caption(start, end, cue.lines) for (start, end), cue in zip(times, made, strict=True)]
 
 
 def srt(transcript: Transcript) -> str:

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from whisper_transcriber.domain.job import Claim, Failure, Job, NewJob, Queue, Status
@@ -16,6 +16,7 @@ class _Row:
     job: Job
     order: int
     key: str | None
+    synchronous: bool = False
     lease_until: float = 0.0
     windows: dict[int, str] = field(default_factory=dict)
 
@@ -26,6 +27,7 @@ class MemoryStore:
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
         self._clock = clock
         self._rows: dict[UUID, _Row] = {}
+        self._uploads: dict[UUID, float] = {}
         self._created = 0
 
     async def migrate(self) -> Sequence[str]:
@@ -34,6 +36,9 @@ class MemoryStore:
     async def ready(self) -> None:
         return None
 
+    async def begin_upload(self, job: UUID) -> None:
+        self._uploads[job] = self._clock()
+
     async def create(self, new: NewJob) -> tuple[Job, bool]:
         for row in self._rows.values():
             if new.idempotency_key is not None and (row.key, row.job.tenant) == (new.idempotency_key, new.tenant):
@@ -41,8 +46,9 @@ class MemoryStore:
                     raise IdempotencyMismatch(new.idempotency_key)
                 return row.job, False
         self._created += 1
+        self._uploads.pop(new.id, None)
         job = Job(new.id, new.request, "queued", self._now(), new.tenant)
-        self._rows[new.id] = _Row(job, self._created, new.idempotency_key)
+        self._rows[new.id] = _Row(job, self._created, new.idempotency_key, new.synchronous)
         return job, True
 
     async def get(self, job: UUID) -> Job | None:
@@ -123,7 +129,14 @@ class MemoryStore:
             return row.job if row else None
         return self._end(row, "cancelled")
 
+    async def abandoned(self, upload: float, synchronous: float) -> Sequence[UUID]:
+        uploads = [job for job, begun in self._uploads.items() if begun < self._clock() - upload]
+        before = self._now() - timedelta(seconds=synchronous)
+        jobs = [row.job for row in self._rows.values() if row.synchronous]
+        return uploads + [job.id for job in jobs if job.finished_at is not None and job.finished_at < before]
+
     async def delete(self, job: UUID) -> bool:
+        self._uploads.pop(job, None)
         return self._rows.pop(job, None) is not None
 
     async def queue(self) -> Queue:

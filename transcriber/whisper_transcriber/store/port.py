@@ -40,6 +40,9 @@ class Store(Protocol):
     async def ready(self) -> None:
         """Return if jobs can be recorded now; raises Unavailable, saying why, if not."""
 
+    async def begin_upload(self, job: UUID) -> None:
+        """Note that objects of a job are about to be written; `create` with its id, or `delete`, ends that."""
+
     async def create(self, new: NewJob) -> tuple[Job, bool]:
         """Record a job. Returns it and True, or the job that its idempotency key stands for already and False.
 
@@ -80,8 +83,15 @@ class Store(Protocol):
     async def cancel(self, job: UUID) -> Job | None:
         """Cancel a job that has not ended, at once: its worker's next write is refused. Returns it as it stands."""
 
+    async def abandoned(self, upload: float, synchronous: float) -> Sequence[UUID]:
+        """What nobody will ask for again, because the process that would have deleted it is dead.
+
+        Uploads begun more than `upload` seconds ago whose job was never recorded, and synchronous jobs that ended more
+        than `synchronous` seconds ago.
+        """
+
     async def delete(self, job: UUID) -> bool:
-        """Forget the job and its windows; False if there is none."""
+        """Forget the job, its windows, and that its upload was begun; False if there is no such job."""
 
     async def queue(self) -> Queue:
         """How much waits."""

@@ -54,6 +54,9 @@ class PostgresStore:
         if version < newest:
             raise Unavailable(f"the schema is at version {version}, this release needs {newest}")
 
+    async def begin_upload(self, job: UUID) -> None:
+        await self._rows("begin_upload", job)
+
     async def create(self, new: NewJob) -> tuple[Job, bool]:
         while True:
             if row := await self._row("create", *new_row(new)):
@@ -102,6 +105,10 @@ class PostgresStore:
     async def cancel(self, job: UUID) -> Job | None:
         await self._rows("cancel", job)
         return await self.get(job)
+
+    async def abandoned(self, upload: float, synchronous: float) -> Sequence[UUID]:
+        rows = await self._rows("abandoned", timedelta(seconds=upload), timedelta(seconds=synchronous))
+        return [row["id"] for row in rows]
 
     async def delete(self, job: UUID) -> bool:
         return await self._row("delete", job) is not None

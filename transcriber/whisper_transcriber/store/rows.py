@@ -61,4 +61,5 @@ def new_row(new: NewJob) -> tuple[Any, ...]:
         json.dumps(asdict(request.options)),
         request.source_url,
         request.sha256,
+        new.synchronous,
     )

@@ -9,13 +9,20 @@ from whisper_transcriber.logs import Log
 from whisper_transcriber.store.port import Unavailable
 from whisper_transcriber.worker.attempt import attempt
 from whisper_transcriber.worker.models import Models
+from whisper_transcriber.worker.sweep import sweeping
 
 log = Log(__name__)
 
 
 async def run(deps: Deps, models: Models, stop: asyncio.Event) -> None:
-    """Do jobs until `stop`; the job at hand is then handed back at its next window."""
-    await models.warm_up(stop)
+    """Do jobs until `stop`; the job at hand is then handed back at its next window. Sweeps meanwhile."""
+    async with asyncio.TaskGroup() as group:
+        group.create_task(sweeping(deps, stop), name="sweep")
+        await models.warm_up(stop)
+        await _work(deps, models, stop)
+
+
+async def _work(deps: Deps, models: Models, stop: asyncio.Event) -> None:
     async with deps.bell.listen(WORK) as ear:
         while not stop.is_set():
             claim = await _claim(deps)

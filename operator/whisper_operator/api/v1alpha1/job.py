@@ -99,7 +99,7 @@ class JobSpec(Model, json_schema_extra=_RULES):
         None, max_length=4096, description="Text before the audio: names and spellings to expect. Default: none."
     )
     word_timestamps: bool = Field(False, description="Give each word its start and end.")
-    priority: int = Field(0, ge=-1000, le=1000, description="Higher goes first.")
+    priority: int = Field(0, ge=-100, le=100, description="Higher goes first; -100 to 100.")
     formats: tuple[Format, ...] = Field(
         (),
         max_length=5,

@@ -1,0 +1,1 @@
+INSERT INTO uploads (id) VALUES ($1)

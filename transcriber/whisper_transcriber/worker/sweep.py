@@ -1,0 +1,31 @@
+"""What an API process that died left behind: uploads without a job, and jobs that nobody waits for any more."""
+
+import asyncio
+from contextlib import suppress
+
+from whisper_transcriber.deps import Deps
+from whisper_transcriber.deps.jobs import forget
+from whisper_transcriber.logs import Log
+from whisper_transcriber.objects.port import Unavailable as ObjectsUnavailable
+from whisper_transcriber.store.port import Unavailable
+
+log = Log(__name__)
+
+
+async def sweeping(deps: Deps, stop: asyncio.Event) -> None:
+    """Sweep now and then until `stop`. Workers may sweep at once: deleting twice does no harm."""
+    while not stop.is_set():
+        try:
+            await sweep(deps)
+        except (Unavailable, ObjectsUnavailable) as error:
+            log.warning("Could not sweep, trying again later", reason=str(error))
+        with suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), deps.settings.sweep_seconds)
+
+
+async def sweep(deps: Deps) -> None:
+    """Delete what nobody will ask for again, with its objects. The bucket is not searched: others may use it too."""
+    settings = deps.settings
+    for job in await deps.store.abandoned(settings.upload_seconds, settings.synchronous_seconds):
+        await forget(deps, job)
+        log.info("Deleted what a dead process left", job=job)

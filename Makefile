@@ -7,7 +7,7 @@ NAME ?= whisper-operator
 VENV := .venv
 BIN := $(VENV)/bin
 UV_VERSION := 0.13.9
-export PYTHONPATH := tests:images
+export PYTHONPATH := tests:images:.
 
 .PHONY: help
 help: ## Say what each target does
@@ -74,6 +74,13 @@ demo: venv ## From nothing to the transcript of human speech on a real cluster
 .PHONY: test
 test: check ## Everything: checks, then the tests on a real cluster
 	$(BIN)/pytest -m cluster
+
+.PHONY: bench-engine
+bench-engine: venv ## The engine beside its peers in one run (docs/benchmarks.md; ARGS="clips --rounds 5")
+	$(BIN)/python -m benchmarks.engine $(ARGS)
+
+.PHONY: bench
+bench: bench-engine ## All benchmarks
 
 .PHONY: clean
 clean: ## Remove what the targets above made in this folder (not the caches outside it)

@@ -8,9 +8,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
 
-from benchmarks.material import Samples
-
 from assets.cache import cache_root
+from benchmarks.material import Samples
 from whisper_transcriber import audio, engine
 from whisper_transcriber.batching import Item, Pipeline
 from whisper_transcriber.domain.model import ModelSpec, Source

@@ -10,11 +10,10 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
+from assets import weights
 from benchmarks import arms, material
 from benchmarks.material import Recording
 from benchmarks.measure import rounds, table
-
-from assets import weights
 from whisper_transcriber.engine import processors
 
 Maker = Callable[[], arms.Run]

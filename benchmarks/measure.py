@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from statistics import median
 
 import jiwer
+from whisper_normalizer.english import EnglishTextNormalizer
+
 from benchmarks.arms import Run
 from benchmarks.material import Recording
-from whisper_normalizer.english import EnglishTextNormalizer
 
 
 @dataclass(frozen=True)

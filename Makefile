@@ -72,7 +72,7 @@ demo: venv ## From nothing to the transcript of human speech on a real cluster
 	$(BIN)/python -m demo --name $(NAME)
 
 .PHONY: test
-test: check ## Everything: checks, then the tests on a real cluster
+test: check images ## Everything: checks, then the tests on a real cluster
 	$(BIN)/pytest -m cluster
 
 .PHONY: bench-engine

@@ -32,7 +32,13 @@ SPECS: dict[str, dict[str, Any]] = {
     },
     "models": {
         "models": [
-            {"name": "base", "aliases": ["b"], "computeType": "int8", "digest": "sha256:" + "a" * 64},
+            {
+                "name": "base",
+                "aliases": ["b"],
+                "computeType": "int8",
+                "encoderInput": "full",
+                "digest": "sha256:" + "a" * 64,
+            },
             {"name": "hub", "source": {"huggingFace": {"repo": "a/b", "revision": "main"}}},
             {"name": "bucket", "source": {"s3": {"uri": "s3://models/own", "secretRef": {"name": "models"}}}},
             {"name": "claim", "source": {"pvc": {"claimName": "models", "path": "one/two"}}},
@@ -154,6 +160,7 @@ def test_every_source_of_a_model_is_understood(parsed: Any) -> None:
     found = catalogue(settings)
     assert found.default.name == "base"
     assert found.default.compute_type == "int8"
+    assert found.default.encoder_input == "full"
     sources = {spec.name: spec.source for spec in found.specs if spec.source}
     assert sources["hub"].hugging_face is not None
     assert sources["hub"].hugging_face.repo == "a/b"

@@ -77,6 +77,7 @@ def models(cr: WhisperTranscriber) -> list[dict[str, Any]]:
                 "source": _source(model),
                 "digest": model.digest,
                 "computeType": model.compute_type,
+                "encoderInput": model.encoder_input,
                 "engine": model.engine,
             }
         )

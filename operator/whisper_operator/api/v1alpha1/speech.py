@@ -9,6 +9,7 @@ from whisper_operator.api.v1alpha1.base import UNIQUE, LocalRef, Model, ObjectNa
 ModelName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", min_length=1, max_length=128)]
 Engine = Literal["ctranslate2", "openai-whisper"]
 ComputeType = Literal["auto", "int8", "float16", "float32"]
+EncoderInput = Literal["auto", "full", "short"]
 _NO_DOTS = "!self.contains('..')"
 
 
@@ -106,4 +107,9 @@ class SpeechModel(Model):
     engine: Engine = Field("ctranslate2", description="What runs it. All models of a transcriber use the same one.")
     compute_type: ComputeType = Field(
         "auto", description="Arithmetic of the weights; float16 needs GPUs. auto: int8 on CPUs, float16 on GPUs."
+    )
+    encoder_input: EncoderInput = Field(
+        "auto",
+        description="What the encoder is shown of a window: full (30 s), or short (the speech and 2 s of silence), "
+        "which is faster and costs some weights accuracy. auto: short on CPUs where that is known to cost nothing.",
     )

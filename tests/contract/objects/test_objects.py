@@ -89,3 +89,10 @@ async def test_a_server_that_is_away_is_unavailable(bucket: Bucket) -> None:
     away = Bucket(bucket.name, bucket.region, f"http://127.0.0.1:{servers.free_port()}", "k", "s")
     with pytest.raises(Unavailable):
         await S3Objects(away).prepare()
+
+
+@pytest.mark.parametrize("size", [MIB, 9 * MIB], ids=["one request", "in parts"])
+async def test_what_a_server_that_is_away_does_not_take_is_unavailable(bucket: Bucket, size: int) -> None:
+    away = Bucket(bucket.name, bucket.region, f"http://127.0.0.1:{servers.free_port()}", "k", "s")
+    with pytest.raises(Unavailable):
+        await S3Objects(away).put("jobs/1/audio", chunks(bytes(size)))

@@ -1,7 +1,7 @@
 """What the S3 and the folder form share: streaming through obstore's object stores."""
 
 from collections.abc import AsyncGenerator, AsyncIterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 import obstore
 from obstore.exceptions import BaseError, NotFoundError
@@ -33,12 +33,15 @@ class ObstoreObjects:
     async def put(self, key: str, chunks: AsyncIterable[bytes]) -> int:
         size = 0
         writer = obstore.open_writer_async(self._store, key, buffer_size=_PART, max_concurrency=_IN_FLIGHT)
-        with self._errors(key):
+        with ExitStack() as closing:
             # Left by an exception, the writer gives up the upload: no object, no parts.
             async with writer:
                 async for chunk in chunks:
                     size += len(chunk)
-                    await writer.write(chunk)
+                    with self._errors(key, OSError):
+                        await writer.write(chunk)
+                # What is raised from here on is the writer's, which closes; before, it may be the source's own.
+                closing.enter_context(self._errors(key, OSError))
         return size
 
     async def get(self, key: str) -> AsyncGenerator[bytes, None]:
@@ -53,12 +56,13 @@ class ObstoreObjects:
                 await obstore.delete_async(self._store, [entry["path"] for entry in page])
 
     @contextmanager
-    def _errors(self, what: str) -> Iterator[None]:
+    def _errors(self, what: str, also: type[Exception] = BaseError) -> Iterator[None]:
+        """Raise obstore's errors as the port's; `also` OSError where it can only come from obstore's writer."""
         try:
             yield
         except (NotFoundError, FileNotFoundError) as error:
             raise Missing(what) from error
-        except BaseError as error:
+        except (BaseError, also) as error:
             # The first line only: the rest is obstore's debug output.
             reason = str(error).splitlines()[0] if str(error) else type(error).__name__
             raise Unavailable(f"{self._name} does not take {what}: {reason}") from error

@@ -20,15 +20,15 @@ from uuid import uuid4
 
 import asyncpg
 
+from testbed import ports
+
 VERSITYGW = "v1.8.0"
 ACCESS_KEY, SECRET_KEY, PASSWORD = "access-key", "secret-key-of-the-tests", "password-of-the-tests"
 
 
 def free_port() -> int:
     """A loopback port that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    return ports.free(1)[0]
 
 
 def wait_until(condition: Callable[[], bool], what: str, patience: float = 60) -> None:

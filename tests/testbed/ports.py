@@ -1,13 +1,23 @@
 """Free TCP ports on the host's loopback."""
 
+import random
 import socket
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
+
+# Below the range from which Linux takes the ports of outgoing connections (32768 and more by default): a port from
+# there can be gone by the time that a server binds it.
+_FIRST, _LAST = 20_000, 32_767
 
 
 def free(count: int) -> list[int]:
     """Ports that nobody listens on right now; a rare loser of the race for one fails at its bind."""
+    found: list[int] = []
     with ExitStack() as held:
-        sockets = [held.enter_context(socket.socket()) for _ in range(count)]
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [each.getsockname()[1] for each in sockets]
+        for port in random.sample(range(_FIRST, _LAST + 1), _LAST - _FIRST):
+            if len(found) == count:
+                return found
+            taken = held.enter_context(socket.socket())
+            with suppress(OSError):
+                taken.bind(("127.0.0.1", port))
+                found.append(port)
+    raise OSError(f"no {count} free ports between {_FIRST} and {_LAST}")

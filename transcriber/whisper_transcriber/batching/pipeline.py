@@ -6,6 +6,7 @@ from collections.abc import Callable, Hashable, Iterator, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from typing import Final, TypeVar
 
+from whisper_transcriber.batching.filters import believed
 from whisper_transcriber.batching.gate import LADDER, best, passes, silent
 from whisper_transcriber.batching.rows import Item, Row
 from whisper_transcriber.domain.audio import SAMPLE_RATE
@@ -65,7 +66,7 @@ class Pipeline:
         self._collect(rows, decoded)
         more = []
         for row, result in zip(rows, decoded, strict=True):
-            if result.resume is not None and not silent(result):
+            if result.resume is not None and not silent(result, row.heard):
                 row.offset += result.resume
                 more.append(row)
         return more
@@ -89,7 +90,7 @@ class Pipeline:
         """Up the ladder of temperatures, each time with only the rows that have not passed yet, whosever they are."""
         tries: dict[int, list[Decoded]] = {id(row): [] for row in rows}
         for step, hotter in enumerate(LADDER):
-            left = [row for row in rows if _tries_again(row.item.options, tries[id(row)], step)]
+            left = [row for row in rows if _tries_again(row, tries[id(row)], step)]
             warmth = [(row, row.item.options.temperature or hotter) for row in left]
             for pairs in _parts(warmth, self._size, lambda pair: (pair[1], self.engine.decode_key(pair[0].prompt))):
                 part, sampling = [row for row, _ in pairs], Sampling(pairs[0][1], self._beam)
@@ -98,13 +99,13 @@ class Pipeline:
                     part, self.engine.decode(states, [row.prompt for row in part], sampling), strict=True
                 ):
                     tries[id(row)].append(result)
-        return [best(tries[id(row)]) for row in rows]
+        return [believed(best(tries[id(row)], row.heard), row.heard) for row in rows]
 
     def _collect(self, rows: Sequence[Row], decoded: Sequence[Decoded]) -> None:
         """Add what was decoded to the rows' segments, with words where they were asked for."""
-        spoken = [(row, result) for row, result in zip(rows, decoded, strict=True) if not silent(result)]
+        spoken = [(row, result) for row, result in zip(rows, decoded, strict=True) if result.phrases]
         timed: dict[int, list[list[Timed]]] = {}
-        asking = [(row, result) for row, result in spoken if row.item.options.word_timestamps and result.phrases]
+        asking = [(row, result) for row, result in spoken if row.needs_words]
         for part in _parts(asking, self._size, lambda pair: self.engine.align_key(pair[0].prompt)):
             words = self.engine.align(
                 [row.states for row, _ in part], [row.prompt for row, _ in part], [result.phrases for _, result in part]
@@ -126,11 +127,11 @@ def _gathered(going: Sequence[Future[None]]) -> None:
             each.result()
 
 
-def _tries_again(options: Options, tries: Sequence[Decoded], step: int) -> bool:
+def _tries_again(row: Row, tries: Sequence[Decoded], step: int) -> bool:
     """Whether a row is decoded on this step of the ladder: a temperature that was asked for is tried once."""
-    if options.temperature > 0:
+    if row.item.options.temperature > 0:
         return step == 0
-    return not tries or not passes(tries[-1])
+    return not tries or not passes(tries[-1], row.heard)
 
 
 def _parts(rows: Sequence[T], size: int, key: Callable[[T], Hashable]) -> Iterator[list[T]]:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from whisper_transcriber.batching.filters import heard_from
 from whisper_transcriber.batching.gate import compression_ratio
 from whisper_transcriber.domain.audio import Samples
 from whisper_transcriber.domain.options import Options
 from whisper_transcriber.domain.transcript import Segment, WindowResult, Word
-from whisper_transcriber.domain.window import Window
+from whisper_transcriber.domain.window import Heard, Window
 from whisper_transcriber.engine.port import Decoded, Encoded, Language, Phrase, Prompt, Timed
 
 
@@ -42,6 +43,16 @@ class Row:
     def states(self) -> Encoded:
         assert self.encoded is not None, "rows are encoded first"
         return self.encoded
+
+    @property
+    def heard(self) -> Heard | None:
+        """What the voice detector heard in this stretch, in seconds since its beginning."""
+        return heard_from(self.item.window.heard, self.item.window.start + self.offset)
+
+    @property
+    def needs_words(self) -> bool:
+        """Whether its words must be found in time: because they were asked for, or to tell which two windows share."""
+        return self.item.options.word_timestamps or self.item.window.laps
 
     def add(self, decoded: Decoded, words: Sequence[Sequence[Timed]]) -> None:
         """Add the phrases that were decoded, each with its words, as segments with times of the file."""

@@ -9,12 +9,11 @@ from typing import Final
 
 from tokenizers import Tokenizer
 
-from whisper_transcriber.domain.languages import LANGUAGES
+from whisper_transcriber.domain.languages import LANGUAGES, UNSPACED
 from whisper_transcriber.engine.port import TIME_STEP, Phrase, Prompt
 
 CONTEXT: Final = 448  # tokens that the decoder can hold, prompt included
 LONGEST: Final = CONTEXT // 2  # tokens decoded for one window
-_UNSPACED: Final = frozenset({"zh", "ja", "th", "lo", "my", "yue"})  # languages written without spaces
 _LEADING: Final = frozenset("\"'“¿([{-")  # punctuation that belongs to the word after it …
 _TRAILING: Final = frozenset("\"'.。,，!！?？:：”)]}、")  # noqa: RUF001 … and to the word before it
 
@@ -75,7 +74,7 @@ class Tokens:
         """The words of a phrase with how many tokens each takes; punctuation stays with its word."""
         tokens = [token for token in phrase.tokens if token < self.eot]
         pieces = self._pieces(tokens)
-        return pieces if language in _UNSPACED else _joined(pieces)
+        return pieces if language in UNSPACED else _joined(pieces)
 
     def _pieces(self, tokens: Sequence[int]) -> list[tuple[str, int]]:
         """The smallest runs of tokens that are whole characters: a character may take several tokens."""

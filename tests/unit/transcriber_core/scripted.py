@@ -35,9 +35,10 @@ class ScriptedEngine:
     def encode(self, batch: Sequence[Samples]) -> list[Encoded]:
         return self._called("encode", [Encoded(float(samples[0]), len(samples) / SAMPLE_RATE) for samples in batch])
 
-    def detect(self, rows: Sequence[Encoded]) -> list[Language]:
+    def detect(self, rows: Sequence[Encoded], among: Sequence[str] = ()) -> list[Language]:
         self._called("detect", rows)
-        return [self.language if self.multilingual else Language("en", 1.0) for _ in rows]
+        found = self.language if not among or self.language.code in among else Language(among[0], 0.9)
+        return [found if self.multilingual else Language("en", 1.0) for _ in rows]
 
     def decode_key(self, prompt: Prompt) -> Hashable:
         return len(prompt.text or "")

@@ -81,8 +81,10 @@ class Pipeline:
         for row in rows:
             if row.item.options.language is not None:
                 row.language = Language(row.item.options.language, 1.0)
-        for part in _parts([row for row in rows if row.language is None], self._size, lambda row: None):
-            for row, found in zip(part, self.engine.detect([row.states for row in part]), strict=True):
+        unknown = [row for row in rows if row.language is None]
+        for part in _parts(unknown, self._size, lambda row: row.item.options.languages):
+            among = part[0].item.options.languages
+            for row, found in zip(part, self.engine.detect([row.states for row in part], among), strict=True):
                 unsure = found.probability < _SURE and row.item.hint is not None
                 row.language = Language(row.item.hint or found.code, found.probability) if unsure else found
 

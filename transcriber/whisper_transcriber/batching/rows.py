@@ -37,7 +37,7 @@ class Row:
     @property
     def prompt(self) -> Prompt:
         assert self.language is not None, "languages are settled before decoding"
-        return Prompt(self.language.code, self.item.options.task, self.item.options.prompt)
+        return Prompt(self.language.code, self.item.options.task, self.item.options.context)
 
     @property
     def states(self) -> Encoded:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, NamedTuple
 
+from whisper_transcriber.domain.options import Vad
 from whisper_transcriber.domain.window import Frame, frames_in
 
 
@@ -59,6 +60,19 @@ class CutRules:
 
 
 RULES: Final = CutRules()
+_LASTING: Final = 0.6  # of the onset: what speech that has begun must still reach
+
+
+def rules_for(vad: Vad) -> CutRules:
+    """The rules with what somebody asked for in place of our own."""
+    rules = RULES
+    if vad.threshold is not None:
+        rules = replace(rules, onset=vad.threshold, offset=vad.threshold * _LASTING)
+    if vad.silence_duration_ms is not None:
+        rules = replace(rules, gap=max(1, frames_in(vad.silence_duration_ms / 1000)))
+    if vad.prefix_padding_ms is not None:
+        rules = replace(rules, lead=frames_in(vad.prefix_padding_ms / 1000))
+    return rules
 
 
 def spans(frames: Iterable[Frame], rules: CutRules = RULES) -> Iterator[Span]:

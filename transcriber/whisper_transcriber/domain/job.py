@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 from uuid import UUID
@@ -28,7 +28,7 @@ class JobRequest:
     @property
     def fingerprint(self) -> str:
         """Equal for equal requests (hex). The priority is left out: it is how soon, not what."""
-        what = {"model": self.model, "options": asdict(self.options), "url": self.source_url, "sha256": self.sha256}
+        what = {"model": self.model, "options": self.options.to_dict(), "url": self.source_url, "sha256": self.sha256}
         return hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()
 
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from whisper_transcriber.domain.audio import SAMPLE_RATE, Samples
 from whisper_transcriber.domain.model import ModelFiles, ModelSpec, ModelUnavailable
 from whisper_transcriber.engine.alignment import timed_words
+from whisper_transcriber.engine.choice import likeliest
 from whisper_transcriber.engine.features import FRAMES, HOP, log_mel
 from whisper_transcriber.engine.groups import in_groups
 from whisper_transcriber.engine.port import Decoded, Encoded, Language, Phrase, Prompt, Sampling, Timed
@@ -71,10 +72,10 @@ class CTranslate2Engine:
         lengths = [input_frames(len(samples), short=bool(self.short_languages)) for samples in batch]
         return in_groups(lengths, lambda group: self._encode([batch[i] for i in group], lengths[group[0]]))
 
-    def detect(self, rows: Sequence[Encoded]) -> list[Language]:
+    def detect(self, rows: Sequence[Encoded], among: Sequence[str] = ()) -> list[Language]:
         if not self.multilingual:
             return [Language("en", 1.0) for _ in rows]
-        return in_groups(_lengths(rows), lambda group: self._detect([rows[i] for i in group]))
+        return in_groups(_lengths(rows), lambda group: self._detect([rows[i] for i in group], among))
 
     def decode_key(self, prompt: Prompt) -> Hashable:
         # The library wants <|startoftranscript|> at the same place in all prompts of a batch.
@@ -101,17 +102,17 @@ class CTranslate2Engine:
             for row, samples in zip(hidden, batch, strict=True)
         ]
 
-    def _detect(self, rows: Sequence[Encoded]) -> list[Language]:
-        ranked = self._whisper.detect_language(_joined(rows))
-        found = [Language(best[0][0].strip("<|>"), float(best[0][1])) for best in ranked]
-        return [self._made_sure(language, row) for language, row in zip(found, rows, strict=True)]
+    def _detect(self, rows: Sequence[Encoded], among: Sequence[str]) -> list[Language]:
+        heard = self._whisper.detect_language(_joined(rows))
+        found = [likeliest([(token.strip("<|>"), float(p)) for token, p in each], among) for each in heard]
+        return [self._made_sure(language, row, among) for language, row in zip(found, rows, strict=True)]
 
-    def _made_sure(self, language: Language, row: Encoded) -> Language:
+    def _made_sure(self, language: Language, row: Encoded, among: Sequence[str]) -> Language:
         """The language, heard again with the full input where a short one left it open."""
         states: _States = row.states
         if states.full or language.probability >= SURE_ON_SHORT:
             return language
-        return self._detect(self._encode([states.audio], FRAMES))[0]
+        return self._detect(self._encode([states.audio], FRAMES), among)[0]
 
     def _decode(self, rows: Sequence[Encoded], prompts: Sequence[Prompt], sampling: Sampling) -> list[Decoded]:
         warm = sampling.temperature > 0

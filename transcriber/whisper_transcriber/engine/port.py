@@ -120,8 +120,12 @@ class Engine(Protocol):
     def encode(self, batch: Sequence[Samples]) -> list[Encoded]:
         """One row for each window of at most 30 s; windows may differ in length."""
 
-    def detect(self, rows: Sequence[Encoded]) -> list[Language]:
-        """The most likely language of each row; English, surely, for an English-only model."""
+    def detect(self, rows: Sequence[Encoded], among: Sequence[str] = ()) -> list[Language]:
+        """The most likely language of each row; English, surely, for an English-only model.
+
+        `among` are the only codes that come into question, and how sure the model is is how sure among these. Raises
+        UnsupportedOption where it knows none of them.
+        """
 
     def decode_key(self, prompt: Prompt) -> Hashable:
         """Rows whose prompts have the same key, and that are sampled alike, may share one call of `decode`."""

@@ -10,6 +10,7 @@ from typing import Final
 from tokenizers import Tokenizer
 
 from whisper_transcriber.domain.languages import LANGUAGES, UNSPACED
+from whisper_transcriber.domain.options import UnsupportedOption
 from whisper_transcriber.engine.port import TIME_STEP, Phrase, Prompt
 
 CONTEXT: Final = 448  # tokens that the decoder can hold, prompt included
@@ -33,6 +34,8 @@ class Tokens:
         """The tokens after which decoding begins, without the text of the prompt."""
         if not self.multilingual:
             return [self._sot]
+        if not self.knows(prompt.language):
+            raise UnsupportedOption(f"The model does not know the language {prompt.language!r}.")
         return [self._sot, self._id(f"<|{prompt.language}|>"), self._id(f"<|{prompt.task}|>")]
 
     def prompt(self, prompt: Prompt) -> list[int]:

@@ -1,7 +1,6 @@
 """Rows of the jobs table as values, and the other way round."""
 
 import json
-from dataclasses import asdict
 from typing import Any, Protocol
 
 from whisper_transcriber.domain.job import Failure, Job, JobRequest, NewJob
@@ -39,7 +38,7 @@ def job_of(row: Row) -> Job:
     """The job in a row of `SELECT * FROM jobs`."""
     request = JobRequest(
         model=row["model"],
-        options=Options(**json.loads(row["options"])),
+        options=Options.from_dict(json.loads(row["options"])),
         priority=row["priority"],
         source_url=row["source_url"],
         sha256=row["sha256"],
@@ -58,7 +57,7 @@ def new_row(new: NewJob) -> tuple[Any, ...]:
         request.fingerprint,
         request.priority,
         request.model,
-        json.dumps(asdict(request.options)),
+        json.dumps(request.options.to_dict()),
         request.source_url,
         request.sha256,
         new.synchronous,

@@ -11,6 +11,7 @@ from whisper_transcriber.batching import Item, Pipeline
 from whisper_transcriber.deps import Deps
 from whisper_transcriber.deps.results import About
 from whisper_transcriber.domain.audio import Samples
+from whisper_transcriber.domain.cutting import rules_for
 from whisper_transcriber.domain.options import Options
 from whisper_transcriber.domain.transcript import WindowResult, main_language
 from whisper_transcriber.domain.window import Window
@@ -62,7 +63,7 @@ async def transcribe(deps: Deps, hold: Hold, path: Path, pipeline: Pipeline) -> 
     await hold.persist(lambda: deps.store.learn(hold.claim, facts))
     results = list(await hold.persist(lambda: deps.store.windows(job.id)))
     with await asyncio.to_thread(decode, path, limits) as decoding:
-        cut = Cut(windows(decoding), {result.window for result in results})
+        cut = Cut(windows(decoding, rules=rules_for(options.vad)), {result.window for result in results})
         await _all(deps, hold, pipeline, options, cut, results)
         duration, warning = decoding.seconds, decoding.warning
     if warning:

@@ -1,7 +1,7 @@
 """An engine in memory that says what a test tells it to; it passes the same contract as the real ones."""
 
 from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from whisper_transcriber.domain.audio import SAMPLE_RATE, Samples
 from whisper_transcriber.engine.port import Decoded, Encoded, Language, Phrase, Prompt, Sampling, Timed
@@ -17,6 +17,18 @@ def said(
     each = seconds / max(1, len(texts))
     phrases = tuple(Phrase(i * each, (i + 1) * each, (i,), f" {text}") for i, text in enumerate(texts))
     return Decoded(phrases, " ".join(texts), logprob, no_speech, 0.0, resume)
+
+
+def _untimed(decoded: Decoded, seconds: float) -> Decoded:
+    """The same without timestamps: one phrase; nothing of it where there was not room enough for all of it."""
+    if decoded.resume is not None:
+        return replace(decoded, phrases=(), resume=0.0)
+    if not decoded.phrases:
+        return decoded
+    tokens = tuple(token for phrase in decoded.phrases for token in phrase.tokens)
+    end = min(decoded.phrases[-1].end, seconds)
+    whole = Phrase(decoded.phrases[0].start, end, tokens, "".join(phrase.text for phrase in decoded.phrases))
+    return replace(decoded, phrases=(whole,))
 
 
 @dataclass
@@ -41,16 +53,18 @@ class ScriptedEngine:
         return [found if self.multilingual else Language("en", 1.0) for _ in rows]
 
     def decode_key(self, prompt: Prompt) -> Hashable:
-        return len(prompt.text or "")
+        return len(prompt.text or ""), prompt.timed
 
     def decode(self, rows: Sequence[Encoded], prompts: Sequence[Prompt], sampling: Sampling) -> list[Decoded]:
         self._called("decode", rows)
         results = [
             self.script(row.states, prompt, sampling.temperature) for row, prompt in zip(rows, prompts, strict=True)
         ]
-        return [
-            Decoded(r.phrases, r.text, r.avg_logprob, r.no_speech_prob, sampling.temperature, r.resume) for r in results
+        written = [
+            result if prompt.timed else _untimed(result, row.seconds)
+            for result, prompt, row in zip(results, prompts, rows, strict=True)
         ]
+        return [replace(result, temperature=sampling.temperature) for result in written]
 
     def align_key(self, prompt: Prompt) -> Hashable:
         return (prompt.language, prompt.task)
@@ -59,7 +73,10 @@ class ScriptedEngine:
         self, rows: Sequence[Encoded], prompts: Sequence[Prompt], phrases: Sequence[Sequence[Phrase]]
     ) -> list[list[list[Timed]]]:
         self._called("align", rows)
-        return [[[Timed(phrase.text, phrase.start, phrase.end, 0.9, 1)] for phrase in row] for row in phrases]
+        return [
+            [[Timed(phrase.text, phrase.start, phrase.end, 0.9, len(phrase.tokens))] for phrase in row]
+            for row in phrases
+        ]
 
     def batches(self, method: str) -> list[list[float]]:
         """The rows of each call of a method."""

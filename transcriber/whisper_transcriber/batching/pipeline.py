@@ -67,7 +67,7 @@ class Pipeline:
         more = []
         for row, result in zip(rows, decoded, strict=True):
             if result.resume is not None and not silent(result, row.heard):
-                row.offset += result.resume
+                row.go_on(result.resume)
                 more.append(row)
         return more
 
@@ -104,7 +104,7 @@ class Pipeline:
         return [believed(best(tries[id(row)], row.heard), row.heard) for row in rows]
 
     def _collect(self, rows: Sequence[Row], decoded: Sequence[Decoded]) -> None:
-        """Add what was decoded to the rows' segments, with words where they were asked for."""
+        """Add what was decoded to the rows' segments; the words are found in time where that is asked for or needed."""
         spoken = [(row, result) for row, result in zip(rows, decoded, strict=True) if result.phrases]
         timed: dict[int, list[list[Timed]]] = {}
         asking = [(row, result) for row, result in spoken if row.needs_words]
@@ -114,7 +114,7 @@ class Pipeline:
             )
             timed.update({id(row): each for (row, _), each in zip(part, words, strict=True)})
         for row, result in spoken:
-            row.add(result, timed.get(id(row)) or [[] for _ in result.phrases])
+            row.add(result, timed.get(id(row)))
 
 
 def _gathered(going: Sequence[Future[None]]) -> None:

@@ -78,8 +78,9 @@ class CTranslate2Engine:
         return in_groups(_lengths(rows), lambda group: self._detect([rows[i] for i in group], among))
 
     def decode_key(self, prompt: Prompt) -> Hashable:
-        # The library wants <|startoftranscript|> at the same place in all prompts of a batch.
-        return len(self._tokens.prompt(prompt))
+        # The library wants <|startoftranscript|> at the same place in all prompts of a batch, and goes by the first one
+        # in whether there are timestamps.
+        return len(self._tokens.prompt(prompt)), prompt.timed
 
     def decode(self, rows: Sequence[Encoded], prompts: Sequence[Prompt], sampling: Sampling) -> list[Decoded]:
         fit = [self._fit(row, prompt) for row, prompt in zip(rows, prompts, strict=True)]
@@ -127,7 +128,10 @@ class CTranslate2Engine:
             return_scores=True,
             return_no_speech_prob=True,
         )
-        return [self._decoded(result, row, sampling) for result, row in zip(results, rows, strict=True)]
+        return [
+            self._decoded(result, row, prompt, sampling)
+            for result, row, prompt in zip(results, rows, prompts, strict=True)
+        ]
 
     def align_key(self, prompt: Prompt) -> Hashable:
         return tuple(self._tokens.start(prompt))
@@ -156,9 +160,11 @@ class CTranslate2Engine:
         frames = [max(1, int(row.seconds * SAMPLE_RATE / HOP)) for row in rows]
         return list(self._whisper.align(_joined(rows), start, texts, frames, median_filter_width=_MEDIAN_FILTER))
 
-    def _decoded(self, result: Any, row: Encoded, sampling: Sampling) -> Decoded:
+    def _decoded(self, result: Any, row: Encoded, prompt: Prompt, sampling: Sampling) -> Decoded:
         tokens = result.sequences_ids[0]
         phrases, resume = self._tokens.phrases(tokens, row.seconds)
+        if not prompt.timed and self._tokens.full(prompt, tokens):
+            phrases, resume = (), 0.0
         return Decoded(
             phrases=phrases,
             text=self._tokens.text(tokens),

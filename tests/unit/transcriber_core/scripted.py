@@ -38,7 +38,9 @@ class ScriptedEngine:
     script: Script = lambda name, prompt, temperature: said(f"row {name:g} at {temperature:g}")
     language: Language = field(default_factory=lambda: Language("en", 0.99))
     multilingual: bool = True
+    device: str = "cpu"
     lanes: int = 1
+    longest: float = 30.0
     name: str = "scripted"
     model: str = "none"
     digest: str = "sha256:" + "0" * 64

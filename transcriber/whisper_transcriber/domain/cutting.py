@@ -63,9 +63,9 @@ RULES: Final = CutRules()
 _LASTING: Final = 0.6  # of the onset: what speech that has begun must still reach
 
 
-def rules_for(vad: Vad) -> CutRules:
-    """The rules with what somebody asked for in place of our own."""
-    rules = RULES
+def rules_for(vad: Vad, longest: float = 30.0) -> CutRules:
+    """The rules for windows of at most `longest` seconds, with what somebody asked for in place of our own."""
+    rules = replace(RULES, longest=frames_in(longest))
     if vad.threshold is not None:
         rules = replace(rules, onset=vad.threshold, offset=vad.threshold * _LASTING)
     if vad.silence_duration_ms is not None:

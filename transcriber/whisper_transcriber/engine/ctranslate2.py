@@ -16,8 +16,8 @@ from whisper_transcriber.engine.alignment import timed_words
 from whisper_transcriber.engine.choice import likeliest
 from whisper_transcriber.engine.features import FRAMES, HOP, log_mel
 from whisper_transcriber.engine.groups import in_groups
-from whisper_transcriber.engine.port import Decoded, Encoded, Language, Phrase, Prompt, Sampling, Timed
-from whisper_transcriber.engine.shorter import SURE_ON_SHORT, input_frames, short_languages
+from whisper_transcriber.engine.port import WINDOW_SECONDS, Decoded, Encoded, Language, Phrase, Prompt, Sampling, Timed
+from whisper_transcriber.engine.shorter import LONGEST_SHORT, SURE_ON_SHORT, input_frames, short_languages
 from whisper_transcriber.engine.threads import lanes, processors
 from whisper_transcriber.engine.tokens import CONTEXT, Tokens
 
@@ -50,6 +50,7 @@ class CTranslate2Engine:
         self.device = device
         self.compute_type = _compute_type(spec, device)
         self.short_languages = short_languages(spec, files.digest, device)
+        self.longest = LONGEST_SHORT if self.short_languages else WINDOW_SECONDS
         self.lanes, each = lanes(threads or processors(), device)
         try:
             self._whisper: Any = ctranslate2.models.Whisper(

@@ -115,8 +115,16 @@ class Engine(Protocol):
         """``sha256:…`` of the loaded weights."""
 
     @property
+    def device(self) -> str:
+        """What it computes on: ``cpu``, or ``cuda``."""
+
+    @property
     def multilingual(self) -> bool:
         """False for an English-only model."""
+
+    @property
+    def longest(self) -> float:
+        """Seconds of the windows that suit it best, at most `WINDOW_SECONDS`; it takes longer ones too."""
 
     @property
     def lanes(self) -> int:

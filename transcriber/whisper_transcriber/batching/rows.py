@@ -74,6 +74,7 @@ class Row:
         """Leave out what has been decoded, up to `resume` seconds of this stretch."""
         self.ran_out = self.ran_out or resume == 0
         self.offset += resume
+        self.encoded = None if resume else self.encoded
 
     def add(self, decoded: Decoded, words: Sequence[Sequence[Timed]] | None) -> None:
         """Add the phrases that were decoded, each with its words if they are known, as segments of the file."""

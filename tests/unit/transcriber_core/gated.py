@@ -15,7 +15,7 @@ class Gated(ScriptedEngine):
     """Begins a batch when it comes and goes on when it is let; what is poisoned, or too much at once, raises."""
 
     def __init__(self, lanes: int = 1, poison: int | None = None, fits: int = 99, script: Script | None = None) -> None:
-        super().__init__(*([script] if script else []), lanes=lanes)
+        super().__init__(script or ScriptedEngine.script, lanes=lanes)
         self.begun: list[list[float]] = []
         self._poison, self._fits = poison, fits
         self._entered, self._let = threading.Semaphore(0), threading.Semaphore(0)

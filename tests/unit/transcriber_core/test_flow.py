@@ -48,7 +48,7 @@ class Stage:
         self.kept.append(result.window.index)
 
     async def run(self, at_once: int) -> None:
-        await flow(self.stream(), self.send, self.keep, at_once=at_once, stop=self.stop)
+        await flow(self.stream(), self.send, self.keep, at_once=lambda: at_once, stop=self.stop)
 
     def stop(self, error: Exception) -> None:
         self.error = error
@@ -95,7 +95,7 @@ async def test_what_the_stream_raises_comes_out_when_the_others_are_done() -> No
 
     stage.answers[0].set_result(None)
     with pytest.raises(ValueError, match="damaged"):
-        await flow(broken(), stage.send, stage.keep, at_once=3)
+        await flow(broken(), stage.send, stage.keep, at_once=lambda: 3)
     assert stage.kept == [0]
 
 

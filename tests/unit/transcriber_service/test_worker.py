@@ -14,9 +14,11 @@ from assets import speech
 from services.servers import until
 from unit.transcriber_core.gated import Gated
 from unit.transcriber_core.scripted import ScriptedEngine, said
+from whisper_transcriber import audio
 from whisper_transcriber.bell.port import WORK, ended
 from whisper_transcriber.deps import Deps, results
 from whisper_transcriber.deps.jobs import until_ended
+from whisper_transcriber.domain.audio import Samples
 from whisper_transcriber.domain.job import Job, JobRequest, NewJob, audio_key
 from whisper_transcriber.domain.model import ModelSpec
 from whisper_transcriber.domain.options import Options
@@ -128,6 +130,26 @@ async def test_an_engine_that_fails_now_and_then_costs_attempts_but_no_window(de
     assert found.attempt > 1
     transcript = await results.read(deps.objects, job.id)
     assert len(transcript.segments) == found.windows_done
+
+
+async def test_a_window_that_always_fails_ends_a_long_job_as_soon_as_a_short_one(deps: Deps) -> None:
+    """Windows beside it that succeed do not count as progress for it."""
+    lengths = [len(samples) for _, samples in audio.windows(audio.decode(speech.long(200).path))]
+    poison = lengths[1]
+    assert lengths.count(poison) == 1
+    assert len(lengths) > 6
+
+    class Poisoned(ScriptedEngine):
+        """Cannot encode the second window."""
+
+        def encode(self, batch: Sequence[Samples]) -> list[Encoded]:
+            if len(batch[0]) == poison:
+                raise RuntimeError("poisoned")
+            return super().encode(batch)
+
+    engine = Poisoned(lanes=2)
+    found = await worked(deps, Scripted(deps, engine), await submitted(deps, 200))
+    assert (found.status, found.failures, found.attempt) == ("failed", 3, 4)
 
 
 async def test_a_worker_survives_a_job_that_breaks_the_engine(deps: Deps) -> None:

@@ -44,6 +44,10 @@ class Passage:
         deps, hold, job = self._deps, self._hold, self._hold.claim.job
         results: list[WindowResult] = []
 
+        def at_once() -> int:
+            # After an attempt that failed, the first window left goes alone: others would hide that it fails again.
+            return 1 if job.failures and not results else self._pump.ahead
+
         async def send(window: Window, samples: Samples) -> WindowResult:
             hold.check()
             return await self._pump.submit(Item(window, samples, options), self._ticket(window))
@@ -64,7 +68,7 @@ class Passage:
                     _timed(cut, deps.metrics.stage_seconds.labels("decode").observe),
                     send,
                     keep,
-                    at_once=self._pump.ahead,
+                    at_once=at_once,
                     stop=lambda error: self._pump.drop(job.id, error),
                     cutting=self._pump.expected,
                 )

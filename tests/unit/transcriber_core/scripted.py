@@ -46,6 +46,9 @@ class ScriptedEngine:
     digest: str = "sha256:" + "0" * 64
     calls: list[tuple[str, list[float]]] = field(default_factory=list)
 
+    def encode_key(self, samples: int) -> Hashable:
+        return None
+
     def encode(self, batch: Sequence[Samples]) -> list[Encoded]:
         return self._called("encode", [Encoded(float(samples[0]), len(samples) / SAMPLE_RATE) for samples in batch])
 

@@ -1,12 +1,14 @@
 """What is batched with what, which rows are tried again, and how results come together; no model needed."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from unit.transcriber_core.scripted import ScriptedEngine, said
 from whisper_transcriber.batching import Item, Pipeline
 from whisper_transcriber.domain.options import Options, UnsupportedOption
-from whisper_transcriber.domain.window import Window
+from whisper_transcriber.domain.window import Heard, Stretch, Window
 from whisper_transcriber.engine.port import Decoded, Prompt
 
 
@@ -101,6 +103,20 @@ def test_timestamps_are_written_only_where_they_are_needed() -> None:
     assert timed == [(1, False), (2, False), (2, True), (2, True)]
     assert len(results[0].segments) == 1
     assert len(results[1].segments) == 4
+
+
+def test_what_was_left_out_is_heard_again_with_timestamps() -> None:
+    def script(name: float, prompt: Prompt, temperature: float) -> Decoded:
+        return said("so", "so", seconds=10) if prompt.timed else said("so", seconds=5)
+
+    heard = Heard((Stretch(10.0, 20.0),), 0.9)
+    one = item(1, seconds=10)
+    engine = ScriptedEngine(script)
+    (whole,) = Pipeline(engine).run([replace(one, window=replace(one.window, heard=heard))])
+    assert [segment.text for segment in whole.segments] == [" so", " so"]
+    assert engine.batches("encode") == [[1]]
+    (unwatched,) = Pipeline(ScriptedEngine(script)).run([one])
+    assert [segment.text for segment in unwatched.segments] == [" so"]
 
 
 def test_a_window_that_never_ends_is_given_up() -> None:

@@ -268,9 +268,9 @@ async def test_a_window_of_an_unsure_language_is_heard_again_in_the_language_of_
     class Unsure(ScriptedEngine):
         """Takes the first window for Italian, without being sure."""
 
-        def detect(self, rows: Sequence[Encoded]) -> list[Language]:
+        def detect(self, rows: Sequence[Encoded], among: Sequence[str] = ()) -> list[Language]:
             first = not self.batches("detect")
-            found = super().detect(rows)
+            found = super().detect(rows, among)
             return [Language("it", 0.3) for _ in rows] if first else found
 
     engine = Unsure(lambda _name, prompt, _temperature: said(f"in {prompt.language}"))

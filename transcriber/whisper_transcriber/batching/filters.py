@@ -42,10 +42,9 @@ def believed(decoded: Decoded, heard: Heard | None) -> Decoded:
 
 
 def leaves_out(phrases: Sequence[Sequence[Timed]], heard: Heard | None) -> bool:
-    """Whether the voice detector heard somebody for a while in which no word was found: words and `heard` since the same
-    moment.
+    """Whether the voice detector heard somebody for a while in which no word was found; both since the same moment.
 
-    Without timestamps, models say only once what is said twice in a row.
+    Without timestamps, models are inclined to write only once what is said twice in a row.
     """
     words = sorted((word.start - _NEAR, word.end + _NEAR) for phrase in phrases for word in phrase)
     for stretch in heard.stretches if heard else ():

@@ -40,10 +40,11 @@ class Pipeline:
         """The options as the engine takes them. Raises UnsupportedOption for what its model cannot do."""
         return checked(options, multilingual=self.engine.multilingual)
 
-    def key(self, options: Options) -> Hashable:
-        """Items whose options (as `check` gave them) have equal keys gain from one batch."""
-        prompt = Prompt(options.language or "en", options.task, options.prompt)
-        return options.temperature, self.engine.decode_key(prompt)
+    def key(self, item: Item) -> Hashable:
+        """Items (their options as `check` gave them) with equal keys gain from one batch."""
+        row, options = Row(item, 0.0), item.options
+        prompt = Prompt(options.language or "en", options.task, options.context, row.timed)
+        return options.temperature, self.engine.decode_key(prompt), self.engine.encode_key(len(item.samples))
 
     def together(self, batch: Sequence[Item]) -> list[WindowResult]:
         """The results of the items, in their order, computed as one batch. Raises UnsupportedOption like `check`."""

@@ -88,7 +88,7 @@ class Pump:
         now, seconds = time.monotonic(), len(item.samples) / SAMPLE_RATE
         self._start()
         self._served = joined(self._served, ticket.tenant, self._active())
-        self._queue.append(_Queued(ticket, self._pipeline.key(item.options), seconds, now, item, answer, now))
+        self._queue.append(_Queued(ticket, self._pipeline.key(item), seconds, now, item, answer, now))
         self._news.set()
         try:
             return await answer

@@ -69,8 +69,11 @@ class CTranslate2Engine:
         self._mels: int = self._whisper.n_mels
         self._tokens = Tokens(files.path, multilingual=self.multilingual)
 
+    def encode_key(self, samples: int) -> Hashable:
+        return self._frames(samples)
+
     def encode(self, batch: Sequence[Samples]) -> list[Encoded]:
-        lengths = [input_frames(len(samples), short=bool(self.short_languages)) for samples in batch]
+        lengths = [self._frames(len(samples)) for samples in batch]
         return in_groups(lengths, lambda group: self._encode([batch[i] for i in group], lengths[group[0]]))
 
     def detect(self, rows: Sequence[Encoded], among: Sequence[str] = ()) -> list[Language]:
@@ -88,6 +91,9 @@ class CTranslate2Engine:
         return in_groups(
             _lengths(fit), lambda group: self._decode([fit[i] for i in group], [prompts[i] for i in group], sampling)
         )
+
+    def _frames(self, samples: int) -> int:
+        return input_frames(samples, short=bool(self.short_languages))
 
     def _fit(self, row: Encoded, prompt: Prompt) -> Encoded:
         """The row, encoded again with the full input where its language is not to be decoded from a short one."""

@@ -130,6 +130,9 @@ class Engine(Protocol):
     def lanes(self) -> int:
         """How many calls are computed side by side; more are queued. Above 1, single rows do better than batches."""
 
+    def encode_key(self, samples: int) -> Hashable:
+        """Windows of so many samples whose keys are equal gain from being in the same calls."""
+
     def encode(self, batch: Sequence[Samples]) -> list[Encoded]:
         """One row for each window of at most 30 s; windows may differ in length."""
 

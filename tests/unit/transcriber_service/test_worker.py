@@ -273,7 +273,7 @@ async def test_a_window_of_an_unsure_language_is_heard_again_in_the_language_of_
             found = super().detect(rows, among)
             return [Language("it", 0.3) for _ in rows] if first else found
 
-    engine = Unsure(lambda _name, prompt, _temperature: said(f"in {prompt.language}"))
+    engine = Unsure(lambda _name, prompt, _temperature: said(f"in {prompt.language}", seconds=30))
     job = await submitted(deps, 70)
     found = await worked(deps, Scripted(deps, engine), job)
     assert (found.status, found.language) == ("succeeded", "en")

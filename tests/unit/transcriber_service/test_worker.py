@@ -13,6 +13,7 @@ from whisper_transcriber.deps import Deps, results
 from whisper_transcriber.deps.jobs import until_ended
 from whisper_transcriber.domain.job import Job, JobRequest, NewJob, audio_key
 from whisper_transcriber.domain.model import ModelSpec
+from whisper_transcriber.domain.options import Options, Vad
 from whisper_transcriber.engine.port import Decoded, Prompt
 from whisper_transcriber.worker import Models, run
 
@@ -28,13 +29,13 @@ class Scripted(Models):
         return Pipeline(self.engine)
 
 
-async def submitted(deps: Deps, seconds: float = 5) -> Job:
+async def submitted(deps: Deps, seconds: float = 5, options: Options | None = None) -> Job:
     """A job on real speech: what is no speech never reaches the engine."""
 
     async def body() -> AsyncIterator[bytes]:
         yield speech.long(seconds).path.read_bytes()
 
-    new = NewJob(uuid4(), JobRequest("base", sha256="00"))
+    new = NewJob(uuid4(), JobRequest("base", options or Options(), sha256="00"))
     await deps.objects.put(audio_key(new.id), body())
     job, _ = await deps.store.create(new)
     return job
@@ -107,3 +108,23 @@ async def test_a_worker_survives_a_job_that_breaks_the_engine(deps: Deps) -> Non
     async with deps.bell.listen(ended(job.id)) as ear:
         assert (await worked(deps, models, job)).status == "succeeded"
         assert await ear.heard(1)
+
+
+async def test_a_job_is_cut_as_it_asks(deps: Deps) -> None:
+    """The pauses of half a second in the recording are inside the usual windows."""
+    models = Scripted(deps, lambda _name, _prompt, _temperature: said("well"))
+    usual = await worked(deps, models, await submitted(deps, 20))
+    finer = await worked(deps, models, await submitted(deps, 20, Options(vad=Vad(silence_duration_ms=300))))
+    assert finer.windows_done > usual.windows_done
+
+
+async def test_hotwords_and_languages_of_a_job_reach_the_engine(deps: Deps) -> None:
+    prompts: list[Prompt] = []
+
+    def script(_name: float, prompt: Prompt, _temperature: float) -> Decoded:
+        prompts.append(prompt)
+        return said("well")
+
+    options = Options(prompt="A call.", hotwords=("Digium", "PBX"), languages=("de", "fr"))
+    assert (await worked(deps, Scripted(deps, script), await submitted(deps, 5, options))).status == "succeeded"
+    assert {(prompt.language, prompt.text) for prompt in prompts} == {("de", "A call. Digium, PBX.")}

@@ -26,7 +26,7 @@ def nothing_said() -> dict[str, Samples]:
     }
     made |= {
         "silence": np.zeros(20 * RATE, np.float32),
-        "one bit": np.resize(np.float32([0, 1 / 32768]), 20 * RATE),
+        "one bit": np.resize(np.array([0, 1 / 32768], np.float32), 20 * RATE),
         "hum": noises.hum(20, 0.2),
         "chords": noises.chords(20),
         "dialling": noises.dialling(60),

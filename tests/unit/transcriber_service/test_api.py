@@ -7,8 +7,10 @@ from typing import Any
 from uuid import UUID
 
 import httpx
+import openai
 import pytest
 
+from unit.transcriber_service.conftest import KEY
 from whisper_transcriber.bell.port import WORK, ended
 from whisper_transcriber.deps import Deps, results
 from whisper_transcriber.deps.results import About
@@ -219,6 +221,23 @@ async def test_options_of_a_form_are_those_of_the_job(
     await deps.store.fail(claimed, Failure("invalid_audio", "It is none."))
     await deps.bell.ring(ended(claimed.job.id))
     assert (await posting).status_code == (400 if path == SYNC else 201)
+
+
+async def test_the_openai_client_says_options_in_a_way_that_is_understood(http: httpx.AsyncClient, deps: Deps) -> None:
+    client = openai.AsyncOpenAI(base_url="http://api/v1", api_key=KEY, http_client=http, max_retries=0)
+    asking = client.audio.transcriptions.create(
+        model="base",
+        file=("clip.wav", b"sound"),
+        chunking_strategy={"type": "server_vad", "threshold": 0.6, "silence_duration_ms": 700, "prefix_padding_ms": 0},
+        extra_body={"keywords": ["Comedian Mail", "Digium"], "languages": ["en", "fr"]},
+    )
+    posting = asyncio.create_task(asking)
+    claimed = await claim(deps)
+    assert claimed.job.request.options == ASKED
+    await deps.store.fail(claimed, Failure("invalid_audio", "It is none."))
+    await deps.bell.ring(ended(claimed.job.id))
+    with pytest.raises(openai.BadRequestError):
+        await posting
 
 
 @pytest.mark.parametrize("names", [("chunkingStrategy", "keywords"), ("chunking_strategy", "hotwords")])

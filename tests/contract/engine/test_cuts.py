@@ -8,7 +8,7 @@ import pytest
 from numpy.typing import NDArray
 
 from assets import sounds
-from contract.engine.engines import Samples, real
+from contract.engine.recordings import Samples, real
 from unit.transcriber_core.media import samples_of
 from unit.transcriber_core.wording import normalised
 from whisper_transcriber import audio

@@ -114,14 +114,6 @@ def test_an_english_model_detects_english_and_a_multilingual_one_the_language(ea
     assert languages == (["fr", "en"] if each.model == "base" else ["en", "en"])
 
 
-def test_a_language_is_chosen_among_those_that_come_into_question(each: Engine) -> None:
-    rows = each.encode([items(clip)[0].samples for clip in (some("fr", 1) + some("ru", 1))])
-    languages = each.detect(rows, ("en", "ru"))
-    assert languages[1].code == ("ru" if each.model == "base" else "en")
-    assert {language.code for language in languages} <= {"en", "ru"}
-    assert all(0.5 <= language.probability <= 1.0 for language in languages)
-
-
 # What real weights make of real speech.
 
 

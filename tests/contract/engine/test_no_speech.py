@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from assets import sounds, speech
-from contract.engine.engines import Samples, real, transcribed
+from contract.engine.recordings import Samples, real, transcribed
 from unit.transcriber_core import noises
 from unit.transcriber_core.media import samples_of
 from unit.transcriber_core.wording import normalised

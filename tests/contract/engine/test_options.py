@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from assets import speech
-from contract.engine.engines import real, transcribed
+from contract.engine.recordings import real, transcribed
 from unit.transcriber_core.media import samples_of
+from unit.transcriber_core.scripted import ScriptedEngine
 from unit.transcriber_core.wording import normalised
 from whisper_transcriber import audio
 from whisper_transcriber.batching import Pipeline
@@ -15,6 +16,7 @@ from whisper_transcriber.domain.cutting import rules_for
 from whisper_transcriber.domain.options import Options, UnsupportedOption, Vad
 from whisper_transcriber.domain.transcript import Transcript
 from whisper_transcriber.domain.window import Window
+from whisper_transcriber.engine.port import Engine
 
 
 @cache
@@ -39,6 +41,16 @@ def test_detection_chooses_among_the_languages_that_come_into_question() -> None
         heard("agent-incorrect", Options(languages=("ru", "it")), "it").text
         == heard("agent-incorrect", language="it").text
     )
+
+
+@pytest.mark.parametrize("by", [ScriptedEngine(), "tiny.en", "base"], ids=["scripted", "tiny.en", "base"])
+def test_every_engine_detects_among_the_languages_that_come_into_question(by: ScriptedEngine | str) -> None:
+    engine: Engine = real(by) if isinstance(by, str) else by
+    clips = [speech.prompt("agent-alreadyon", language) for language in ("fr", "ru")]
+    languages = engine.detect(engine.encode([samples_of(clip.path) for clip in clips]), ("en", "ru"))
+    assert languages[1].code == ("ru" if by == "base" else "en")
+    assert {language.code for language in languages} <= {"en", "ru"}
+    assert all(0.5 <= language.probability <= 1.0 for language in languages)
 
 
 def test_a_translation_is_english() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from whisper_transcriber.batching.filters import heard_from
 from whisper_transcriber.batching.gate import compression_ratio
@@ -63,7 +63,8 @@ class Row:
         """What was made of the window."""
         assert self.language is not None, "a row that went through has a language"
         language, probability = self.language.code, round(self.language.probability, 4)
-        return WindowResult(self.item.window, language, probability, tuple(self.segments))
+        window = replace(self.item.window, heard=None)  # of no use any more, and a file has many windows
+        return WindowResult(window, language, probability, tuple(self.segments))
 
 
 def _segment(phrase: Phrase, words: Sequence[Timed], decoded: Decoded, origin: float) -> Segment:

@@ -9,7 +9,7 @@ from unit.transcriber_core.scripted import ScriptedEngine, said
 from whisper_transcriber.batching import Item, Pipeline
 from whisper_transcriber.domain.options import Options, UnsupportedOption
 from whisper_transcriber.domain.window import Heard, Stretch, Window
-from whisper_transcriber.engine.port import Decoded, Prompt
+from whisper_transcriber.engine.port import Decoded, Language, Prompt
 
 
 def item(name: int, options: Options | None = None, seconds: float = 1.0) -> Item:
@@ -135,10 +135,50 @@ def test_words_found_in_time_give_the_segments_theirs_and_are_kept_where_asked_f
     assert [word.word for word in worded.segments[0].words] == [" row 2 at 0"]
 
 
+def test_a_language_is_detected_among_those_that_come_into_question() -> None:
+    engine = ScriptedEngine(language=Language("it", 0.9))
+    batch = [item(1), item(2, Options(languages=("de", "fr"))), item(3, Options(languages=("fr", "it"))), item(4)]
+    assert [result.language for result in Pipeline(engine).run(batch)] == ["it", "de", "it", "it"]
+    assert engine.batches("detect") == [[1, 4], [2], [3]]
+
+
+def test_one_language_that_comes_into_question_need_not_be_detected() -> None:
+    engine = ScriptedEngine(language=Language("it", 0.9))
+    (result,) = Pipeline(engine).run([item(1, Options(languages=("German", "de")))])
+    assert result.language == "de"
+    assert engine.batches("detect") == []
+
+
+def test_words_of_a_window_that_shares_audio_are_aligned_to_tell_which_are_shared() -> None:
+    engine = ScriptedEngine()
+    lapping = item(2)
+    translated = Options(task="translate")
+    lapping = Item(replace(lapping.window, laps=True), lapping.samples, translated)
+    Pipeline(engine).run([item(1, translated), lapping])
+    assert engine.batches("align") == [[2]]
+
+
+def test_text_where_hardly_anything_was_heard_is_dropped_without_another_try() -> None:
+    engine = ScriptedEngine(lambda name, prompt, temperature: said("Thank you.", logprob=-0.5, no_speech=0.5))
+    faint, sure = (Heard((Stretch(10.0, 11.0),), certainty) for certainty in (0.4, 0.9))
+    items = [Item(replace(item(1).window, heard=heard), item(1).samples) for heard in (faint, sure, None)]
+    results = Pipeline(engine).run(items)
+    assert [len(result.segments) for result in results] == [0, 1, 1]
+    assert len(engine.batches("decode")) == 1
+
+
+def test_a_loop_that_is_too_short_for_compression_is_tried_again() -> None:
+    engine = ScriptedEngine(lambda name, prompt, temperature: said("dies " * 6 if temperature == 0 else "dièse"))
+    assert Pipeline(engine).run([item(1)])[0].segments[0].text == " dièse"
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [
         (Options(language="es"), "only English"),
+        (Options(languages=("es", "fr")), "only English"),
+        (Options(language="en", languages=("en", "fr")), "not both"),
+        (Options(languages=("en", "klingon")), "not one that Whisper knows"),
         (Options(task="translate"), "cannot translate"),
         (Options(language="klingon"), "not one that Whisper knows"),
         (Options(temperature=1.5), "between 0 and 1"),

@@ -21,7 +21,7 @@ from whisper_transcriber.deps.jobs import until_ended
 from whisper_transcriber.domain.audio import Samples
 from whisper_transcriber.domain.job import Job, JobRequest, NewJob, audio_key
 from whisper_transcriber.domain.model import ModelSpec
-from whisper_transcriber.domain.options import Options
+from whisper_transcriber.domain.options import Options, Vad
 from whisper_transcriber.engine.port import Decoded, Encoded, Engine, Language, Prompt
 from whisper_transcriber.objects.port import Unavailable
 from whisper_transcriber.worker import Models, run
@@ -304,3 +304,23 @@ async def test_what_is_handed_back_because_the_world_is_away_is_not_claimed_in_a
     assert job is not None
     assert (job.status, job.failures) == ("queued", 0)
     assert job.attempt <= 2 + (time.monotonic() - started) / deps.settings.poll_seconds
+
+
+async def test_a_job_is_cut_as_it_asks(deps: Deps) -> None:
+    """The pauses of half a second in the recording are inside the usual windows."""
+    models = Scripted(deps, lambda _name, _prompt, _temperature: said("well"))
+    usual = await worked(deps, models, await submitted(deps, 20))
+    finer = await worked(deps, models, await submitted(deps, 20, Options(vad=Vad(silence_duration_ms=300))))
+    assert finer.windows_done > usual.windows_done
+
+
+async def test_hotwords_and_languages_of_a_job_reach_the_engine(deps: Deps) -> None:
+    prompts: list[Prompt] = []
+
+    def script(_name: float, prompt: Prompt, _temperature: float) -> Decoded:
+        prompts.append(prompt)
+        return said("well")
+
+    options = Options(prompt="A call.", hotwords=("Digium", "PBX"), languages=("de", "fr"))
+    assert (await worked(deps, Scripted(deps, script), await submitted(deps, 5, options))).status == "succeeded"
+    assert {(prompt.language, prompt.text) for prompt in prompts} == {("de", "A call. Digium, PBX.")}

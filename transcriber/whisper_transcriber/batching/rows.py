@@ -88,7 +88,8 @@ class Row:
         """What was made of the window."""
         assert self.language is not None, "a row that went through has a language"
         language, probability = self.language.code, round(self.language.probability, 4)
-        return WindowResult(self.item.window, language, probability, tuple(self.segments))
+        window = replace(self.item.window, heard=None)  # of no use any more, and a file has many windows
+        return WindowResult(window, language, probability, tuple(self.segments))
 
 
 def _parted(

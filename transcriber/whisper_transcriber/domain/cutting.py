@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import compress
 from typing import Final, NamedTuple
 
 from whisper_transcriber.domain.options import Vad
@@ -148,14 +149,15 @@ class _Open:
         self._forget(lead - self._rules.lead)
 
     def _span(self, cut: Cut) -> Span:
-        runs = list(_runs(self._speech[: cut.length], True))
-        likely = [self._likely[index] for run in runs for index in range(run.start, run.end)]
+        # What is told of the speech does not depend on the threshold that somebody asked for: it is evidence.
+        likely = self._likely[: cut.length]
+        speech = [each >= RULES.offset for each in likely]
         return Span(
             self._start,
             self._start + cut.length,
             self._lapped or cut.in_speech,
-            tuple(Run(self._start + run.start, self._start + run.end) for run in runs),
-            sum(likely) / len(likely),
+            tuple(Run(self._start + run.start, self._start + run.end) for run in _runs(speech, True)),
+            sum(compress(likely, speech)) / max(1, sum(speech)),
         )
 
 

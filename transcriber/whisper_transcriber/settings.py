@@ -62,6 +62,7 @@ class Settings(BaseSettings):
     claim_lease_seconds: float = Field(30, gt=0, description="How long a silent worker keeps its claim")
     poll_seconds: float = Field(3, gt=0, description="How often PostgreSQL is asked when no bell rings")
     max_failures: int = Field(3, ge=1, description="Attempts without one window of progress before a job fails")
+    part_seconds: float = Field(300, gt=0, description="How long the parts are that long audio is claimed in")
     batch_windows: int = Field(8, ge=1, description="The most windows transcribed together")
     batch_seconds: float = Field(4, gt=0, description="How long a batch may take: SIGTERM and cancel wait for it")
     sweep_seconds: float = Field(3600, gt=0, description="How often a worker looks for what nobody will ask for again")

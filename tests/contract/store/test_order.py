@@ -94,6 +94,16 @@ async def test_a_long_file_does_not_starve_behind_clips(store: Store) -> None:
     assert [job for job in await order(store, 4) if job != clip.id] == [long, late.id, long]
 
 
+async def test_whoever_has_enough_parts_asks_for_none(store: Store) -> None:
+    long = await split(store, 2)
+    assert await store.claim("worker", LONG, parts=False) is None
+    clip, _ = await store.create(new())
+    claim = await store.claim("worker", LONG, parts=False)
+    assert claim is not None
+    assert claim.job.id == clip.id
+    assert await order(store, 2) == [long, long]
+
+
 async def test_two_long_files_take_turns(store: Store) -> None:
     first, second = await split(store, 3), await split(store, 3)
     assert await order(store, 6) == [first, second] * 3

@@ -132,6 +132,11 @@ class Claim:
             return "part"
         return "close" if self.job.complete else "open"
 
+    @property
+    def key(self) -> tuple[UUID, int | None]:
+        """What is claimed: the job, or the number of one part of it."""
+        return self.job.id, None if self.part is None else self.part.number
+
     def __str__(self) -> str:
         what = f"part {self.part.number} of job" if self.part is not None else "job"
         return f"attempt {self.attempt} of {what} {self.job.id}"

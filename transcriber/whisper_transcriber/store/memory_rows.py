@@ -90,8 +90,8 @@ def loads(rows: Iterable[Row]) -> dict[str, float]:
     return load
 
 
-def next_claim(rows: Iterable[Row], now: float) -> tuple[Row, PartRow | None] | None:
-    """What is claimed next: a job, or a part of it; None if nothing waits."""
+def next_claim(rows: Iterable[Row], now: float, parts: bool) -> tuple[Row, PartRow | None] | None:
+    """What is claimed next: a job, or a part of it if `parts` are asked for; None if nothing waits."""
     rows = list(rows)
     load = loads(rows)
 
@@ -100,11 +100,12 @@ def next_claim(rows: Iterable[Row], now: float) -> tuple[Row, PartRow | None] | 
         number = -1 if part is None else part.part.number
         return (-row.job.request.priority, load[row.job.tenant], row.due(part), row.order, number)
 
-    return min(_claimable(rows, now), key=rank, default=None)
+    return min(_claimable(rows, now, parts), key=rank, default=None)
 
 
-def _claimable(rows: Iterable[Row], now: float) -> Iterator[tuple[Row, PartRow | None]]:
+def _claimable(rows: Iterable[Row], now: float, parts: bool) -> Iterator[tuple[Row, PartRow | None]]:
     for row in rows:
         if row.claimable(now):
             yield row, None
-        yield from ((row, part) for part in row.open_parts if part.claimable(now))
+        if parts:
+            yield from ((row, part) for part in row.open_parts if part.claimable(now))

@@ -1,4 +1,5 @@
--- $1 worker, $2 lease, $3 seconds of waiting that make up for any length, $4 seconds that an unknown length counts as.
+-- $1 worker, $2 lease, $3 seconds of waiting that make up for any length, $4 seconds that an unknown length counts as,
+-- $5 whether parts are asked for.
 -- One statement. Candidates are ordered without locks, then tried in that order until one can be locked: so claimers at
 -- the same moment take different ones, and none waits. What was running was left by a worker that died: a failure.
 WITH RECURSIVE lines AS (
@@ -33,7 +34,7 @@ WITH RECURSIVE lines AS (
           AND (status = 'queued' OR (status = 'running' AND lease_until < clock_timestamp()))
         ORDER BY part LIMIT 32
     ) open_part
-    WHERE status = 'running' AND parts > parts_done
+    WHERE $5 AND status = 'running' AND parts > parts_done
 ), load AS (
     -- Seconds of audio that each tenant has in workers' hands.
     SELECT tenant, sum(seconds) AS seconds FROM (

@@ -7,10 +7,12 @@ import os
 import shutil
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
+    from whisper_transcriber.audio.process import Decoding
     from whisper_transcriber.batching import Pipeline
     from whisper_transcriber.domain.model import ModelFiles, ModelSpec
     from whisper_transcriber.domain.options import Options
@@ -82,17 +84,12 @@ def _pipeline(model: str, threads: int, options: Options) -> tuple[Pipeline, Opt
 
 
 def _run(file: Path, pipeline: Pipeline, options: Options) -> Transcript:
-    from whisper_transcriber import audio
-    from whisper_transcriber.batching import Item
-    from whisper_transcriber.domain.transcript import main_language, stitch
+    import asyncio
+
+    from whisper_transcriber.domain.transcript import stitch
 
     started = time.monotonic()
-    hint = audio.duration_hint(file)
-    results: list[WindowResult] = []
-    with audio.decode(file) as decoding:
-        for window, samples in audio.windows(decoding):
-            results += pipeline.run([Item(window, samples, options, main_language(results))])
-            _say(f"{window.end:.0f} s" + (f" of {hint:.0f} s" if hint else "") + " transcribed")
+    results, decoding = asyncio.run(_heard(file, pipeline, options))
     engine = pipeline.engine
     if decoding.warning:
         _say(decoding.warning)
@@ -107,6 +104,37 @@ def _run(file: Path, pipeline: Pipeline, options: Options) -> Transcript:
         task=options.task,
         language=options.language,
     )
+
+
+async def _heard(file: Path, pipeline: Pipeline, options: Options) -> tuple[list[WindowResult], Decoding]:
+    """The windows of a file as a worker hears them, in order; the file is closed."""
+    from whisper_transcriber import audio
+    from whisper_transcriber.batching import Pump, Ticket
+    from whisper_transcriber.batching.language import settled, unsettled
+    from whisper_transcriber.batching.stream import hear
+
+    pump, ticket, hint = Pump(pipeline), Ticket(file), audio.duration_hint(file)
+    of = f" of {hint:.0f} s" if hint else ""
+    try:
+        with audio.decode(file) as decoding:
+            results = await hear(
+                pump,
+                audio.windows(decoding),
+                options,
+                ticket,
+                lambda done: _say(f"{done.window.end:.0f} s{of} transcribed"),
+            )
+        language, unsure = unsettled(results)
+        before = {result.window: result for result in unsure}
+        if before:
+            with audio.decode(file) as once_more:
+                cut = (pair for pair in audio.windows(once_more) if pair[0] in before)
+                again = await hear(pump, cut, replace(options, language=language), ticket)
+            after = {result.window: settled(before[result.window], result) for result in again}
+            results = [after.get(result.window, result) for result in results]
+    finally:
+        await pump.close()
+    return results, decoding
 
 
 def _list(arguments: argparse.Namespace) -> int:

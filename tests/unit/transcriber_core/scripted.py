@@ -26,6 +26,7 @@ class ScriptedEngine:
     script: Script = lambda name, prompt, temperature: said(f"row {name:g} at {temperature:g}")
     language: Language = field(default_factory=lambda: Language("en", 0.99))
     multilingual: bool = True
+    device: str = "cpu"
     lanes: int = 1
     name: str = "scripted"
     model: str = "none"

@@ -1,4 +1,4 @@
-"""The pure parts of the engine: features, tokens, alignment, the gate, the choice of a batch, the number of threads."""
+"""The pure parts of the engine: features, tokens, alignment, the gate, the number of threads."""
 
 from pathlib import Path
 
@@ -9,7 +9,6 @@ from faster_whisper.feature_extractor import FeatureExtractor
 from assets import speech, weights
 from unit.transcriber_core.media import samples_of
 from unit.transcriber_core.scripted import said
-from whisper_transcriber.batching import Waiting, due
 from whisper_transcriber.batching.gate import best, compression_ratio, passes, silent
 from whisper_transcriber.engine.alignment import timed_words
 from whisper_transcriber.engine.features import log_mel
@@ -124,14 +123,6 @@ def test_the_gate() -> None:
     loop, poor, poorer = said("na " * 99, logprob=-0.1), said("a", logprob=-1.5), said("b", logprob=-1.6)
     assert best([loop, poor, poorer]) is poor
     assert best([poor, said("c")]).text == "c"
-
-
-def test_due() -> None:
-    waiting = [Waiting("a", 0.0), Waiting("b", 0.0), Waiting("a", 1.0)]
-    assert due([], 9.0, 2, 5.0) == ()
-    assert due(waiting, 1.0, 3, 5.0) == ()
-    assert due(waiting, 1.0, 2, 5.0) == [waiting[0], waiting[2]]
-    assert due(waiting, 5.0, 3, 5.0) == [waiting[0], waiting[2]]
 
 
 @pytest.mark.parametrize(("limit", "at_most"), [("150000 100000", 2), ("1000 100000", 1), ("max 100000", 10_000)])

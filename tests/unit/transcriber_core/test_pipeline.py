@@ -7,12 +7,12 @@ from unit.transcriber_core.scripted import ScriptedEngine, said
 from whisper_transcriber.batching import Item, Pipeline
 from whisper_transcriber.domain.options import Options, UnsupportedOption
 from whisper_transcriber.domain.window import Window
-from whisper_transcriber.engine.port import Decoded, Language, Prompt
+from whisper_transcriber.engine.port import Decoded, Prompt
 
 
-def item(name: int, options: Options | None = None, seconds: float = 1.0, hint: str | None = None) -> Item:
+def item(name: int, options: Options | None = None, seconds: float = 1.0) -> Item:
     samples = np.full(round(seconds * 16_000), name, np.float32)
-    return Item(Window(name, name * 10.0, name * 10.0 + seconds), samples, options or Options(), hint)
+    return Item(Window(name, name * 10.0, name * 10.0 + seconds), samples, options or Options())
 
 
 def test_results_come_in_the_order_of_the_items_with_times_of_the_file() -> None:
@@ -101,26 +101,6 @@ def test_words_are_aligned_only_where_asked_for_and_give_the_segments_their_time
     assert engine.batches("align") == [[2]]
     assert plain.segments[0].words == ()
     assert [word.word for word in worded.segments[0].words] == [" row 2 at 0"]
-
-
-@pytest.mark.parametrize(
-    ("options", "hint", "language"),
-    [
-        (Options(), None, "it"),
-        (Options(), "es", "es"),
-        (Options(language="French"), "es", "fr"),
-    ],
-)
-def test_an_unclear_window_is_in_the_language_of_the_file(options: Options, hint: str | None, language: str) -> None:
-    engine = ScriptedEngine(language=Language("it", 0.3))
-    (result,) = Pipeline(engine).run([item(1, options, hint=hint)])
-    assert result.language == language
-
-
-def test_a_clear_window_is_in_its_own_language() -> None:
-    engine = ScriptedEngine(language=Language("it", 0.9))
-    (result,) = Pipeline(engine).run([item(1, hint="es")])
-    assert result.language == "it"
 
 
 @pytest.mark.parametrize(

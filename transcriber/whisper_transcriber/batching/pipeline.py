@@ -11,10 +11,10 @@ from whisper_transcriber.batching.rows import Item, Row
 from whisper_transcriber.domain.audio import SAMPLE_RATE
 from whisper_transcriber.domain.options import Options, checked
 from whisper_transcriber.domain.transcript import WindowResult
-from whisper_transcriber.engine.port import Decoded, Engine, Language, Sampling, Timed
+from whisper_transcriber.engine.port import Decoded, Engine, Language, Prompt, Sampling, Timed
+from whisper_transcriber.metrics import Metrics
 
 _ROUNDS: Final = 8  # how often one window is gone on with where the model stopped short
-_SURE: Final = 0.5  # of a language; below it, what the rest of the file is in says more than one short window
 
 T = TypeVar("T")
 
@@ -23,32 +23,48 @@ class Pipeline:
     """Transcribes batches of windows of any requests on one engine.
 
     `batch_size` is the most rows in one call of the engine. Options may differ from item to item: what the engine
-    cannot mix in one call goes into several. Where the engine has several lanes, each window goes all its way by itself
-    on one of them, whichever is free first: so its result cannot depend on what is beside it, and the windows of all
-    the threads that call `run` wait in one queue. Blocks; call it in a thread.
+    cannot mix in one call goes into several. Blocks; call it in a thread.
     """
 
-    def __init__(self, engine: Engine, *, batch_size: int = 8, beam_size: int = 5) -> None:
+    def __init__(
+        self, engine: Engine, *, batch_size: int = 8, beam_size: int = 5, metrics: Metrics | None = None
+    ) -> None:
         self.engine = engine
         self._size = batch_size
         self._beam = beam_size
+        self._metrics = metrics or Metrics()
         self._lanes = ThreadPoolExecutor(engine.lanes, thread_name_prefix="lane") if engine.lanes > 1 else None
 
     def check(self, options: Options) -> Options:
         """The options as the engine takes them. Raises UnsupportedOption for what its model cannot do."""
         return checked(options, multilingual=self.engine.multilingual)
 
-    def run(self, batch: Sequence[Item]) -> list[WindowResult]:
-        """The results of the items, in their order. Raises UnsupportedOption where `check` would."""
-        rows = [Row(Item(i.window, i.samples, self.check(i.options), i.hint), 0.0) for i in batch]
-        if self._lanes is None:
-            self._finish(rows)
-        else:
-            # Longest first, so that no lane begins a long window when the others are about to be done.
-            by_length = sorted(rows, key=lambda row: len(row.item.samples), reverse=True)
-            going = [self._lanes.submit(self._finish, [row]) for row in by_length]
-            _gathered(going)
+    def key(self, options: Options) -> Hashable:
+        """Items whose options (as `check` gave them) have equal keys gain from one batch."""
+        prompt = Prompt(options.language or "en", options.task, options.prompt)
+        return options.temperature, self.engine.decode_key(prompt)
+
+    def together(self, batch: Sequence[Item]) -> list[WindowResult]:
+        """The results of the items, in their order, computed as one batch. Raises UnsupportedOption like `check`."""
+        rows = self._rows(batch)
+        self._finish(rows)
         return [row.result() for row in rows]
+
+    def run(self, batch: Sequence[Item]) -> list[WindowResult]:
+        """The same for callers with a batch of their own and the engine to themselves; the rest go through a `Pump`.
+
+        Where the engine has several lanes, each window goes all its way by itself on whichever is free first.
+        """
+        if self._lanes is None:
+            return self.together(batch)
+        rows = self._rows(batch)
+        # Longest first, so that no lane begins a long window when the others are about to be done.
+        by_length = sorted(rows, key=lambda row: len(row.item.samples), reverse=True)
+        _gathered([self._lanes.submit(self._finish, [row]) for row in by_length])
+        return [row.result() for row in rows]
+
+    def _rows(self, batch: Sequence[Item]) -> list[Row]:
+        return [Row(Item(item.window, item.samples, self.check(item.options)), 0.0) for item in batch]
 
     def _finish(self, rows: Sequence[Row]) -> None:
         """Take rows all the way together, round by round."""
@@ -59,10 +75,15 @@ class Pipeline:
 
     def _round(self, rows: Sequence[Row]) -> list[Row]:
         """Take each row one decoding further; return those with more to say."""
-        self._encode(rows)
-        self._detect([row for row in rows if row.language is None])
-        decoded = self._decode(rows)
-        self._collect(rows, decoded)
+        stage = self._metrics.stage_seconds.labels
+        with stage("encode").time():
+            self._encode(rows)
+        with stage("detect").time():
+            self._detect([row for row in rows if row.language is None])
+        with stage("generate").time():
+            decoded = self._decode(rows)
+        with stage("align").time():
+            self._collect(rows, decoded)
         more = []
         for row, result in zip(rows, decoded, strict=True):
             if result.resume is not None and not silent(result):
@@ -82,14 +103,14 @@ class Pipeline:
                 row.language = Language(row.item.options.language, 1.0)
         for part in _parts([row for row in rows if row.language is None], self._size, lambda row: None):
             for row, found in zip(part, self.engine.detect([row.states for row in part]), strict=True):
-                unsure = found.probability < _SURE and row.item.hint is not None
-                row.language = Language(row.item.hint or found.code, found.probability) if unsure else found
+                row.language = found
 
     def _decode(self, rows: Sequence[Row]) -> list[Decoded]:
         """Up the ladder of temperatures, each time with only the rows that have not passed yet, whosever they are."""
         tries: dict[int, list[Decoded]] = {id(row): [] for row in rows}
         for step, hotter in enumerate(LADDER):
             left = [row for row in rows if _tries_again(row.item.options, tries[id(row)], step)]
+            self._metrics.fallbacks.inc(len(left) if step else 0)
             warmth = [(row, row.item.options.temperature or hotter) for row in left]
             for pairs in _parts(warmth, self._size, lambda pair: (pair[1], self.engine.decode_key(pair[0].prompt))):
                 part, sampling = [row for row, _ in pairs], Sampling(pairs[0][1], self._beam)

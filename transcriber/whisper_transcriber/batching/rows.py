@@ -15,12 +15,11 @@ from whisper_transcriber.engine.port import Decoded, Encoded, Language, Phrase, 
 
 @dataclass(frozen=True, eq=False)
 class Item:
-    """A window to transcribe. `hint` is the language of the file so far, used where the window itself is unclear."""
+    """A window to transcribe."""
 
     window: Window
     samples: Samples
     options: Options = field(default_factory=Options)
-    hint: str | None = None
 
 
 @dataclass(eq=False)

@@ -110,6 +110,10 @@ class Engine(Protocol):
         """``sha256:…`` of the loaded weights."""
 
     @property
+    def device(self) -> str:
+        """What it computes on: ``cpu``, or ``cuda``."""
+
+    @property
     def multilingual(self) -> bool:
         """False for an English-only model."""
 

@@ -66,6 +66,7 @@ async def _work(deps: Deps, models: Models, hold: Hold) -> Outcome:
     except Stopping:
         return await _hand_back(deps, hold, "handed_back")
     except (Unavailable, ObjectsUnavailable) as error:
+        deps.metrics.errors.labels("unavailable").inc()
         log.warning("Handed back a job until the world has changed", job=job.id, reason=str(error))
         return await _hand_back(deps, hold, "handed_back")
     except Missing:
@@ -75,15 +76,16 @@ async def _work(deps: Deps, models: Models, hold: Hold) -> Outcome:
     except Exception as error:
         if (failure := refusal(error)) is not None:
             return await _fail(deps, hold, failure)
+        deps.metrics.errors.labels("crash").inc()
         log.error("Failed at a job", trace=True, job=job.id, attempt=hold.claim.attempt)
         return await _hand_back(deps, hold, "crashed")
 
 
 async def _succeed(deps: Deps, models: Models, hold: Hold) -> Outcome:
     job = hold.claim.job
-    pipeline = await models.pipeline(job.request.model)
+    pump = await models.pump(job.request.model)
     async with audio_file(deps, job, hold) as path:
-        about, windows = await transcribe(deps, hold, path, pipeline)
+        about, windows = await transcribe(deps, hold, path, pump)
     hold.check_lost()
     # Record, then close the claim: a crash in between repeats the recording, never loses it.
     await results.write(deps.objects, job.id, about, windows)
@@ -95,6 +97,7 @@ async def _succeed(deps: Deps, models: Models, hold: Hold) -> Outcome:
 
 
 async def _fail(deps: Deps, hold: Hold, failure: Failure) -> Outcome:
+    deps.metrics.errors.labels(failure.code).inc()
     log.info("Refused job", job=hold.claim.job.id, code=failure.code, reason=failure.message)
     await _tell(deps, await hold.persist(lambda: deps.store.fail(hold.claim, failure)))
     return "failed"

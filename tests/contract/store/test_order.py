@@ -3,7 +3,7 @@
 from dataclasses import replace
 from uuid import UUID
 
-from contract.store.steps import LONG, REQUEST, claimed, new, part, split
+from contract.store.steps import LONG, REQUEST, claimed, new, opening, part, split
 from services.servers import until
 from whisper_transcriber.store.port import AGEING_SECONDS, Facts, Store
 
@@ -102,6 +102,17 @@ async def test_whoever_has_enough_parts_asks_for_none(store: Store) -> None:
     assert claim is not None
     assert claim.job.id == clip.id
     assert await order(store, 2) == [long, long]
+
+
+async def test_whoever_opens_a_long_file_leaves_the_opening_of_others(store: Store) -> None:
+    long, short = await known(store, 500.0, 400.0)
+    opener = await opening(store, 600.0, request=replace(REQUEST, priority=1))
+    await store.add_part(opener, part(0), LONG)
+    await store.hand_back(opener, failed=False)
+    unknown, _ = await store.create(new())
+    claims = [await store.claim("worker", LONG, parts=False, longest=450.0) for _ in range(3)]
+    assert [claim and claim.job.id for claim in claims] == [unknown.id, short, None]
+    assert await order(store, 3) == [opener.job.id, opener.job.id, long]
 
 
 async def test_two_long_files_take_turns(store: Store) -> None:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from assets import speech
 from unit.transcriber_core.media import samples_of
 from unit.transcriber_core.test_windows import divided
-from whisper_transcriber.audio.parts import Opened, blocks_of, parts, pcm_bytes
+from whisper_transcriber.audio.parts import Kept, beginning, blocks_of, parts, pcm_bytes
 from whisper_transcriber.domain.parts import Part, PartRules, part_end, samples_at
 from whisper_transcriber.domain.window import FRAME
 
@@ -62,9 +62,12 @@ def test_whoever_goes_on_after_any_part_cuts_the_same(
 @settings(deadline=None)
 def test_a_file_is_long_exactly_if_it_has_more_than_one_part(count: int, seconds: float, size: int) -> None:
     samples, rules = np.full(count, 0.1, np.float32), PartRules.of(seconds)
-    opened = Opened(divided(samples, [size] * (count // size)), rules)
-    assert opened.long == (len(list(parts([samples], rules))) > 1)
-    assert np.array_equal(np.concatenate([np.zeros(0, np.float32), *opened]), samples)
+    long, kept = beginning(divided(samples, [size] * (count // size)), rules, most=1.0)
+    assert long == (len(list(parts([samples], rules))) > 1)
+    assert (kept is not None) == (not long and count <= 16_000)
+    if kept is not None:
+        assert Kept(kept).seconds == count / 16_000
+        assert np.array_equal(np.concatenate([np.zeros(0, np.float32), *Kept(kept)]), samples)
 
 
 @given(st.lists(st.integers(-32768, 32767), max_size=40_000))

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, TypeAlias
 
 import numpy as np
@@ -19,25 +18,34 @@ Pcm: TypeAlias = NDArray[np.int16]
 _SCALE: Final = 32768
 
 
-class Opened:
-    """The beginning of a stream, read ahead as far as it takes to know whether it is long.
+class Kept:
+    """The samples of a short file, decoded once and read as often as is needed; `warning` as the decoder gave it."""
 
-    Iterating gives all blocks, those that were read ahead first; each is let go of once it is given.
-    """
-
-    def __init__(self, blocks: Iterator[Samples], rules: PartRules) -> None:
-        self._rest = blocks
-        self._ahead: deque[Samples] = deque()
-        count, most = 0, rules.longest * FRAME
-        while count <= most and (block := next(blocks, None)) is not None:
-            self._ahead.append(block)
-            count += len(block)
-        self.long = count > most
+    def __init__(self, blocks: Sequence[Samples], warning: str | None = None) -> None:
+        self._blocks = blocks
+        self.seconds = sum(map(len, blocks)) / SAMPLE_RATE
+        self.warning = warning
 
     def __iter__(self) -> Iterator[Samples]:
-        while self._ahead:
-            yield self._ahead.popleft()
-        yield from self._rest
+        return iter(self._blocks)
+
+
+def beginning(blocks: Iterable[Samples], rules: PartRules, most: float = 60.0) -> tuple[bool, list[Samples] | None]:
+    """Whether a stream is long enough for parts, and its blocks if it has ended within `most` seconds.
+
+    Reads to the end of a file that is not long. Memory stays flat: of more than `most` seconds nothing is kept.
+    """
+    kept: list[Samples] | None = []
+    count = 0
+    for block in blocks:
+        count += len(block)
+        if count > rules.longest * FRAME:
+            return True, None
+        if count > most * SAMPLE_RATE:
+            kept = None
+        if kept is not None:
+            kept.append(block)
+    return False, kept
 
 
 def parts(blocks: Iterable[Samples], rules: PartRules, last: Part | None = None) -> Iterator[tuple[Part, Pcm]]:

@@ -176,6 +176,11 @@ def result_key(job: UUID) -> str:
     return f"{folder(job)}result.json"
 
 
+def parts_folder(job: UUID) -> str:
+    """Where the audio of a job's parts lies while it runs, with the closing slash."""
+    return f"{folder(job)}parts/"
+
+
 def part_key(job: UUID, number: int) -> str:
     """The object that holds the audio of one part of a job: 16 kHz mono, signed 16 bit, little endian."""
-    return f"{folder(job)}parts/{number}"
+    return f"{parts_folder(job)}{number}"

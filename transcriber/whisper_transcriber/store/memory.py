@@ -53,8 +53,10 @@ class MemoryStore:
             rows = [row for row in rows if last and row.order < last.order]
         return [row.job for row in rows if status in (None, row.job.status)][:limit]
 
-    async def claim(self, worker: str, lease: float, *, parts: bool = True) -> Claim | None:
-        found = next_claim(self._rows.values(), self._clock(), parts)
+    async def claim(
+        self, worker: str, lease: float, *, parts: bool = True, longest: float | None = None
+    ) -> Claim | None:
+        found = next_claim(self._rows.values(), self._clock(), parts, longest)
         if found is None:
             return None
         row, part = found

@@ -90,8 +90,10 @@ def loads(rows: Iterable[Row]) -> dict[str, float]:
     return load
 
 
-def next_claim(rows: Iterable[Row], now: float, parts: bool) -> tuple[Row, PartRow | None] | None:
-    """What is claimed next: a job, or a part of it if `parts` are asked for; None if nothing waits."""
+def next_claim(
+    rows: Iterable[Row], now: float, parts: bool, longest: float | None
+) -> tuple[Row, PartRow | None] | None:
+    """What is claimed next, of what is asked for: a job, or a part of it; None if nothing waits."""
     rows = list(rows)
     load = loads(rows)
 
@@ -100,12 +102,15 @@ def next_claim(rows: Iterable[Row], now: float, parts: bool) -> tuple[Row, PartR
         number = -1 if part is None else part.part.number
         return (-row.job.request.priority, load[row.job.tenant], row.due(part), row.order, number)
 
-    return min(_claimable(rows, now, parts), key=rank, default=None)
+    return min(_claimable(rows, now, parts, longest), key=rank, default=None)
 
 
-def _claimable(rows: Iterable[Row], now: float, parts: bool) -> Iterator[tuple[Row, PartRow | None]]:
+def _claimable(
+    rows: Iterable[Row], now: float, parts: bool, longest: float | None
+) -> Iterator[tuple[Row, PartRow | None]]:
     for row in rows:
-        if row.claimable(now):
+        short = longest is None or row.job.complete or (not row.parts and (row.job.audio_seconds or 0.0) <= longest)
+        if short and row.claimable(now):
             yield row, None
         if parts:
             yield from ((row, part) for part in row.open_parts if part.claimable(now))

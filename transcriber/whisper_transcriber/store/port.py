@@ -63,14 +63,18 @@ class Store(Protocol):
     async def list(self, limit: int, after: UUID | None = None, status: Status | None = None) -> Sequence[Job]:
         """At most `limit` jobs, newest first, those that follow the job `after`."""
 
-    async def claim(self, worker: str, lease: float, *, parts: bool = True) -> Claim | None:
+    async def claim(
+        self, worker: str, lease: float, *, parts: bool = True, longest: float | None = None
+    ) -> Claim | None:
         """Take what is next: a job nobody has opened, one part of a long one, or the end of one whose parts are done.
 
         The highest priority first; then the tenant that has the least audio in workers' hands; then whoever is due. A
         job is due the later the longer it is, by as many seconds, but `AGEING_SECONDS` at most; one of unknown length
         is due when it was made. A long file with parts is due anew after each claim: so what is shorter does not wait
-        for its other parts. What a silent worker held is claimed again, and counts a failure. Whoever has enough parts
-        in hand asks for none: then those are left to others.
+        for its other parts. What a silent worker held is claimed again, and counts a failure.
+
+        A worker leaves to others what it has enough of in hand: `parts`, or the opening of jobs that are known to be
+        longer than `longest` seconds.
         """
 
     async def renew(self, claim: Claim, lease: float) -> None:

@@ -58,8 +58,10 @@ class PostgresStore:
     async def list(self, limit: int, after: UUID | None = None, status: Status | None = None) -> Sequence[Job]:
         return [job_of(row) for row in await self._database.rows("list", limit, after, status)]
 
-    async def claim(self, worker: str, lease: float, *, parts: bool = True) -> Claim | None:
-        arguments = (worker, timedelta(seconds=lease), AGEING_SECONDS, UNKNOWN_SECONDS, parts)
+    async def claim(
+        self, worker: str, lease: float, *, parts: bool = True, longest: float | None = None
+    ) -> Claim | None:
+        arguments = (worker, timedelta(seconds=lease), AGEING_SECONDS, UNKNOWN_SECONDS, parts, longest)
         row = await self._database.row("claim", *arguments)
         return claim_of(row, worker) if row else None
 

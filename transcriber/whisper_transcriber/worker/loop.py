@@ -10,6 +10,7 @@ from whisper_transcriber.domain.job import Claim
 from whisper_transcriber.logs import Log
 from whisper_transcriber.store.port import Unavailable
 from whisper_transcriber.worker.attempt import Outcome, attempt
+from whisper_transcriber.worker.desk import Desk
 from whisper_transcriber.worker.models import Models
 from whisper_transcriber.worker.sweep import sweeping
 
@@ -29,39 +30,45 @@ async def run(deps: Deps, models: Models, stop: asyncio.Event) -> None:
 
 async def _work(deps: Deps, models: Models, stop: asyncio.Event) -> None:
     going: set[asyncio.Task[Outcome]] = set()
+    desk = Desk()
     async with asyncio.TaskGroup() as group, deps.bell.listen(WORK) as ear:
         while not stop.is_set():
+            desk.freed.clear()
             ended = {task for task in going if task.done()}
             going -= ended
             if any(task.result() in ("handed_back", "crashed") for task in ended):
                 # What failed now would fail at once again; the ring that it was handed back with is not for us.
                 await _first(min(1.0, deps.settings.poll_seconds), stop.wait())
                 continue
-            if len(going) < deps.settings.claims and (claim := await _claim(deps)) is not None:
-                going.add(group.create_task(_hold(deps, models, claim, stop), name=f"claim {claim.job.id}"))
+            if len(going) < deps.settings.claims and (claim := await _claim(deps, desk)) is not None:
+                desk.take(claim)
+                going.add(group.create_task(_hold(deps, models, desk, claim, stop), name=f"claim {claim.job.id}"))
                 continue
-            await _idle(deps, ear, going, stop)
+            await _idle(deps, ear, going, desk, stop)
 
 
-async def _hold(deps: Deps, models: Models, claim: Claim, stop: asyncio.Event) -> Outcome:
-    with deps.metrics.busy.track_inprogress():
-        return await attempt(deps, models, claim, stop)
+async def _hold(deps: Deps, models: Models, desk: Desk, claim: Claim, stop: asyncio.Event) -> Outcome:
+    try:
+        with deps.metrics.busy.track_inprogress():
+            return await attempt(deps, models, desk, claim, stop)
+    finally:
+        desk.off(claim)
 
 
-async def _idle(deps: Deps, ear: Listener, going: set[asyncio.Task[Outcome]], stop: asyncio.Event) -> None:
+async def _idle(deps: Deps, ear: Listener, going: set[asyncio.Task[Outcome]], desk: Desk, stop: asyncio.Event) -> None:
     """Wait until a claim has ended or, with a slot free, there may be something to claim."""
     ways: list[Coroutine[Any, Any, object]] = [stop.wait()]
     if len(going) < deps.settings.claims:
-        ways.append(ear.heard(deps.settings.poll_seconds))
+        ways += [ear.heard(deps.settings.poll_seconds), desk.freed.wait()]
     if going:
         ways.append(asyncio.wait(going, return_when=asyncio.FIRST_COMPLETED))
     await _first(None, *ways)
 
 
-async def _claim(deps: Deps) -> Claim | None:
-    settings = deps.settings
+async def _claim(deps: Deps, desk: Desk) -> Claim | None:
+    settings, (parts, longest) = deps.settings, desk.most(deps.settings)
     try:
-        return await deps.store.claim(settings.worker_id, settings.claim_lease_seconds)
+        return await deps.store.claim(settings.worker_id, settings.claim_lease_seconds, parts=parts, longest=longest)
     except Unavailable as error:
         log.warning("Could not look for jobs, looking again", reason=str(error))
         return None

@@ -1,5 +1,5 @@
 -- $1 worker, $2 lease, $3 seconds of waiting that make up for any length, $4 seconds that an unknown length counts as,
--- $5 whether parts are asked for.
+-- $5 whether parts are asked for, $6 how long jobs may be that are opened, as far as is known (null: as they like).
 -- One statement. Candidates are ordered without locks, then tried in that order until one can be locked: so claimers at
 -- the same moment take different ones, and none waits. What was running was left by a worker that died: a failure.
 WITH RECURSIVE lines AS (
@@ -15,6 +15,7 @@ WITH RECURSIVE lines AS (
     SELECT head.* FROM lines CROSS JOIN LATERAL (
         SELECT id, priority, tenant, coalesce(due_at, created_at) AS due FROM jobs
         WHERE status = 'queued' AND tenant = lines.tenant AND priority = lines.priority
+          AND ($6::double precision IS NULL OR coalesce(audio_seconds, 0) <= $6)
         ORDER BY coalesce(due_at, created_at), id LIMIT 32
     ) head
 ), candidates AS (
@@ -22,6 +23,7 @@ WITH RECURSIVE lines AS (
     UNION ALL
     SELECT id, NULL, priority, tenant, coalesce(due_at, created_at) FROM jobs
     WHERE status = 'running' AND coalesce(held_until, lease_until) < clock_timestamp()
+      AND ($6 IS NULL OR opened OR (parts = 0 AND coalesce(audio_seconds, 0) <= $6))
     UNION ALL
     -- A long file's turn comes again some time after its last one: till then, whatever is shorter goes first.
     SELECT id, open_part.part, priority, tenant,

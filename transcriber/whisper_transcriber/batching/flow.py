@@ -20,13 +20,13 @@ async def flow(
     send: Callable[[Window, Samples], Awaitable[WindowResult]],
     keep: Callable[[WindowResult], Awaitable[None]],
     *,
-    at_once: int,
+    at_once: Callable[[], int],
     stop: Callable[[Exception], None] = lambda error: None,
     cutting: Callable[[], AbstractContextManager[None]] = nullcontext,
 ) -> None:
-    """Send each window as it is cut, at most `at_once` of them in flight, and keep each result as it comes.
+    """Send each window as it is cut, at most `at_once()` of them in flight, and keep each result as it comes.
 
-    So memory holds `at_once` windows, however long the stream is. Results come in any order. What anything raises stops
+    So memory holds so many windows, however long the stream is. Results come in any order. What anything raises stops
     the cutting, `stop` is told so, those in flight are waited for, and then it is raised.
     """
     going: set[asyncio.Task[None]] = set()
@@ -42,7 +42,7 @@ async def flow(
                 break
             going.add(asyncio.create_task(one(*found), name=f"window {found[0].index}"))
             del found  # or its samples would outlive it
-            going = await _fewer(going, at_once)
+            going = await _fewer(going, at_once())
         await _fewer(going, 1)
     except Exception as error:
         stop(error)

@@ -184,7 +184,7 @@ class Pump:
         model, metrics = self.engine.model, self._metrics
         metrics.windows_waiting.labels(model).set_function(lambda: len(self._queue))
         metrics.windows_oldest.labels(model).set_function(
-            lambda: time.monotonic() - min((each.came for each in self._queue), default=time.monotonic())
+            lambda: max((time.monotonic() - each.came for each in self._queue), default=0.0)
         )
         metrics.backlog.labels(model).set_function(lambda: sum(each.seconds for each in self._queue))
 

@@ -34,5 +34,5 @@ async def hear(
     def stop(error: Exception) -> None:
         pump.drop(ticket.job, error)
 
-    await flow(cut, send, keep, at_once=pump.ahead, stop=stop, cutting=pump.expected)
+    await flow(cut, send, keep, at_once=lambda: pump.ahead, stop=stop, cutting=pump.expected)
     return sorted(results, key=lambda result: result.window.index)

@@ -1,20 +1,17 @@
 """The worker's loop: claim while a slot is free, and otherwise wait for a slot, the bell or the clock."""
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Collection, Coroutine
 from typing import Any
 
 from whisper_transcriber.bell.port import WORK, Listener
 from whisper_transcriber.deps import Deps
 from whisper_transcriber.domain.job import Claim
-from whisper_transcriber.logs import Log
-from whisper_transcriber.store.port import Unavailable
 from whisper_transcriber.worker.attempt import Outcome, attempt
+from whisper_transcriber.worker.claims import Claims
 from whisper_transcriber.worker.desk import Desk
 from whisper_transcriber.worker.models import Models
 from whisper_transcriber.worker.sweep import sweeping
-
-log = Log(__name__)
 
 
 async def run(deps: Deps, models: Models, stop: asyncio.Event) -> None:
@@ -29,22 +26,23 @@ async def run(deps: Deps, models: Models, stop: asyncio.Event) -> None:
 
 
 async def _work(deps: Deps, models: Models, stop: asyncio.Event) -> None:
-    going: set[asyncio.Task[Outcome]] = set()
-    desk = Desk()
+    claims, desk, held = Claims(deps), Desk(), dict[asyncio.Task[Outcome], Claim]()
     async with asyncio.TaskGroup() as group, deps.bell.listen(WORK) as ear:
         while not stop.is_set():
             desk.freed.clear()
-            ended = {task for task in going if task.done()}
-            going -= ended
+            ended = [task for task in held if task.done()]
+            for task in ended:
+                del held[task]
             if any(task.result() in ("handed_back", "crashed") for task in ended):
                 # What failed now would fail at once again; the ring that it was handed back with is not for us.
                 await _first(min(1.0, deps.settings.poll_seconds), stop.wait())
                 continue
-            if len(going) < deps.settings.claims and (claim := await _claim(deps, desk)) is not None:
+            if len(held) < deps.settings.claims and (claim := await claims.next(held.values(), desk)) is not None:
                 desk.take(claim)
-                going.add(group.create_task(_hold(deps, models, desk, claim, stop), name=f"claim {claim.job.id}"))
+                task = group.create_task(_hold(deps, models, desk, claim, stop), name=f"claim {claim.job.id}")
+                held[task] = claim
                 continue
-            await _idle(deps, ear, going, desk, stop)
+            await _idle(deps, ear, held, desk, stop)
 
 
 async def _hold(deps: Deps, models: Models, desk: Desk, claim: Claim, stop: asyncio.Event) -> Outcome:
@@ -55,23 +53,16 @@ async def _hold(deps: Deps, models: Models, desk: Desk, claim: Claim, stop: asyn
         desk.off(claim)
 
 
-async def _idle(deps: Deps, ear: Listener, going: set[asyncio.Task[Outcome]], desk: Desk, stop: asyncio.Event) -> None:
+async def _idle(
+    deps: Deps, ear: Listener, held: Collection[asyncio.Task[Outcome]], desk: Desk, stop: asyncio.Event
+) -> None:
     """Wait until a claim has ended or, with a slot free, there may be something to claim."""
     ways: list[Coroutine[Any, Any, object]] = [stop.wait()]
-    if len(going) < deps.settings.claims:
+    if len(held) < deps.settings.claims:
         ways += [ear.heard(deps.settings.poll_seconds), desk.freed.wait()]
-    if going:
-        ways.append(asyncio.wait(going, return_when=asyncio.FIRST_COMPLETED))
+    if held:
+        ways.append(asyncio.wait(held, return_when=asyncio.FIRST_COMPLETED))
     await _first(None, *ways)
-
-
-async def _claim(deps: Deps, desk: Desk) -> Claim | None:
-    settings, (parts, longest) = deps.settings, desk.most(deps.settings)
-    try:
-        return await deps.store.claim(settings.worker_id, settings.claim_lease_seconds, parts=parts, longest=longest)
-    except Unavailable as error:
-        log.warning("Could not look for jobs, looking again", reason=str(error))
-        return None
 
 
 async def _first(seconds: float | None, *ways: Coroutine[Any, Any, object]) -> None:

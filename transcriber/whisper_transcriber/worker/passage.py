@@ -50,6 +50,10 @@ class Passage:
         deps, hold, claim = self._deps, self._hold, self._hold.claim
         results: list[WindowResult] = []
 
+        def at_once() -> int:
+            # After an attempt that failed, the first window left goes alone: others would hide that it fails again.
+            return 1 if claim.failures and not results else self._pump.ahead
+
         async def send(window: Window, samples: Samples) -> WindowResult:
             hold.check()
             return await self._pump.submit(Item(window, samples, options), self._ticket(window))
@@ -71,7 +75,7 @@ class Passage:
                     _timed(cut, deps.metrics.stage_seconds.labels("decode").observe),
                     send,
                     keep,
-                    at_once=self._pump.ahead,
+                    at_once=at_once,
                     stop=lambda error: self._pump.drop(claim.key, error),
                     cutting=self._pump.expected,
                 )

@@ -2,9 +2,10 @@
 
 import asyncio
 import threading
-from collections.abc import Sequence
+from collections.abc import AsyncIterable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,9 +13,10 @@ from assets import speech
 from unit.transcriber_core.scripted import ScriptedEngine, said
 from unit.transcriber_service.test_worker import Scripted, submitted, worked
 from whisper_transcriber.deps import Deps, results
-from whisper_transcriber.deps.jobs import forget
+from whisper_transcriber.deps.jobs import forget, until_ended
 from whisper_transcriber.domain.job import part_key
 from whisper_transcriber.engine.port import Decoded, Encoded, Language, Prompt
+from whisper_transcriber.objects.port import Objects, Unavailable
 from whisper_transcriber.worker import run
 
 
@@ -120,6 +122,45 @@ async def test_a_part_that_always_fails_ends_the_job_and_says_where(deps: Deps) 
     assert found.failure.code == "internal_error"
     assert "3 times in a row at 0 to " in found.failure.message
     assert await deps.store.claim("worker", 60) is None
+
+
+class Breaking:
+    """Objects that refuse to take the third part once."""
+
+    def __init__(self, objects: Objects) -> None:
+        self._objects = objects
+        self.broke = False
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._objects, name)
+
+    async def put(self, key: str, chunks: AsyncIterable[bytes]) -> int:
+        if key.endswith("/parts/2") and not self.broke:
+            self.broke = True
+            raise Unavailable("the bucket is full")
+        return await self._objects.put(key, chunks)
+
+
+async def test_an_opening_that_breaks_off_is_gone_on_with_and_changes_nothing(deps: Deps) -> None:
+    whole = await submitted(deps, 60)
+    undisturbed = await worked(deps, Scripted(deps, saying), whole)
+    objects = Breaking(deps.objects)
+    broken = await submitted(deps, 60)
+    found = await worked(replace(deps, objects=objects), Scripted(deps, saying), broken)
+    assert objects.broke
+    assert (found.status, found.parts, found.windows_repeated) == ("succeeded", undisturbed.parts, 0)
+    assert await body(deps, broken.id) == await body(deps, whole.id)
+
+
+async def test_two_long_files_are_opened_one_after_the_other_and_both_are_done(deps: Deps) -> None:
+    stop, models = asyncio.Event(), Scripted(deps, saying)
+    jobs = [await submitted(deps, 60) for _ in range(3)]
+    working = asyncio.create_task(run(deps, models, stop))
+    ends = [await asyncio.wait_for(until_ended(deps, job.id), 60) for job in jobs]
+    stop.set()
+    await working
+    assert [end and (end.status, end.failures) for end in ends] == [("succeeded", 0)] * 3
+    assert len({await body(deps, job.id) for job in jobs}) == 1
 
 
 async def test_a_long_file_that_is_deleted_leaves_no_objects(deps: Deps, stored: Path) -> None:

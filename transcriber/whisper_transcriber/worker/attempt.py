@@ -98,7 +98,7 @@ async def _do(deps: Deps, models: Models, desk: Desk, hold: Hold) -> Outcome:
     job, part = hold.claim.job, hold.claim.part
     pump = await models.pump(job.request.model)
     if part is not None:
-        await transcribe_part(deps, hold, part, pump, lambda: desk.off(hold.claim))
+        await transcribe_part(deps, hold, part, pump, lambda: desk.cut(hold.claim))
         hold.close = await hold.persist(lambda: deps.store.finish_part(hold.claim, hold.lease))
         return "part_done"
     if hold.claim.kind == "close":

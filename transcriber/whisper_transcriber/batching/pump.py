@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Final
 
-from whisper_transcriber.batching.due import Policy, Ticket, Waiting, due, joined
+from whisper_transcriber.batching.due import Policy, Ticket, Waiting, charged, due, joined, taken
 from whisper_transcriber.batching.faults import bisected, out_of_memory
 from whisper_transcriber.batching.pace import Pace
 from whisper_transcriber.batching.pipeline import Pipeline
@@ -140,11 +140,9 @@ class Pump:
     def _take(self, now: float) -> Sequence[_Queued]:
         """The next batch, out of the queue and charged to its tenants."""
         batch = due(self._queue, self._served, now, self._policy(), more=self._cutting > 0)
-        taken, jobs = {id(each) for each in batch}, {each.ticket.job for each in batch}
-        left = [each for each in self._queue if id(each) not in taken]
-        self._queue = [replace(each, since=now) if each.ticket.job in jobs else each for each in left]
-        for each in batch:
-            self._served[each.ticket.tenant] = self._served.get(each.ticket.tenant, 0.0) + each.seconds
+        if batch:
+            self._queue = taken(self._queue, batch, now)
+            self._served = charged(self._served, batch)
         return batch
 
     async def _compute(self, batch: Sequence[_Queued]) -> None:

@@ -75,7 +75,7 @@ def pcm_bytes(audio: Pcm) -> bytes:
     return audio.astype("<i2", copy=False).tobytes()
 
 
-def blocks_of(kept: bytes) -> Iterator[Samples]:
+def blocks_of(kept: bytes | bytearray) -> Iterator[Samples]:
     """The bytes of a part as blocks of samples, a second each but for the last."""
     audio = np.frombuffer(kept, dtype="<i2")
     for start in range(0, len(audio), SAMPLE_RATE):

@@ -8,7 +8,7 @@ from uuid import UUID
 from whisper_transcriber.domain.job import Claim, Failure, Job, NewJob, Queue, Status
 from whisper_transcriber.domain.parts import Part
 from whisper_transcriber.domain.transcript import WindowResult
-from whisper_transcriber.store.memory_rows import NOBODY, PartRow, Row, next_claim
+from whisper_transcriber.store.memory_rows import NOBODY, PartRow, Row, measured, next_claim
 from whisper_transcriber.store.port import Facts, IdempotencyMismatch, StaleClaim
 
 
@@ -178,24 +178,7 @@ class MemoryStore:
         return self._rows.pop(job, None) is not None
 
     async def queue(self) -> Queue:
-        now, at = self._clock(), self._now()
-        jobs = [row for row in self._rows.values() if not row.job.ended]
-        queued = [row.job for row in jobs if row.job.status == "queued"]
-        parts = {row.job.id: [part for part in row.open_parts if part.claimable(now)] for row in jobs}
-        waiting = {row.job.id: sum(part.left for part in parts[row.job.id]) for row in jobs}
-        free, busy = [row for row in jobs if row.claimable(now)], [row for row in jobs if not row.claimable(now)]
-        held = [part for row in jobs for part in row.open_parts if part.status == "running" and not part.claimable(now)]
-        return Queue(
-            queued=len(queued),
-            running=len(jobs) - len(queued),
-            oldest_seconds=(at - min((job.created_at for job in queued), default=at)).total_seconds(),
-            backlog_seconds=sum(max(row.left, waiting[row.job.id]) for row in free)
-            + sum(waiting[row.job.id] for row in busy),
-            in_flight_seconds=sum(max(row.left - waiting[row.job.id], 0.0) for row in busy),
-            unopened=sum(job.audio_seconds is None for job in queued),
-            claimable=len(free) + sum(map(len, parts.values())),
-            claimed=len(held) + sum(row.lease_until is not None for row in busy),
-        )
+        return measured([row for row in self._rows.values() if not row.job.ended], self._clock(), self._now())
 
     async def close(self) -> None:
         return None
@@ -210,16 +193,9 @@ class MemoryStore:
     def _held(self, claim: Claim) -> tuple[Row, Row | PartRow]:
         """The job, and what of it is claimed: itself, or one part. Raises StaleClaim."""
         row = self._rows.get(claim.job.id)
-        if row is None or row.job.status != "running":
+        if row is None or (held := row.held(claim)) is None:
             raise _stale(claim)
-        if claim.part is None:
-            if row.job.attempt != claim.attempt:
-                raise _stale(claim)
-            return row, row
-        part = row.parts[claim.part.number]
-        if part.status != "running" or part.attempt != claim.attempt:
-            raise _stale(claim)
-        return row, part
+        return row, held
 
     def _held_job(self, claim: Claim) -> Row:
         assert claim.part is None, "only for a claim on the job itself"

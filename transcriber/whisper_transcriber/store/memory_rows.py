@@ -1,11 +1,11 @@
-"""What the store in memory keeps of a job, and in which order claims are given: as `claim.sql` says it."""
+"""What the store in memory keeps of a job; in which order claims are given, and how much waits: as `sql/` has it."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Literal
 
-from whisper_transcriber.domain.job import Job
+from whisper_transcriber.domain.job import Claim, Job, Queue
 from whisper_transcriber.domain.parts import Part
 from whisper_transcriber.store.port import AGEING_SECONDS, UNKNOWN_SECONDS
 
@@ -68,6 +68,15 @@ class Row:
         lapsed = self.job.status == "running" and self.lease_until is not None and self.lease_until < now
         return self.job.status == "queued" or lapsed
 
+    def held(self, claim: Claim) -> "Row | PartRow | None":
+        """What is claimed, the job itself or one part, if that attempt still has it."""
+        if self.job.status != "running":
+            return None
+        if claim.part is None:
+            return self if self.job.attempt == claim.attempt else None
+        part = self.parts[claim.part.number]
+        return part if part.status == "running" and part.attempt == claim.attempt else None
+
     def due(self, part: PartRow | None) -> datetime:
         """When it is the turn of the job, or of its next part."""
         if part is None:
@@ -103,6 +112,26 @@ def next_claim(
         return (-row.job.request.priority, load[row.job.tenant], row.due(part), row.order, number)
 
     return min(_claimable(rows, now, parts, longest), key=rank, default=None)
+
+
+def measured(jobs: Sequence[Row], now: float, at: datetime) -> Queue:
+    """How much waits and is worked on, of jobs that have not ended; `now` and `at` are the same time."""
+    queued = [row.job for row in jobs if row.job.status == "queued"]
+    parts = {row.job.id: [part for part in row.open_parts if part.claimable(now)] for row in jobs}
+    waiting = {row.job.id: sum(part.left for part in parts[row.job.id]) for row in jobs}
+    free, busy = [row for row in jobs if row.claimable(now)], [row for row in jobs if not row.claimable(now)]
+    held = [part for row in jobs for part in row.open_parts if part.status == "running" and not part.claimable(now)]
+    return Queue(
+        queued=len(queued),
+        running=len(jobs) - len(queued),
+        oldest_seconds=(at - min((job.created_at for job in queued), default=at)).total_seconds(),
+        backlog_seconds=sum(max(row.left, waiting[row.job.id]) for row in free)
+        + sum(waiting[row.job.id] for row in busy),
+        in_flight_seconds=sum(max(row.left - waiting[row.job.id], 0.0) for row in busy),
+        unopened=sum(job.audio_seconds is None for job in queued),
+        claimable=len(free) + sum(map(len, parts.values())),
+        claimed=len(held) + sum(row.lease_until is not None for row in busy),
+    )
 
 
 def _claimable(

@@ -16,7 +16,7 @@ from whisper_transcriber.logs import Log
 from whisper_transcriber.objects.port import Missing
 from whisper_transcriber.objects.port import Unavailable as ObjectsUnavailable
 from whisper_transcriber.store.port import StaleClaim, Unavailable
-from whisper_transcriber.worker.desk import Desk
+from whisper_transcriber.worker.desk import Desk, longest
 from whisper_transcriber.worker.hold import Hold, Stopping, held
 from whisper_transcriber.worker.models import Models
 from whisper_transcriber.worker.opening import learn, short_file, split
@@ -107,7 +107,8 @@ async def _do(deps: Deps, models: Models, desk: Desk, hold: Hold) -> Outcome:
         hint = await learn(deps, hold, path, pump.engine)
         if (file := await short_file(deps, hold, path, hint)) is not None:
             return await _succeed(deps, hold, *await transcribe(deps, hold, file, pump, hint))
-        if desk.opening.locked() and hint is not None:
+        if desk.opening.locked() and (hint or 0.0) > longest(deps.settings):
+            # Another worker may open it now; we ask for none that is known to be so long while we open one.
             return await _hand_back(deps, hold, "postponed")
         async with desk.opening:
             hold.close = await split(deps, hold, path)

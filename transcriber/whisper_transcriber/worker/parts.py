@@ -84,4 +84,4 @@ async def _cut(deps: Deps, hold: Hold, part: Part) -> Cut:
         async for chunk in deps.objects.get(part_key(hold.claim.job.id, part.number)):
             hold.check()
             kept += chunk
-    return moved(windows(blocks_of(bytes(kept))), part.start)
+    return moved(windows(blocks_of(kept)), part.start)

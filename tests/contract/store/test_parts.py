@@ -97,6 +97,8 @@ async def test_an_opener_may_hand_back_and_the_job_still_runs(store: Store) -> N
     opener = await opening(store)
     await store.add_part(opener, part(0), LONG)
     await store.hand_back(opener, failed=True)
+    with pytest.raises(StaleClaim):
+        await store.renew(opener, LONG)
     kinds = {(claim.kind, claim.failures) for claim in [await claimed(store), await claimed(store)]}
     assert kinds == {("open", 1), ("part", 0)}
     job = await store.get(opener.job.id)

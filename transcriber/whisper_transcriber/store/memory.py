@@ -156,7 +156,7 @@ class MemoryStore:
         if isinstance(held, PartRow):
             held.status, held.failures = "queued", held.failures + failed
         elif row.parts:
-            row.change(failures=row.job.failures + failed)
+            row.change(failures=row.job.failures + failed, attempt=row.job.attempt + 1)
             row.lease_until = NOBODY
         else:
             row.change(status="queued", failures=row.job.failures + failed)

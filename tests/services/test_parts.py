@@ -35,12 +35,12 @@ def parts_of(worker: Process, job: str, event: str = "Claimed job") -> list[dict
 
 
 def test_two_workers_give_byte_for_byte_the_transcript_of_one(service: Service) -> None:
-    clip = speech.long(150)
+    clip = speech.long(100)
     client = Client(service.start("serve"))
     first = service.start("work", **SMALL)
     alone = client.ended(client.submit(clip.path, wordTimestamps="true")["id"])
     assert alone["status"] == "succeeded", alone
-    assert len(parts_of(first, alone["id"])) >= 8
+    assert len(parts_of(first, alone["id"])) >= 5
     assert word_error_rate(clip.text, client.result(alone["id"], "text").text) < 0.25
 
     second = service.start("work", **SMALL)
@@ -92,7 +92,7 @@ def test_a_clip_is_claimed_before_the_other_parts_of_a_long_file(service: Servic
     clip = speech.long(5)
     client = Client(service.start("serve"))
     worker = service.start("work", **SLOW, **SMALL)
-    long = client.submit(speech.long(200).path)["id"]
+    long = client.submit(speech.long(120).path)["id"]
     wait_until(lambda: client.job(long)["windows"]["done"] >= 1, "a window of the long file", PATIENCE)
     short = client.submit(clip.path)["id"]
     done, other = client.ended(short), client.job(long)

@@ -1,8 +1,7 @@
 """Long files in a worker whose engine does as the test says: opened, done part by part, put together."""
 
 import asyncio
-import threading
-from collections.abc import AsyncIterable, Sequence
+from collections.abc import AsyncIterable, Awaitable, Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -124,32 +123,58 @@ async def test_a_part_that_always_fails_ends_the_job_and_says_where(deps: Deps) 
     assert await deps.store.claim("worker", 60) is None
 
 
-class Breaking:
-    """Objects that refuse to take the third part once."""
+class Third:
+    """Objects that do `first` before they take the third part for the first time."""
 
-    def __init__(self, objects: Objects) -> None:
+    def __init__(self, objects: Objects, first: Callable[[], Awaitable[None]]) -> None:
         self._objects = objects
-        self.broke = False
+        self._first = first
+        self._came = False
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._objects, name)
 
     async def put(self, key: str, chunks: AsyncIterable[bytes]) -> int:
-        if key.endswith("/parts/2") and not self.broke:
-            self.broke = True
-            raise Unavailable("the bucket is full")
+        if key.endswith("/parts/2") and not self._came:
+            self._came = True
+            await self._first()
         return await self._objects.put(key, chunks)
+
+
+async def full() -> None:
+    raise Unavailable("the bucket is full")
 
 
 async def test_an_opening_that_breaks_off_is_gone_on_with_and_changes_nothing(deps: Deps) -> None:
     whole = await submitted(deps, 60)
     undisturbed = await worked(deps, Scripted(deps, saying), whole)
-    objects = Breaking(deps.objects)
     broken = await submitted(deps, 60)
-    found = await worked(replace(deps, objects=objects), Scripted(deps, saying), broken)
-    assert objects.broke
+    found = await worked(replace(deps, objects=Third(deps.objects, full)), Scripted(deps, saying), broken)
     assert (found.status, found.parts, found.windows_repeated) == ("succeeded", undisturbed.parts, 0)
+    assert found.attempt > undisturbed.attempt
     assert await body(deps, broken.id) == await body(deps, whole.id)
+
+
+async def test_whoever_goes_on_with_an_opening_keeps_the_parts_that_are_there(deps: Deps) -> None:
+    job, stop = await submitted(deps, 60), asyncio.Event()
+
+    async def dies() -> None:
+        stop.set()
+        await full()
+
+    await run(replace(deps, objects=Third(deps.objects, dies)), Scripted(deps, saying), stop)
+    known = await deps.store.parts(job.id)
+    assert [part.number for part in known] == [0, 1]
+    # The next worker is of another release, which cuts otherwise.
+    longer = replace(deps, settings=deps.settings.model_copy(update={"part_seconds": 15.0}))
+    claim = await deps.store.claim("other", 60, parts=False)
+    assert claim is not None
+    assert claim.kind == "open"
+    await deps.store.hand_back(claim, failed=False)
+    found = await worked(longer, Scripted(longer, saying), job)
+    assert (found.status, found.windows_repeated) == ("succeeded", 0)
+    assert 4 <= found.parts < 6
+    assert found.processed_seconds == found.audio_seconds
 
 
 async def test_two_long_files_are_opened_one_after_the_other_and_both_are_done(deps: Deps) -> None:
@@ -163,21 +188,14 @@ async def test_two_long_files_are_opened_one_after_the_other_and_both_are_done(d
     assert len({await body(deps, job.id) for job in jobs}) == 1
 
 
-async def test_a_long_file_that_is_deleted_leaves_no_objects(deps: Deps, stored: Path) -> None:
-    computing, go = threading.Event(), threading.Event()
-
-    def script(name: float, prompt: Prompt, temperature: float) -> Decoded:
-        computing.set()
-        go.wait(60)
-        return saying(name, prompt, temperature)
-
+async def test_a_file_that_is_deleted_while_it_is_opened_leaves_no_objects(deps: Deps, stored: Path) -> None:
     job, stop = await submitted(deps, 60), asyncio.Event()
-    working = asyncio.create_task(run(deps, Scripted(deps, script), stop))
-    assert await asyncio.to_thread(computing.wait, 60)
-    assert (stored / part_key(job.id, 0)).is_file()
-    assert await forget(deps, job.id)
-    go.set()
-    stop.set()
-    await working
+
+    async def deleted() -> None:
+        assert (stored / part_key(job.id, 1)).is_file()
+        assert await forget(deps, job.id)
+        stop.set()
+
+    await run(replace(deps, objects=Third(deps.objects, deleted)), Scripted(deps, saying), stop)
     assert files(stored) == []
     assert await deps.store.claim("worker", 60) is None

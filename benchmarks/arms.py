@@ -13,9 +13,8 @@ from whisper_transcriber import audio, engine
 from whisper_transcriber.batching import Pipeline, Pump, Ticket
 from whisper_transcriber.batching.stream import hear
 from whisper_transcriber.domain.audio import SAMPLE_RATE
-from whisper_transcriber.domain.cutting import rules_for
 from whisper_transcriber.domain.model import ModelSpec, Source
-from whisper_transcriber.domain.options import Options, Vad
+from whisper_transcriber.domain.options import Options
 from whisper_transcriber.models import resolve
 
 LANGUAGE = "en"
@@ -90,8 +89,8 @@ async def _all_at_once(pipeline: Pipeline, size: int, recordings: Sequence[Sampl
 
 async def _request(pump: Pump, number: int, samples: Samples) -> str:
     ticket = Ticket(number, remaining=len(samples) / SAMPLE_RATE)
-    windows = audio.windows([samples], rules=rules_for(Vad(), pump.engine.longest))
-    results = await hear(pump, windows, Options(language=LANGUAGE), ticket)
+    options = Options(language=LANGUAGE)
+    results = await hear(pump, audio.windows([samples], rules=pump.rules(options)), options, ticket)
     return "".join(segment.text for result in results for segment in result.segments)
 
 

@@ -89,7 +89,7 @@ def test_a_worker_told_to_stop_hands_all_its_claims_back(service: Service) -> No
     assert [(job["status"], job["windows"]["repeated"]) for job in done] == [("succeeded", 0)] * 3
     recorded = sum(job["windows"]["done"] for job in before)
     assert second.metric("whisper_windows_total") == sum(job["windows"]["done"] for job in done) - recorded
-    assert len({client.result(job, "text").text for job in jobs}) == 1
+    assert all(word_error_rate(clip.text, client.result(job, "text").text) < 0.25 for job in jobs)
 
 
 def test_redis_lost_during_a_job_costs_no_job() -> None:

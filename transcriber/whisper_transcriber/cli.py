@@ -112,7 +112,6 @@ async def _heard(file: Path, pipeline: Pipeline, options: Options) -> tuple[list
     from whisper_transcriber.batching import Pump, Ticket
     from whisper_transcriber.batching.language import settled, unsettled
     from whisper_transcriber.batching.stream import hear
-    from whisper_transcriber.domain.cutting import rules_for
 
     pump, ticket, hint = Pump(pipeline), Ticket(file), audio.duration_hint(file)
     of = f" of {hint:.0f} s" if hint else ""
@@ -120,7 +119,7 @@ async def _heard(file: Path, pipeline: Pipeline, options: Options) -> tuple[list
         with audio.decode(file) as decoding:
             results = await hear(
                 pump,
-                audio.windows(decoding, rules=rules_for(options.vad, pipeline.engine.longest)),
+                audio.windows(decoding, rules=pump.rules(options)),
                 options,
                 ticket,
                 lambda done: _say(f"{done.window.end:.0f} s{of} transcribed"),

@@ -73,6 +73,18 @@ class Metrics:
         self.queue_age = Gauge(
             "whisper_queue_oldest_seconds", "How long the oldest queued job has waited", registry=registry
         )
+        self.queue_unopened = Gauge(
+            "whisper_queue_unopened_jobs", "Queued jobs whose length nobody knows yet", registry=registry
+        )
+        self.queue_backlog = Gauge(
+            "whisper_queue_backlog_seconds", "Seconds of audio that a worker could claim", registry=registry
+        )
+        self.queue_in_flight = Gauge(
+            "whisper_queue_in_flight_seconds", "Seconds of audio still to do in claims that are held", registry=registry
+        )
+        self.queue_claims = Gauge(
+            "whisper_queue_claims", "Jobs and parts that are claimable, or claimed", ["state"], registry=registry
+        )
         self.bell_failures = Counter("whisper_bell_failures", "Rings that Redis did not take", registry=registry)
         self.requests = Counter(
             "whisper_http_requests", "HTTP requests answered", ["method", "route", "status"], registry=registry

@@ -63,6 +63,7 @@ class Settings(BaseSettings):
     poll_seconds: float = Field(3, gt=0, description="How often PostgreSQL is asked when no bell rings")
     max_failures: int = Field(3, ge=1, description="Attempts without one window of progress before a job fails")
     claims: int = Field(8, ge=1, le=1024, description="How many jobs a worker has in hand at once")
+    part_seconds: float = Field(300, gt=0, description="How long the parts are that long audio is claimed in")
     batch_windows: int = Field(8, ge=1, description="The most windows transcribed together on a GPU")
     lane_windows: int = Field(1, ge=1, description="The most windows transcribed together on each processor")
     batch_seconds: float = Field(2, gt=0, description="How long a batch may take: whatever comes next waits for it")

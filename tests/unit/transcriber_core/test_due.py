@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from whisper_transcriber.batching.due import ALIKE, Policy, Ticket, Waiting, due, joined
+from whisper_transcriber.batching.due import ALIKE, Policy, Ticket, Waiting, charged, due, joined, taken
 from whisper_transcriber.batching.pace import Pace, batch_size
 
 FOREVER = 1e9
@@ -131,11 +131,8 @@ class Device:
     def step(self) -> list[Waiting]:
         """What the next batch is, as the pump takes it."""
         batch = list(due(self.queue, self.served, self.now, self.policy, more=False))
-        jobs = {each.ticket.job for each in batch}
-        left = [each for each in self.queue if each not in batch]
-        self.queue = [replace(each, since=self.now) if each.ticket.job in jobs else each for each in left]
-        for each in batch:
-            self.served[each.ticket.tenant] = self.served.get(each.ticket.tenant, 0.0) + each.seconds
+        self.queue = taken(self.queue, batch, self.now)
+        self.served = charged(self.served, batch)
         self.now += 1.0
         return batch
 
@@ -151,6 +148,16 @@ def test_nothing_starves_under_a_stream_of_short_and_urgent_jobs(size: int, abov
         if any(each.ticket.job == "long" for each in device.step()):
             return
     raise AssertionError("the long job had no turn")
+
+
+def test_windows_that_wait_for_others_of_their_own_job_do_not_age() -> None:
+    device = Device(Policy(1, ageing=10))
+    for _ in range(30):
+        device.add(window("long", remaining=7200))
+    for _ in range(25):
+        device.step()
+    device.add(window("short", 3.0, remaining=3))
+    assert [each.ticket.job for each in device.step()] == ["short"]
 
 
 @settings(deadline=None, max_examples=30)

@@ -310,6 +310,10 @@ async def test_metrics_tell_the_queue(http: httpx.AsyncClient) -> None:
     await http.post("/v1/jobs", files=CLIP)
     text = (await http.get("/metrics")).text
     assert 'whisper_queue_jobs{state="queued"} 1.0' in text
+    assert 'whisper_queue_claims{state="claimable"} 1.0' in text
+    assert 'whisper_queue_claims{state="claimed"} 0.0' in text
+    for name in ("unopened_jobs 1.0", "backlog_seconds 0.0", "in_flight_seconds 0.0"):
+        assert f"whisper_queue_{name}" in text
     assert 'whisper_http_requests_total{method="POST",route="/v1/jobs",status="201"} 1.0' in text
 
 

@@ -220,6 +220,8 @@ async def test_a_worker_told_to_stop_records_what_it_computes_and_hands_every_cl
 
 
 async def test_a_cancelled_job_leaves_the_queue_at_once(deps: Deps) -> None:
+    # The heartbeat would find out in minutes: it is the bell that says so.
+    deps = replace(deps, settings=deps.settings.model_copy(update={"claim_lease_seconds": 900}))
     engine = Gated()
     async with working(deps, Scripted(deps, engine)):
         cancelled = await submitted(deps, 70, priority=1)

@@ -1,6 +1,18 @@
-"""From any media file to the windows that are transcribed: `decode`, then `windows`."""
+"""From any media file to the windows that are transcribed: `decode`, then `windows`; long files by way of `parts`."""
 
+from whisper_transcriber.audio.parts import Kept, beginning, blocks_of, parts, pcm_bytes
 from whisper_transcriber.audio.process import Decoding, Limits, decode, duration_hint
 from whisper_transcriber.audio.windows import windows
 
-__all__ = ["Decoding", "Limits", "decode", "duration_hint", "windows"]
+__all__ = [
+    "Decoding",
+    "Kept",
+    "Limits",
+    "beginning",
+    "blocks_of",
+    "decode",
+    "duration_hint",
+    "parts",
+    "pcm_bytes",
+    "windows",
+]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, TypeAlias, TypeVar
 
 ALIKE: Final = 5.0
@@ -98,6 +98,21 @@ def joined(served: Served, tenant: str, active: frozenset[str]) -> dict[str, flo
         return {tenant: 0.0}
     kept = {name: seconds for name, seconds in served.items() if name in active or seconds > least}
     return kept | {tenant: max(kept.get(tenant, 0.0), least)}
+
+
+def taken(waiting: Sequence[W], batch: Sequence[W], now: float) -> list[W]:
+    """The queue when a batch has been taken: jobs that had a window in it have had something now."""
+    gone, jobs = {id(each) for each in batch}, {each.ticket.job for each in batch}
+    left = [each for each in waiting if id(each) not in gone]
+    return [replace(each, since=now) if each.ticket.job in jobs else each for each in left]
+
+
+def charged(served: Served, batch: Sequence[Waiting]) -> dict[str, float]:
+    """The account when a batch has been taken."""
+    account = dict(served)
+    for each in batch:
+        account[each.ticket.tenant] = account.get(each.ticket.tenant, 0.0) + each.seconds
+    return account
 
 
 def _turn(each: Waiting, spent: Served, now: float, policy: Policy) -> tuple[float, ...]:

@@ -14,12 +14,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Final
 
-from whisper_transcriber.batching.due import Policy, Ticket, Waiting, due, joined
+from whisper_transcriber.batching.due import Policy, Ticket, Waiting, charged, due, joined, taken
 from whisper_transcriber.batching.faults import bisected, out_of_memory
 from whisper_transcriber.batching.pace import Pace
 from whisper_transcriber.batching.pipeline import Pipeline
 from whisper_transcriber.batching.rows import Item
 from whisper_transcriber.domain.audio import SAMPLE_RATE
+from whisper_transcriber.domain.cutting import CutRules, rules_for
 from whisper_transcriber.domain.options import Options
 from whisper_transcriber.domain.transcript import WindowResult
 from whisper_transcriber.engine.port import Engine
@@ -75,6 +76,10 @@ class Pump:
     def check(self, options: Options) -> Options:
         """The options as the engine takes them. Raises UnsupportedOption for what its model cannot do."""
         return self._pipeline.check(options)
+
+    def rules(self, options: Options) -> CutRules:
+        """How to cut audio for this engine, under options as `check` gave them."""
+        return rules_for(options.vad, self.engine.longest)
 
     async def submit(self, item: Item, ticket: Ticket) -> WindowResult:
         """The result of a window, when its turn has come. Cancelling this takes it out of the queue at once.
@@ -140,11 +145,9 @@ class Pump:
     def _take(self, now: float) -> Sequence[_Queued]:
         """The next batch, out of the queue and charged to its tenants."""
         batch = due(self._queue, self._served, now, self._policy(), more=self._cutting > 0)
-        taken, jobs = {id(each) for each in batch}, {each.ticket.job for each in batch}
-        left = [each for each in self._queue if id(each) not in taken]
-        self._queue = [replace(each, since=now) if each.ticket.job in jobs else each for each in left]
-        for each in batch:
-            self._served[each.ticket.tenant] = self._served.get(each.ticket.tenant, 0.0) + each.seconds
+        if batch:
+            self._queue = taken(self._queue, batch, now)
+            self._served = charged(self._served, batch)
         return batch
 
     async def _compute(self, batch: Sequence[_Queued]) -> None:

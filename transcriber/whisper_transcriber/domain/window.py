@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, NamedTuple
 
 from whisper_transcriber.domain.audio import SAMPLE_RATE
@@ -45,6 +45,14 @@ class Window:
     end: float
     laps: bool = field(default=False, compare=False)
     heard: Heard | None = field(default=None, compare=False)
+
+    def moved(self, seconds: float) -> Window:
+        """The same window of a file that begins so many seconds earlier."""
+        heard = None
+        if self.heard is not None:
+            stretches = (Stretch(each.start + seconds, each.end + seconds) for each in self.heard.stretches)
+            heard = Heard(tuple(stretches), self.heard.certainty)
+        return replace(self, start=self.start + seconds, end=self.end + seconds, heard=heard)
 
 
 class Frame(NamedTuple):

@@ -24,6 +24,7 @@ class Hold:
 
     def __init__(self, deps: Deps, claim: Claim, stop: asyncio.Event) -> None:
         self.claim = claim
+        self.close: Claim | None = None  # the claim to close the job, where this one's end gave it
         self._deps = deps
         self._stop = stop
         self._lost = asyncio.Event()
@@ -42,7 +43,7 @@ class Hold:
     def check_lost(self) -> None:
         """Return if the job is still ours, as far as is known. Raises StaleClaim."""
         if self._lost.is_set():
-            raise StaleClaim(f"attempt {self.claim.attempt} of job {self.claim.job.id} is over")
+            raise StaleClaim(f"{self.claim} is over")
 
     async def over(self) -> None:
         """Wait until `check` raises."""

@@ -9,6 +9,7 @@ from whisper_transcriber.deps import Deps
 from whisper_transcriber.domain.job import Claim
 from whisper_transcriber.worker.attempt import Outcome, attempt
 from whisper_transcriber.worker.claims import Claims
+from whisper_transcriber.worker.desk import Desk
 from whisper_transcriber.worker.models import Models
 from whisper_transcriber.worker.sweep import sweeping
 
@@ -25,9 +26,10 @@ async def run(deps: Deps, models: Models, stop: asyncio.Event) -> None:
 
 
 async def _work(deps: Deps, models: Models, stop: asyncio.Event) -> None:
-    claims, held = Claims(deps), dict[asyncio.Task[Outcome], Claim]()
+    claims, desk, held = Claims(deps), Desk(), dict[asyncio.Task[Outcome], Claim]()
     async with asyncio.TaskGroup() as group, deps.bell.listen(WORK) as ear:
         while not stop.is_set():
+            desk.freed.clear()
             ended = [task for task in held if task.done()]
             for task in ended:
                 del held[task]
@@ -35,23 +37,29 @@ async def _work(deps: Deps, models: Models, stop: asyncio.Event) -> None:
                 # What failed now would fail at once again; the ring that it was handed back with is not for us.
                 await _first(min(1.0, deps.settings.poll_seconds), stop.wait())
                 continue
-            if len(held) < deps.settings.claims and (claim := await claims.next(held.values())) is not None:
-                task = group.create_task(_hold(deps, models, claim, stop), name=f"claim {claim.job.id}")
+            if len(held) < deps.settings.claims and (claim := await claims.next(held.values(), desk)) is not None:
+                desk.take(claim)
+                task = group.create_task(_hold(deps, models, desk, claim, stop), name=f"claim {claim.job.id}")
                 held[task] = claim
                 continue
-            await _idle(deps, ear, held, stop)
+            await _idle(deps, ear, held, desk, stop)
 
 
-async def _hold(deps: Deps, models: Models, claim: Claim, stop: asyncio.Event) -> Outcome:
-    with deps.metrics.busy.track_inprogress():
-        return await attempt(deps, models, claim, stop)
+async def _hold(deps: Deps, models: Models, desk: Desk, claim: Claim, stop: asyncio.Event) -> Outcome:
+    try:
+        with deps.metrics.busy.track_inprogress():
+            return await attempt(deps, models, desk, claim, stop)
+    finally:
+        desk.off(claim)
 
 
-async def _idle(deps: Deps, ear: Listener, held: Collection[asyncio.Task[Outcome]], stop: asyncio.Event) -> None:
+async def _idle(
+    deps: Deps, ear: Listener, held: Collection[asyncio.Task[Outcome]], desk: Desk, stop: asyncio.Event
+) -> None:
     """Wait until a claim has ended or, with a slot free, there may be something to claim."""
     ways: list[Coroutine[Any, Any, object]] = [stop.wait()]
     if len(held) < deps.settings.claims:
-        ways.append(ear.heard(deps.settings.poll_seconds))
+        ways += [ear.heard(deps.settings.poll_seconds), desk.freed.wait()]
     if held:
         ways.append(asyncio.wait(held, return_when=asyncio.FIRST_COMPLETED))
     await _first(None, *ways)

@@ -19,34 +19,40 @@ from whisper_transcriber.worker.hold import Hold, Stopping
 
 
 class Passage:
-    """Windows in, results out. `seconds` is how long the audio says it is, None where it does not."""
+    """Windows in, results out.
 
-    def __init__(self, deps: Deps, hold: Hold, pump: Pump, seconds: float | None) -> None:
+    `seconds` is how long the audio says it is, None where it does not; `begin`, where in the file it begins.
+    """
+
+    def __init__(self, deps: Deps, hold: Hold, pump: Pump, seconds: float | None, begin: float = 0.0) -> None:
         self._deps = deps
         self._hold = hold
         self._pump = pump
         self._seconds = seconds
+        self._begin = begin
         self._arrived = time.monotonic()
 
-    @property
-    def longest(self) -> float:
-        """Seconds of the windows that suit the engine best."""
-        return self._pump.engine.longest
-
     async def hear(
-        self, cut: Cut, options: Options, final: Callable[[WindowResult], WindowResult] = lambda result: result
+        self,
+        cut: Cut,
+        options: Options,
+        final: Callable[[WindowResult], WindowResult] = lambda result: result,
+        *,
+        record: bool = True,
     ) -> list[WindowResult]:
         """The results of all windows of a stream, in any order; each is recorded, as `final` makes it, when it is done.
+
+        Not if `record` is False: then a claim that ends too early loses them.
 
         When the claim is lost or the worker is to stop, the windows that wait are dropped at once, and those that are
         being computed are still recorded. Raises StaleClaim, Stopping, what the stream raises, what the engine raises.
         """
-        deps, hold, job = self._deps, self._hold, self._hold.claim.job
+        deps, hold, claim = self._deps, self._hold, self._hold.claim
         results: list[WindowResult] = []
 
         def at_once() -> int:
             # After an attempt that failed, the first window left goes alone: others would hide that it fails again.
-            return 1 if job.failures and not results else self._pump.ahead
+            return 1 if claim.failures and not results else self._pump.ahead
 
         async def send(window: Window, samples: Samples) -> WindowResult:
             hold.check()
@@ -54,14 +60,15 @@ class Passage:
 
         async def keep(result: WindowResult) -> None:
             result = final(result)
-            with deps.metrics.stage_seconds.labels("record").time():
-                await hold.persist(lambda: deps.store.checkpoint(hold.claim, [result], hold.lease))
+            if record:
+                with deps.metrics.stage_seconds.labels("record").time():
+                    await hold.persist(lambda: deps.store.checkpoint(hold.claim, [result], hold.lease))
             results.append(result)
             deps.metrics.windows.inc()
             deps.metrics.audio_seconds.inc(result.window.end - result.window.start)
             done(result.window.end - result.window.start)
 
-        watching = asyncio.create_task(self._drop_when_over(), name=f"watch {job.id}")
+        watching = asyncio.create_task(self._drop_when_over(), name=f"watch {claim.job.id}")
         try:
             with in_flight(deps.metrics.inflight, self._seconds or 0.0) as done:
                 await flow(
@@ -69,7 +76,7 @@ class Passage:
                     send,
                     keep,
                     at_once=at_once,
-                    stop=lambda error: self._pump.drop(job.id, error),
+                    stop=lambda error: self._pump.drop(claim.key, error),
                     cutting=self._pump.expected,
                 )
         finally:
@@ -78,17 +85,18 @@ class Passage:
         return results
 
     def _ticket(self, window: Window) -> Ticket:
-        job = self._hold.claim.job
+        claim, job = self._hold.claim, self._hold.claim.job
         # Where the length is not known, the audio is taken to be as long again as what has been heard of it.
-        left = window.end if self._seconds is None else max(self._seconds - window.start, window.end - window.start)
-        return Ticket(job.id, job.tenant, job.request.priority, self._arrived, left)
+        end = window.start + window.end if self._seconds is None else self._begin + self._seconds
+        left = max(end - window.start, window.end - window.start)
+        return Ticket(claim.key, job.tenant, job.request.priority, self._arrived, left)
 
     async def _drop_when_over(self) -> None:
         await self._hold.over()
         try:
             self._hold.check()
         except (StaleClaim, Stopping) as error:
-            self._pump.drop(self._hold.claim.job.id, error)
+            self._pump.drop(self._hold.claim.key, error)
 
 
 @contextmanager

@@ -15,8 +15,11 @@ __all__ = ["FORMATS", "OPTIONS", "Refused", "decode", "probe", "rehearse"]
 # Demuxers of real audio and video files. Not in it: playlists (hls, dash, concat), images, subtitles, devices, raw PCM.
 FORMATS: Final = (
     "wav,w64,mp3,mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,ogg,flac,aac,adts,ac3,eac3,amr,amrnb,amrwb,aiff,au,caf,asf,avi,"
-    "flv,mpeg,mpegts,mpegvideo,wv,ape,tta,tak,dts,dtshd,truehd,mlp,gsm,opus,oma,voc,sox,rm,mxf,nut,dsf,shn,mpc,mpc8,ircam"
+    "flv,mpeg,mpegts,mpegvideo,wv,ape,tta,tak,dts,dtshd,truehd,mlp,gsm,opus,oma,voc,sox,rm,mxf,nut,dsf,shn,mpc,mpc8,ircam,"
+    "loas,iff,qcp,dss,nistsphere"
 )
+OGG_PAGE: Final = 27 + 255 + 255 * 255  # bytes at most
+LONGEST: Final = 7 * 24 * 3600.0  # seconds; a header that promises more is not believed
 OPTIONS: Final = {"protocol_whitelist": "", "format_whitelist": FORMATS, "enable_drefs": "0", "use_absolute_path": "0"}
 
 
@@ -35,14 +38,14 @@ def probe(source: Any) -> dict[str, Any]:
     """What a file's headers say: ``{"seconds": float | None, "channels": int}``. A header can be wrong."""
     container, stream = opened(source)
     with container:
-        return {"seconds": claimed(container, stream), "channels": stream.codec_context.channels}
+        seconds = claimed(container, stream)
+        believed = None if seconds is None or seconds > LONGEST else seconds
+        return {"seconds": believed, "channels": stream.codec_context.channels}
 
 
 def decode(source: Any, max_seconds: float, channel: int | None) -> dict[str, Any]:
     """Write a file's samples out as they are decoded, of all channels or of one, and return the report."""
-    size = source.seek(0, os.SEEK_END)
-    source.seek(0)
-    cut = truncated_riff(source.read(12), size)
+    cut = breaks_off(source)
     container, stream = opened(source)
     with container:
         if channel is not None:
@@ -59,6 +62,8 @@ def decode(source: Any, max_seconds: float, channel: int | None) -> dict[str, An
 
 def shortfall(seconds: float, promised: float | None, damaged: list[str], cut: bool) -> str | None:
     """What to tell the user when only a part of the file could be decoded."""
+    if promised is not None and promised > LONGEST:
+        return f"The file promises more than a week of audio, and {seconds:.1f} s could be decoded."
     if promised is not None and seconds < promised * 0.98 - 0.5:
         return f"The file ends early: it promises {promised:.1f} s of audio and {seconds:.1f} s could be decoded."
     if cut:
@@ -103,14 +108,33 @@ def check_channel(channel: int, channels: int) -> None:
 
 
 def claimed(container: Any, stream: Any) -> float | None:
-    """The duration in the file's headers in seconds, if there is one."""
+    """The duration in the file's headers in seconds, if there is one. It may be a lie, but not a negative one."""
     if stream.duration and stream.time_base:
-        return float(stream.duration * stream.time_base)
-    return container.duration / 1_000_000 if container.duration else None
+        seconds = float(stream.duration * stream.time_base)
+    else:
+        seconds = (container.duration or 0) / 1_000_000
+    return seconds if seconds > 0 else None
+
+
+def breaks_off(source: Any) -> bool:
+    """Whether a WAV or Ogg is cut. FFmpeg takes the length of these from what there is of them, and says nothing."""
+    size = source.seek(0, os.SEEK_END)
+    source.seek(0)
+    head = source.read(12)
+    source.seek(max(0, size - OGG_PAGE))
+    tail = source.read(OGG_PAGE)
+    return truncated_riff(head, size) or (head[:4] == b"OggS" and truncated_ogg(tail))
 
 
 def truncated_riff(head: bytes, size: int) -> bool:
-    """Whether a WAV is shorter than its first 12 bytes say. FFmpeg trusts the file's length, and says nothing."""
+    """Whether a WAV is shorter than its first 12 bytes say."""
     said = int.from_bytes(head[4:8], "little")
     streamed = said >= 0x7FFF_F000  # what recorders write that do not know the length yet
     return head[:4] == b"RIFF" and head[8:] == b"WAVE" and not streamed and said + 8 > size + 1
+
+
+def truncated_ogg(tail: bytes) -> bool:
+    """Whether the last page in an Ogg's last bytes is not whole: 27 bytes, a table of lengths, and what they sum up."""
+    page = tail[tail.rfind(b"OggS") :]
+    lengths = page[27 : 27 + page[26]] if len(page) > 26 else b""
+    return len(page) < 27 or len(page) < 27 + page[26] + sum(lengths)

@@ -21,7 +21,7 @@ from unit.transcriber_core.media import RATE, samples_of, write_wav
 from whisper_transcriber.audio import Limits, decode
 from whisper_transcriber.domain.audio import InvalidAudio
 
-LIMITS = Limits(max_seconds=hostile.LONGEST)
+LIMITS = Limits(max_seconds=hostile.LONGEST, wait_seconds=120)
 IN_ACCESS, IN_OPEN = 0x01, 0x20
 
 

@@ -50,15 +50,18 @@ class Trap:
 
     bait: Bait
     listener: socket.socket
+    datagrams: socket.socket
     watch: Watch
 
     def called(self) -> bool:
-        """Whether somebody has connected."""
-        try:
-            self.listener.accept()[0].close()
-        except BlockingIOError:
-            return False
-        return True
+        """Whether somebody has connected, or sent a datagram."""
+        for take in (lambda: self.listener.accept()[0].close(), lambda: self.datagrams.recv(1)):
+            try:
+                take()
+            except BlockingIOError:
+                continue
+            return True
+        return False
 
 
 @pytest.fixture(scope="module")
@@ -66,9 +69,14 @@ def trap(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trap]:
     spoken = samples_of(speech.prompt("demo-congrats").path)[: RATE * 8]
     decoy = write_wav(tmp_path_factory.mktemp("decoy") / "decoy.wav", spoken)
     watch = Watch(decoy)
-    with socket.create_server(("127.0.0.1", 0)) as listener:
+    with (
+        socket.create_server(("127.0.0.1", 0)) as listener,
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as datagrams,
+    ):
+        datagrams.bind(listener.getsockname())
         listener.setblocking(False)
-        yield Trap(Bait(listener.getsockname()[1], decoy, spoken), listener, watch)
+        datagrams.setblocking(False)
+        yield Trap(Bait(listener.getsockname()[1], decoy, spoken), listener, datagrams, watch)
     watch.close()
 
 

@@ -140,6 +140,14 @@ LIES: dict[str, Hostile] = {
     "MP4 of 2^31 samples": Hostile(
         lambda bait: mov(bytes(0), tables=table("stts", 1, 2**31 - 1, 1) + table("stsz", 0, 2**31 - 1)), NO_AUDIO
     ),
+    "ASF with an object of 2^55 bytes": Hostile(
+        with_lie(
+            speech("asf", "wmav2", rate=44_100),
+            b"\x47\xa9\xcf\x11\x8e\xe4\x00\xc0\x0c\x20\x53\x65\x68\0\0\0\0\0\0",
+            b"\x47\xa9\xcf\x11\x8e\xe4\x00\xc0\x0c\x20\x53\x65\x68\0\0\0\0\0\x80",
+        ),
+        NO_AUDIO,
+    ),
     "MP4 with a box of 2^32 bytes": Hostile(lambda bait: atom("ftyp", b"isom", size=2**32 - 1), NO_AUDIO),
 }
 

@@ -82,7 +82,7 @@ def opened(source: Any) -> tuple[Any, Any]:
         container = av.open(source, mode="r", container_options=OPTIONS, metadata_errors="replace")
     except MemoryError:
         raise
-    except (av.error.FFmpegError, ValueError, OverflowError):
+    except (av.error.FFmpegError, ValueError, OverflowError, OSError):  # OSError: it seeks where no file goes
         raise Refused("The file is not audio in a format that is understood, or it is damaged.") from None
     if not container.streams.audio:
         kinds = sorted({stream.type for stream in container.streams})

@@ -31,7 +31,7 @@ def frames(container: Any, stream: Any, damaged: list[str]) -> Iterator[Any]:
             packet = next(packets)
         except StopIteration:
             return
-        except (av.error.FFmpegError, ValueError) as error:
+        except (av.error.FFmpegError, ValueError, OSError) as error:
             damaged.append(plain(error))
             return
         try:

@@ -41,10 +41,12 @@ def limit(cpu_seconds: int) -> None:
         (resource.RLIMIT_CORE, 0),
         (resource.RLIMIT_NOFILE, 64),
     ):
-        hard = resource.getrlimit(kind)[1]
-        value = value if hard == resource.RLIM_INFINITY else min(value, hard)
         # The hard limit of processor time kills without a name; the soft one comes first and says what it was.
-        resource.setrlimit(kind, (value, value + 5 if kind == resource.RLIMIT_CPU and value + 5 <= hard else value))
+        hard = value + 5 if kind == resource.RLIMIT_CPU else value
+        most = resource.getrlimit(kind)[1]
+        if most != resource.RLIM_INFINITY:
+            value, hard = min(value, most), min(hard, most)
+        resource.setrlimit(kind, (value, hard))
 
 
 def confine() -> str | None:

@@ -81,8 +81,7 @@ async def _work(deps: Deps, models: Models, hold: Hold) -> Outcome:
 
 async def _succeed(deps: Deps, models: Models, hold: Hold) -> Outcome:
     job = hold.claim.job
-    pipeline = await models.pipeline(job.request.model)
-    async with audio_file(deps, job, hold) as path:
+    async with models.using(job.request.model) as pipeline, audio_file(deps, job, hold) as path:
         about, windows = await transcribe(deps, hold, path, pipeline)
     hold.check_lost()
     # Record, then close the claim: a crash in between repeats the recording, never loses it.

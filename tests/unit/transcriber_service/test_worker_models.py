@@ -2,18 +2,22 @@
 
 import asyncio
 import threading
+import weakref
 from collections import Counter
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from assets import weights
 from unit.transcriber_core.scripted import ScriptedEngine
-from whisper_transcriber.batching import Pipeline
+from whisper_transcriber.batching import Item, Pipeline
 from whisper_transcriber.deps import Deps
 from whisper_transcriber.deps.catalogue import Catalogue
-from whisper_transcriber.domain.model import ModelSpec, ModelUnavailable
+from whisper_transcriber.domain.model import ModelSpec, ModelUnavailable, Source
+from whisper_transcriber.domain.window import Window
 from whisper_transcriber.worker import Models
 from whisper_transcriber.worker.room import Kept, to_unload
 
@@ -144,6 +148,23 @@ async def test_traffic_on_more_models_than_fit_is_all_served(models: Sized) -> N
 async def test_an_unknown_model_is_refused(models: Sized) -> None:
     with pytest.raises(ModelUnavailable, match="not among the models"):
         await use(models, "z")
+
+
+async def test_a_real_model_that_made_room_is_gone_from_memory(deps: Deps) -> None:
+    """Also after its lanes have worked: their threads hold on to nothing."""
+    folders = {"tiny.en": weights.tiny_en(), "base": weights.base()}
+    specs = [ModelSpec(name=name, source=Source(path=str(folder))) for name, folder in folders.items()]
+    settings = deps.settings.model_copy(update={"model_memory_bytes": 1, "threads": 2})
+    models = Models(replace(deps, settings=settings, models=Catalogue(specs)))
+    item = Item(Window(0, 0.0, 1.0), np.zeros(16_000, np.float32))
+    async with models.using("tiny.en") as pipeline:
+        await asyncio.to_thread(pipeline.run, [item, item])
+        gone = weakref.ref(pipeline.engine)
+        assert pipeline.engine.lanes == 2
+    del pipeline
+    async with models.using("base") as other:
+        assert gone() is None
+        assert other.engine.model == "base"
 
 
 def test_a_pipeline_that_somebody_still_holds_outlives_its_model(models: Sized) -> None:

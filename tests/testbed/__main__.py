@@ -34,7 +34,7 @@ def parser() -> argparse.ArgumentParser:
             sub.add_argument("archive", type=Path, nargs="+")
     text = "only build and install what a cluster needs, without starting one"
     commands.add_parser("build", help=text, description=text)
-    text = "print a Python that has torch and openai-whisper; the first time, make it (2 to 10 minutes)"
+    text = "print a Python that has torch and openai-whisper; the first time, make it (2 minutes on Debian)"
     commands.add_parser("torch", help=text, description=text)
     return top
 

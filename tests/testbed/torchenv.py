@@ -1,15 +1,15 @@
 """A Python with torch and openai-whisper, beside the one of the tests.
 
 PyPI's torch for Linux brings CUDA's libraries, about 5 GB; Debian's `python3-torch` is for processors only. It belongs
-to the system's Python, so the environment is made from that one and sees the system's packages.
+to the system's Python, so the environment is made from that one and sees the system's packages. Without Debian, or
+without it and the rights to install it, the environment has PyPI's.
 """
 
 import hashlib
 import os
-import platform
 import shutil
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -27,13 +27,17 @@ _WORKS: Final = "import torch, whisper; assert torch.from_numpy(__import__('nump
 
 def python() -> Path:
     """The interpreter of the environment, which is made on first use. Raises CommandFailed with what to do."""
-    debian = shutil.which("apt-get") is not None
+    lacking = _lacking()
+    debian = lacking is not None and (not lacking or os.geteuid() == 0)
     # What is locked and which Python it is for are in the path: a change of either makes another environment.
-    made = f"{_LOCK.read_text()}{_version(_SYSTEM) if debian else sys.version}"
+    made = f"{_LOCK.read_text()}{run([_SYSTEM, '--version']) if debian else sys.version}"
     folder = paths.cache() / "torch" / hashlib.sha256(made.encode()).hexdigest()[:12]
     with locked("torch"):
         if not (folder / "complete").exists():
-            with step("making a Python with torch and openai-whisper, 2 to 10 minutes"):
+            how = "Debian's torch, 2 minutes" if debian else "PyPI's torch, which may be 5 GB"
+            with step(f"making a Python with openai-whisper and {how}"):
+                if lacking and debian:
+                    _install(lacking)
                 _make(folder, debian)
             (folder / "complete").touch()
     return folder / "bin" / "python"
@@ -60,8 +64,6 @@ def _core(flags: frozenset[str]) -> Mapping[str, str]:
 
 def _make(folder: Path, debian: bool) -> None:
     shutil.rmtree(folder, ignore_errors=True)
-    if debian:
-        _install()
     uv = Path(sys.executable).with_name("uv")
     seen = ["--system-site-packages"] if debian else []
     run([uv, "venv", "--quiet", "--no-project", *seen, "--python", _SYSTEM if debian else sys.executable, folder])
@@ -72,18 +74,17 @@ def _make(folder: Path, debian: bool) -> None:
     run([folder / "bin" / "python", "-c", _WORKS], env={**os.environ, **environment()})
 
 
-def _install() -> None:
-    """Debian's packages, where they are not there yet."""
-    lacking = [package for package in _PACKAGES if not _installed(package)]
-    if not lacking:
-        return
-    if os.geteuid() != 0:
-        raise CommandFailed(
-            f"the tests of openai-whisper need Debian's torch: sudo apt-get install {' '.join(lacking)}"
-        )
+def _lacking() -> list[str] | None:
+    """Debian's packages that are not there yet; None where they cannot be had at all."""
+    if shutil.which("apt-get") is None or not _SYSTEM.exists():
+        return None
+    return [package for package in _PACKAGES if not _installed(package)]
+
+
+def _install(packages: Sequence[str]) -> None:
     env = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     run(["apt-get", "update", "-q"], env=env, timeout=600)
-    run(["apt-get", "install", "-qy", "--no-install-recommends", *lacking], env=env, timeout=1200)
+    run(["apt-get", "install", "-qy", "--no-install-recommends", *packages], env=env, timeout=1200)
 
 
 def _installed(package: str) -> bool:
@@ -91,7 +92,3 @@ def _installed(package: str) -> bool:
         return "ok installed" in run(["dpkg-query", "--show", "--showformat=${Status}", package])
     except CommandFailed:
         return False
-
-
-def _version(python: Path) -> str:
-    return run([python, "-c", "import sys; print(sys.version)"]) if python.exists() else platform.python_version()

@@ -11,7 +11,8 @@ from whisper_transcriber.batching import Item, Pipeline
 from whisper_transcriber.domain.model import EngineName
 from whisper_transcriber.domain.options import Options
 from whisper_transcriber.domain.transcript import stitch
-from whisper_transcriber.engine.port import Sampling
+from whisper_transcriber.domain.window import Window
+from whisper_transcriber.engine.port import Prompt, Sampling
 
 
 @pytest.mark.parametrize(("by", "model"), REAL)
@@ -39,13 +40,24 @@ def test_one_batch_may_mix_languages_tasks_and_prompts(engine_name: EngineName) 
         items(in_english, Options(prompt="Asterisk"))[0],
         items(in_english, Options(language="en", word_timestamps=True))[0],
     ]
-    together = Pipeline(by).run(wanted)
-    alone = [Pipeline(by).run([item])[0] for item in wanted]
+    pipeline = Pipeline(by, beam_size=1)
+    together = pipeline.run(wanted)
+    alone = [pipeline.run([item])[0] for item in wanted]
     assert [result.segments for result in together] == [result.segments for result in alone]
     assert [result.language for result in together] == ["fr", "fr", "en", "en"]
     text = ["".join(segment.text for segment in result.segments) for result in together]
     assert text[0] != text[1]
     assert [bool(result.segments[0].words) for result in together] == [False, False, False, True]
+
+
+@pytest.mark.parametrize("engine_name", [CTRANSLATE2, TORCH])
+def test_rows_of_one_call_have_prompts_of_their_own(engine_name: EngineName) -> None:
+    by, samples = real(engine_name, "base"), items(some("fr", 1)[0])[0].samples
+    rows, prompts = by.encode([samples, samples]), [Prompt("fr"), Prompt("fr", "translate")]
+    together = by.decode(rows, prompts, Sampling(beam_size=1))
+    alone = [by.decode([row], [prompt], Sampling(beam_size=1))[0] for row, prompt in zip(rows, prompts, strict=True)]
+    assert [decoded.text for decoded in together] == [decoded.text for decoded in alone]
+    assert together[0].text != together[1].text
 
 
 def test_a_long_recording_comes_through_whole() -> None:
@@ -76,8 +88,9 @@ def test_words_are_where_they_are_spoken(engine_name: EngineName) -> None:
 @pytest.mark.parametrize("engine_name", [CTRANSLATE2, TORCH])
 def test_a_prompt_changes_the_spelling(engine_name: EngineName) -> None:
     options = [Options(language="en"), Options(language="en", prompt="ASTERISK, PBX, SIP.")]
-    first = [items(speech.prompt("demo-congrats"), each)[0] for each in options]
-    plain, prompted = Pipeline(real(engine_name, "base")).run(first)
+    samples = items(speech.prompt("demo-congrats"))[0].samples[: 16_000 * 7]
+    asked = [Item(Window(0, 0.0, 7.0), samples, each) for each in options]
+    plain, prompted = Pipeline(real(engine_name, "base")).run(asked)
     assert [segment.text for segment in plain.segments] != [segment.text for segment in prompted.segments]
 
 

@@ -123,6 +123,7 @@ def test_the_cheapest_path_is_as_cheap_as_the_cheapest_of_all(height: int, width
     costs = np.random.default_rng(seed).normal(0, 1, (height, width))
     path = cheapest_path(costs)
     assert (path[0], path[-1]) == ((0, 0), (height - 1, width - 1))
+    assert {type(index) for cell in path for index in cell} == {int}  # a numpy number would go on into the results
     assert {(b[0] - a[0], b[1] - a[1]) for a, b in pairwise(path)} <= {(1, 1), (1, 0), (0, 1)}
 
     @cache

@@ -59,7 +59,7 @@ def cheapest_path(costs: NDArray[np.floating[Any]]) -> list[tuple[int, int]]:
     path, row, column = [], height, width
     while row > 0 and column > 0:
         path.append((row - 1, column - 1))
-        step = steps[row + column, row]
+        step = int(steps[row + column, row])
         row, column = row - (step != 2), column - (step != 1)
     return path[::-1]
 

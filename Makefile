@@ -54,6 +54,7 @@ check: lint tools ## Everything that needs no cluster
 .PHONY: tools
 tools: venv ## Build and install what clusters and tests are made of (cold: about 20 minutes; then cached)
 	$(BIN)/python -m testbed build
+	$(BIN)/python -m testbed torch
 
 .PHONY: cluster
 cluster: venv ## Make a Kubernetes cluster (NAME=whisper-operator): kind where Docker answers, else a node of our own

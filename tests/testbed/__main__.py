@@ -1,11 +1,11 @@
-"""The command line: python -m testbed up | down | status | kubeconfig | load | build."""
+"""The command line: python -m testbed up | down | status | kubeconfig | load | build | torch."""
 
 import argparse
 import sys
 from pathlib import Path
 
 import testbed
-from testbed import kind, node
+from testbed import kind, node, torchenv
 from testbed.say import say
 from testbed.shell import CommandFailed
 from testbed.waiting import GaveUp
@@ -34,6 +34,8 @@ def parser() -> argparse.ArgumentParser:
             sub.add_argument("archive", type=Path, nargs="+")
     text = "only build and install what a cluster needs, without starting one"
     commands.add_parser("build", help=text, description=text)
+    text = "print a Python that has torch and openai-whisper; the first time, make it (2 minutes on Debian)"
+    commands.add_parser("torch", help=text, description=text)
     return top
 
 
@@ -76,6 +78,8 @@ def _run(asked: argparse.Namespace) -> int:
                 say(f"loaded {archive}")
         case "build" if not kind.docker_answers():
             node.prepare()
+        case "torch":
+            print(torchenv.python())
     return 0
 
 

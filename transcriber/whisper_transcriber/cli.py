@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from whisper_transcriber.audio.process import Decoding
     from whisper_transcriber.batching import Pipeline
-    from whisper_transcriber.domain.model import ModelFiles, ModelSpec
+    from whisper_transcriber.domain.model import EngineName, ModelFiles, ModelSpec
     from whisper_transcriber.domain.options import Options
     from whisper_transcriber.domain.transcript import Transcript, WindowResult
 
 # Imports of the engine and the audio stack are inside the commands: the API's image has neither, and `--help` is fast.
 
 _FORMATS: Final = ("text", "json", "verbose_json", "srt", "vtt")
+_ENGINES: Final[tuple[EngineName, ...]] = ("ctranslate2", "openai-whisper")
 OK, UNUSABLE = 0, 2
 
 
@@ -31,7 +32,8 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     """
     transcribe = subparsers.add_parser("transcribe", help="transcribe one file here, without a service")
     transcribe.add_argument("file", type=Path, help="any audio or video file")
-    transcribe.add_argument("--model", default="base", help="name of a model, or folder of a CTranslate2 model")
+    transcribe.add_argument("--model", default="base", help="name of a model, or folder of one")
+    transcribe.add_argument("--engine", choices=_ENGINES, default=_ENGINES[0], help="what runs the model")
     transcribe.add_argument("--language", help="language spoken, e.g. en or french; detected if absent")
     transcribe.add_argument("--task", choices=("transcribe", "translate"), default="transcribe")
     transcribe.add_argument("--prompt", help="words that may occur, to help with their spelling")
@@ -45,6 +47,7 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     listing.set_defaults(func=_list)
     pull = models.add_parser("pull", help="fetch a model into the cache")
     pull.add_argument("name", help="a name from `models list`, or a repository of the Hugging Face hub")
+    pull.add_argument("--engine", choices=_ENGINES, default=_ENGINES[0], help="what shall run the model")
     pull.add_argument("--to", type=Path, help="also copy its files into this folder")
     pull.set_defaults(func=_pull)
 
@@ -57,7 +60,7 @@ def _transcribe(arguments: argparse.Namespace) -> int:
 
     options = Options(arguments.language, arguments.task, arguments.prompt, word_timestamps=arguments.word_timestamps)
     try:
-        pipeline, options = _pipeline(arguments.model, arguments.threads, options)
+        pipeline, options = _pipeline(_spec(arguments.model, arguments.engine), arguments.threads, options)
         transcript = _run(arguments.file, pipeline, options)
     except InvalidAudio as error:
         return _refuse(f"{arguments.file}: {error}")
@@ -74,11 +77,10 @@ def _transcribe(arguments: argparse.Namespace) -> int:
     return OK
 
 
-def _pipeline(model: str, threads: int, options: Options) -> tuple[Pipeline, Options]:
+def _pipeline(spec: ModelSpec, threads: int, options: Options) -> tuple[Pipeline, Options]:
     from whisper_transcriber import engine
     from whisper_transcriber.batching import Pipeline
 
-    spec = _spec(model)
     pipeline = Pipeline(engine.load(_resolved(spec), spec, threads))
     return pipeline, pipeline.check(options)
 
@@ -149,7 +151,7 @@ def _pull(arguments: argparse.Namespace) -> int:
     from whisper_transcriber.domain.model import ModelUnavailable
 
     try:
-        files = _resolved(_spec(arguments.name))
+        files = _resolved(_spec(arguments.name, arguments.engine))
         if arguments.to is not None:
             shutil.copytree(files.path, arguments.to, dirs_exist_ok=True, ignore=shutil.ignore_patterns(".*"))
     except ModelUnavailable as error:
@@ -160,7 +162,7 @@ def _pull(arguments: argparse.Namespace) -> int:
     return OK
 
 
-def _spec(model: str) -> ModelSpec:
+def _spec(model: str, engine: EngineName) -> ModelSpec:
     """A model by its folder, its repository (owner/name) or its name."""
     from whisper_transcriber.domain.model import HuggingFace, ModelSpec, ModelUnavailable, Source
 
@@ -174,7 +176,7 @@ def _spec(model: str) -> ModelSpec:
         source = Source(hugging_face=HuggingFace(repo=model))
     name = folder.resolve().name if source else model
     try:
-        return ModelSpec(name=name, source=source)
+        return ModelSpec(name=name, source=source, engine=engine)
     except ValueError as error:
         raise ModelUnavailable(
             f"{name!r} cannot be the name of a model: letters, digits, dots and dashes can."

@@ -68,7 +68,7 @@ class Metrics:
             registry=registry,
         )
         self.busy = Gauge("whisper_worker_busy", "Claims that this worker holds; 0 while it is idle", registry=registry)
-        self.model_ready = Gauge("whisper_model_ready", "1 once the model is loaded", ["model"], registry=registry)
+        self.model_ready = Gauge("whisper_model_ready", "1 while the model is loaded", ["model"], registry=registry)
         self.queue_jobs = Gauge("whisper_queue_jobs", "Jobs by state, the whole service", ["state"], registry=registry)
         self.queue_age = Gauge(
             "whisper_queue_oldest_seconds", "How long the oldest queued job has waited", registry=registry

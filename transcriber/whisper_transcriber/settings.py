@@ -56,6 +56,9 @@ class Settings(BaseSettings):
     default_model: str = Field("", description="The model of requests that name none; empty: the first")
     model_cache: Path = Path("/var/cache/whisper")
     preloaded_models: Path = Path("/models")
+    model_memory_bytes: int = Field(
+        0, ge=0, description="Memory for loaded models; 0: what the cgroup or the GPU has, less a reserve"
+    )
     threads: int = Field(0, ge=0, description="CPU threads per model; 0: what the cgroup allows")
 
     worker_id: str = Field(default_factory=lambda: f"{socket.gethostname()}-{os.getpid()}", min_length=1)

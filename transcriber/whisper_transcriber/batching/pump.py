@@ -14,6 +14,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Final
 
+from prometheus_client import Gauge
+
 from whisper_transcriber.batching.due import Policy, Ticket, Waiting, charged, due, joined, taken
 from whisper_transcriber.batching.faults import bisected, out_of_memory
 from whisper_transcriber.batching.pace import Pace
@@ -125,6 +127,8 @@ class Pump:
         self._threads.shutdown(wait=False)
         for each in (*self._queue, *self._computing):
             _answer(each.answer, RuntimeError("the pump was closed"))
+        for gauge in self._gauges():
+            gauge.set_function(float)  # the one before holds on to the engine
 
     def _start(self) -> None:
         if not self._lanes:
@@ -184,12 +188,14 @@ class Pump:
 
     def _show(self) -> None:
         """What is asked for whenever the metrics are read."""
+        waiting, oldest, backlog = self._gauges()
+        waiting.set_function(lambda: len(self._queue))
+        oldest.set_function(lambda: max((time.monotonic() - each.came for each in self._queue), default=0.0))
+        backlog.set_function(lambda: sum(each.seconds for each in self._queue))
+
+    def _gauges(self) -> Sequence[Gauge]:
         model, metrics = self.engine.model, self._metrics
-        metrics.windows_waiting.labels(model).set_function(lambda: len(self._queue))
-        metrics.windows_oldest.labels(model).set_function(
-            lambda: max((time.monotonic() - each.came for each in self._queue), default=0.0)
-        )
-        metrics.backlog.labels(model).set_function(lambda: sum(each.seconds for each in self._queue))
+        return [each.labels(model) for each in (metrics.windows_waiting, metrics.windows_oldest, metrics.backlog)]
 
 
 def _answer(waiting: asyncio.Future[WindowResult], answer: WindowResult | Exception) -> None:

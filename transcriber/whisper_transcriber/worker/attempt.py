@@ -3,6 +3,7 @@
 import asyncio
 from typing import Literal
 
+from whisper_transcriber.batching import Pump
 from whisper_transcriber.bell.port import WORK, ended
 from whisper_transcriber.deps import Deps, results
 from whisper_transcriber.domain.audio import AudioTooLong, InvalidAudio
@@ -96,14 +97,18 @@ async def _work(deps: Deps, models: Models, desk: Desk, hold: Hold) -> Outcome:
 
 async def _do(deps: Deps, models: Models, desk: Desk, hold: Hold) -> Outcome:
     job, part = hold.claim.job, hold.claim.part
-    pump = await models.pump(job.request.model)
-    if part is not None:
-        await transcribe_part(deps, hold, part, pump, lambda: desk.cut(hold.claim))
-        hold.close = await hold.persist(lambda: deps.store.finish_part(hold.claim, hold.lease))
-        return "part_done"
-    if hold.claim.kind == "close":
-        return await _succeed(deps, hold, *await put_together(deps, hold, pump))
-    async with audio_file(deps, job, hold) as path:
+    async with models.using(job.request.model) as pump:
+        if part is not None:
+            await transcribe_part(deps, hold, part, pump, lambda: desk.cut(hold.claim))
+            hold.close = await hold.persist(lambda: deps.store.finish_part(hold.claim, hold.lease))
+            return "part_done"
+        if hold.claim.kind == "close":
+            return await _succeed(deps, hold, *await put_together(deps, hold, pump))
+        return await _open(deps, desk, hold, pump)
+
+
+async def _open(deps: Deps, desk: Desk, hold: Hold, pump: Pump) -> Outcome:
+    async with audio_file(deps, hold.claim.job, hold) as path:
         hint = await learn(deps, hold, path, pump.engine)
         if (file := await short_file(deps, hold, path, hint)) is not None:
             return await _succeed(deps, hold, *await transcribe(deps, hold, file, pump, hint))

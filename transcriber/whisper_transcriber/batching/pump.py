@@ -123,7 +123,9 @@ class Pump:
         """Stop the lanes. Whoever still waits for a window gets an error; what is being computed is for nobody."""
         for lane in self._lanes:
             lane.cancel()
-        await asyncio.gather(*self._lanes, return_exceptions=True)
+        if self._lanes:
+            # Not gather: what this task is woken with would hold on to the lanes' errors, and they to the engine.
+            await asyncio.wait(self._lanes)
         self._threads.shutdown(wait=False)
         for each in (*self._queue, *self._computing):
             _answer(each.answer, RuntimeError("the pump was closed"))

@@ -6,23 +6,25 @@ applies.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from whisper_operator.api import names
-from whisper_operator.api.v1alpha1.conditions import Condition
+from whisper_operator.api.v1alpha1.conditions import Condition, find
 from whisper_operator.api.v1alpha1.transcriber import TranscriberStatus, WhisperTranscriber
 from whisper_operator.cluster.port import Cluster, Kind, Manifest
 from whisper_operator.errors import InvalidSpec
-from whisper_operator.judge import Scene, Verdict, conditions, invalid, survey, suspects
+from whisper_operator.judge import Scene, conditions, invalid, survey, suspects
 from whisper_operator.plan import Observed, PlanSettings, desired
 from whisper_operator.reconcile.act import Applied, adopt, apply, prune
-from whisper_operator.reconcile.observe import Sight, events, observe
+from whisper_operator.reconcile.observe import CHILD_KINDS, events, observe
 from whisper_operator.reconcile.report import facts, rendered, tell, write
 from whisper_operator.settings import Settings
 
-__all__ = ["TRANSCRIBER", "Applied", "Outcome", "reconcile"]
+__all__ = ["CHILD_KINDS", "TRANSCRIBER", "Applied", "Outcome", "reconcile"]
 
+PATIENCE = 6
+SOON = timedelta(seconds=3)
 TRANSCRIBER = Kind(names.API_VERSION, names.TRANSCRIBER_KIND)
 
 
@@ -61,10 +63,32 @@ async def reconcile(
         sight = await apply(cluster, cr, planned, sight, applied)
         sight = await adopt(cluster, cr, sight)
         sight = await prune(cluster, cr, planned, sight)
-    complaints = await _survey(cluster, cr, planned, sight)
+    scene = Scene(planned, sight.children, sight.pods, sight.claims, trouble=sight.trouble)
+    asked, patient = suspects(scene), not overdue(old.conditions, now)
+    if asked and not patient:
+        scene = replace(scene, events=await events(cluster, cr.namespace, asked))
+    complaints = survey(scene)
     judged = conditions(old.conditions, complaints, cr.metadata.generation, now, paused=cr.spec.paused)
     await _report(cluster, body, old, judged, facts(cr, sight.children, settings.version), now, settings.identity)
-    return Outcome("waiting", settings.recheck) if any(complaints.values()) else Outcome("ok", settings.resync)
+    if not any(complaints.values()):
+        return Outcome("ok", settings.resync)
+    stalled = any(verdict and verdict.stalled for verdict in complaints.values())
+    wait = pause(settings, judged, now)
+    return Outcome("stalled" if stalled else "waiting", min(wait, SOON.total_seconds()) if asked and patient else wait)
+
+
+def overdue(old: Sequence[Condition], now: datetime) -> bool:
+    """Whether what is missing has been missing long enough to read Events for the cause: pods take a moment to come."""
+    ready = find(old, "Ready")
+    since = ready.last_transition_time if ready and ready.status != "True" else None
+    return since is not None and now - since >= SOON
+
+
+def pause(settings: Settings, judged: Sequence[Condition], now: datetime) -> float:
+    """Seconds until the next look at what is not ready: most of what can change rings, so it grows with the wait."""
+    ready = find(judged, "Ready")
+    since = ready.last_transition_time if ready and ready.last_transition_time else now
+    return min(PATIENCE * settings.recheck, max(settings.recheck, (now - since) / timedelta(seconds=PATIENCE)))
 
 
 def plan_settings(settings: Settings) -> PlanSettings:
@@ -74,14 +98,6 @@ def plan_settings(settings: Settings) -> PlanSettings:
         version=settings.version,
         image_pull_policy=settings.image_pull_policy,
     )
-
-
-async def _survey(
-    cluster: Cluster, cr: WhisperTranscriber, planned: Sequence[Manifest], sight: Sight
-) -> dict[str, Verdict | None]:
-    scene = Scene(planned, sight.children, sight.pods, sight.claims, trouble=sight.trouble)
-    asked = suspects(scene)
-    return survey(replace(scene, events=await events(cluster, cr.namespace, asked)) if asked else scene)
 
 
 async def _report(

@@ -32,10 +32,24 @@ async def test_an_empty_spec_becomes_a_whole_service(world: Any) -> None:
 
 async def test_the_first_look_says_not_ready_and_which_step_is_on(world: Any) -> None:
     outcome = await world.look()
-    assert outcome.again == world.settings.recheck
+    assert (outcome.label, outcome.again) == ("waiting", 3.0)
     assert world.condition("Ready")["status"] == "False"
     assert world.condition("WorkersReady")["reason"] == "WaitingForMigration"
     assert not world.cluster.names(DEPLOYMENT)
+
+
+async def test_events_are_read_once_what_is_missing_is_late(world: Any, noon: Any) -> None:
+    await world.look(noon)
+    assert not [read for read in world.cluster.reads if read[1] == EVENTS]
+    outcome = await world.look(noon + timedelta(seconds=3))
+    assert [read for read in world.cluster.reads if read[1] == EVENTS]
+    assert outcome.again == world.settings.recheck
+
+
+async def test_the_longer_it_is_not_ready_the_rarer_the_looks(world: Any, noon: Any) -> None:
+    await world.look(noon)
+    waits = [(await world.look(noon + timedelta(seconds=after))).again for after in (5, 120, 7200)]
+    assert waits == [10.0, 20.0, 60.0]
 
 
 async def test_at_rest_nothing_is_written(world: Any) -> None:

@@ -10,6 +10,7 @@ from whisper_operator.cluster.port import Cluster, Kind
 from whisper_operator.errors import Rejected, Transient
 from whisper_operator.handlers.pump import backoff
 from whisper_operator.logs import Log
+from whisper_operator.metrics import WATCHING
 
 log = Log(__name__)
 
@@ -44,6 +45,7 @@ class Feed:
             try:
                 async for news in self._cluster.watch(kind, namespace, LABEL_TRANSCRIBER):
                     self._announce(shelf.hear(news))
+                    WATCHING.labels(kind.name, namespace).set(1)
                     told.set()
                     failures = 0
             except (Transient, Rejected) as error:
@@ -51,6 +53,7 @@ class Feed:
             except Exception:  # a bug with one object must not end the watch of all
                 log.exception("A watch failed", kind=kind.name, namespace=namespace)
             shelf.live = False
+            WATCHING.labels(kind.name, namespace).set(0)
             failures += 1
             await asyncio.sleep(backoff(failures, random.random()))  # noqa: S311  spreads, guards nothing
 

@@ -17,8 +17,9 @@ from whisper_operator.errors import InvalidSpec
 from whisper_operator.judge import Scene, conditions, invalid, survey, suspects
 from whisper_operator.plan import Observed, PlanSettings, desired
 from whisper_operator.reconcile.act import Applied, adopt, apply, prune
-from whisper_operator.reconcile.observe import CHILD_KINDS, events, observe
-from whisper_operator.reconcile.report import facts, rendered, tell, write
+from whisper_operator.reconcile.events import Budget, Deed, done, record, told
+from whisper_operator.reconcile.observe import CHILD_KINDS, events_about, observe
+from whisper_operator.reconcile.report import facts, measure, rendered, unmeasure, write
 from whisper_operator.settings import Settings
 
 __all__ = ["CHILD_KINDS", "TRANSCRIBER", "Applied", "Outcome", "reconcile"]
@@ -49,6 +50,7 @@ async def reconcile(
     """
     body = await cluster.get(TRANSCRIBER, namespace, name)
     if body is None or body["metadata"].get("deletionTimestamp"):
+        unmeasure(namespace, name)
         return Outcome(gone=True)
     old = TranscriberStatus.model_validate(body.get("status") or {})
     try:
@@ -57,7 +59,7 @@ async def reconcile(
         planned = desired(cr, Observed(frozenset(sight.secrets), sight.children, sight.values), plan_settings(settings))
     except InvalidSpec as error:
         judged = invalid(old.conditions, str(error), body["metadata"]["generation"], now)
-        await _report(cluster, body, old, judged, {}, now, settings.identity)
+        await _report(cluster, body, old, judged, {}, (), applied.budget, now, settings.identity)
         return Outcome("invalid", settings.resync)
     if not cr.spec.paused:
         sight = await apply(cluster, cr, planned, sight, applied)
@@ -66,10 +68,11 @@ async def reconcile(
     scene = Scene(planned, sight.children, sight.pods, sight.claims, trouble=sight.trouble)
     asked, patient = suspects(scene), not overdue(old.conditions, now)
     if asked and not patient:
-        scene = replace(scene, events=await events(cluster, cr.namespace, asked))
+        scene = replace(scene, events=await events_about(cluster, cr.namespace, asked))
     complaints = survey(scene)
     judged = conditions(old.conditions, complaints, cr.metadata.generation, now, paused=cr.spec.paused)
-    await _report(cluster, body, old, judged, facts(cr, sight.children, settings.version), now, settings.identity)
+    found = facts(cr, sight.children, settings.version)
+    await _report(cluster, body, old, judged, found, sight.deeds, applied.budget, now, settings.identity)
     if not any(complaints.values()):
         return Outcome("ok", settings.resync)
     stalled = any(verdict and verdict.stalled for verdict in complaints.values())
@@ -106,11 +109,15 @@ async def _report(
     old: TranscriberStatus,
     judged: Sequence[Condition],
     found: Mapping[str, Any],
+    deeds: Sequence[Deed],
+    budget: Budget,
     now: datetime,
     reporter: str,
 ) -> None:
     generation = body["metadata"]["generation"]
     # What an invalid spec says nothing about stays as it was: server-side apply drops what is left out.
     status = {**(body.get("status") or {}), **found, "observedGeneration": generation, "conditions": rendered(judged)}
-    if await write(cluster, body, status):
-        await tell(cluster, body, old.conditions, judged, now, reporter)
+    written = await write(cluster, body, status)
+    measure(body, judged)
+    turned = told(body, old.conditions, judged, now, reporter) if written else {}
+    await record(cluster, [*done(body, deeds, now, reporter), *filter(None, [turned])], budget, now)

@@ -25,6 +25,7 @@ from whisper_operator.cluster.port import (
 from whisper_operator.errors import Transient
 from whisper_operator.judge import Verdict, kept, missing, references
 from whisper_operator.plan import named
+from whisper_operator.reconcile.events import Deed
 
 CHILD_KINDS = (SERVICE_ACCOUNT, CONFIG_MAP, SERVICE, STATEFUL_SET, DEPLOYMENT, JOB, BUDGET)
 
@@ -33,7 +34,7 @@ CHILD_KINDS = (SERVICE_ACCOUNT, CONFIG_MAP, SERVICE, STATEFUL_SET, DEPLOYMENT, J
 class Sight:
     """`secrets`: generated ones that exist. `values`: the data of every Secret in use, by name.
 
-    `children`, claims among them, by (kind, name). `trouble` by component.
+    `children`, claims among them, by (kind, name). `trouble` by component. `deeds`: what was done about it.
     """
 
     secrets: Mapping[str, Manifest] = field(repr=False)
@@ -42,6 +43,7 @@ class Sight:
     pods: Sequence[Manifest] = ()
     claims: Sequence[Manifest] = ()
     trouble: Mapping[str, Sequence[Verdict]] = field(default_factory=dict)
+    deeds: Sequence[Deed] = ()
 
 
 async def observe(cluster: Cluster, cr: WhisperTranscriber) -> Sight:
@@ -69,7 +71,7 @@ async def observe(cluster: Cluster, cr: WhisperTranscriber) -> Sight:
     return sight
 
 
-async def events(cluster: Cluster, namespace: str, uids: Sequence[str]) -> list[Manifest]:
+async def events_about(cluster: Cluster, namespace: str, uids: Sequence[str]) -> list[Manifest]:
     """The Events about these objects. Asked for only where something is wrong: Events are many."""
     found = await asyncio.gather(*(cluster.list(EVENT, namespace, fields=f"regarding.uid={uid}") for uid in uids))
     return [event for listed in found for event in listed]

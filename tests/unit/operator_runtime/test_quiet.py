@@ -177,3 +177,27 @@ async def test_bells_of_children_ring_only_for_transcribers_that_are_there(scene
     assert not scene.operator.transcribers._tasks
     await scene.tell()
     assert ("ns", "main") in scene.operator.transcribers._tasks
+
+
+async def test_paused_writes_nothing_but_the_truth_and_goes_on_afterwards(scene: Scene) -> None:
+    await scene.settle()
+    scene.cluster.edit(TRANSCRIBER, "ns", "main", {"spec": {"paused": True}})
+    await scene.tell()
+    await scene.look()
+    assert [write[:2] for write in scene.cluster.writes] == [("apply_status", "WhisperTranscriber")]
+    assert scene.world.condition("Reconciling")["reason"] == "Paused"
+    assert scene.world.condition("Ready")["status"] == "True"
+    scene.cluster.edit(DEPLOYMENT, "ns", "main-api", {"status": {"readyReplicas": 0}})
+    await scene.cluster.delete(SERVICE, "ns", "main-api")
+    await scene.look()
+    assert {write[:2] for write in scene.cluster.writes} == {
+        ("apply_status", "WhisperTranscriber"),
+        ("create", "Event"),
+    }
+    assert scene.world.condition("Ready")["status"] == "False"
+    assert scene.world.condition("Reconciling")["reason"] == "Paused"
+    scene.cluster.edit(TRANSCRIBER, "ns", "main", {"spec": {"paused": False}})
+    await scene.settle()
+    assert ("Service", "main-api") in scene.cluster
+    assert scene.world.condition("Ready")["status"] == "True"
+    assert scene.world.condition("Reconciling")["reason"] == "AsDesired"

@@ -34,6 +34,7 @@ WATCHING = Gauge(
 EVENTS = Counter(
     "whisper_operator_events_total", "Kubernetes Events by outcome: recorded, dropped (too many), failed.", ["outcome"]
 )
+EVENTS_WAITING = Gauge("whisper_operator_events_waiting", "Events that wait to be sent, at most 10 a second.")
 LEADING = Gauge("whisper_operator_leader", "1 while this process holds the Lease.")
 CONDITION = Gauge(
     "whisper_operator_condition",

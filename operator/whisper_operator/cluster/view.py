@@ -1,6 +1,6 @@
 """The cluster as one look at one custom resource sees it: what is watched is not asked for."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 
 from whisper_operator.api.names import LABEL_TRANSCRIBER
 from whisper_operator.cluster.mirror import Mirror
@@ -9,18 +9,27 @@ from whisper_operator.errors import Rejected, Stale
 
 
 class View:
-    """`Cluster` for one look at the resource `name` of `kind`.
+    """`Cluster` for one look at one resource (kind, namespace, name).
 
     Children come from the mirror while their watch lives, else from the API server. The resource and Secrets (which
     are not watched) come from memory, unless the look is `fresh`; then they are read anew. A look that is not fresh
-    makes sure before its first write that the resource is still the same: a deletion may have been missed.
+    makes sure before its first write that the resource is still the same: a deletion may have been missed. Events are
+    handed to `tell`, to be sent in time.
 
     Raises beyond `Cluster`: Stale, from a write, when the resource is not what this look was told.
     """
 
-    def __init__(self, cluster: Cluster, mirror: Mirror, kind: Kind, namespace: str, name: str, *, fresh: bool) -> None:
-        self._cluster, self._mirror, self._kind = cluster, mirror, kind
-        self._namespace, self._name, self._fresh = namespace, name, fresh
+    def __init__(
+        self,
+        cluster: Cluster,
+        mirror: Mirror,
+        tell: Callable[[Manifest], None],
+        resource: tuple[Kind, str, str],
+        *,
+        fresh: bool,
+    ) -> None:
+        self._cluster, self._mirror, self._tell = cluster, mirror, tell
+        (self._kind, self._namespace, self._name), self._fresh = resource, fresh
         self._sure_of_it = fresh
 
     async def serves(self, kind: Kind) -> bool:
@@ -56,7 +65,8 @@ class View:
     async def create(self, manifest: Manifest) -> Manifest:
         kind = kind_of(manifest)
         if kind == EVENT:
-            return await self._cluster.create(manifest)
+            self._tell(manifest)
+            return manifest
         await self._sure()
         found = await self._cluster.create(manifest)
         if kind == SECRET:

@@ -20,6 +20,7 @@ from whisper_operator.cluster.view import View
 from whisper_operator.errors import Stale
 from whisper_operator.handlers.feed import Feed
 from whisper_operator.handlers.pump import Pump
+from whisper_operator.handlers.recorder import Recorder
 from whisper_operator.jobs import TRANSCRIPTION_JOB, Keys, abandon, follow
 from whisper_operator.reconcile import CHILD_KINDS, TRANSCRIBER, Applied, Outcome, reconcile
 from whisper_operator.settings import Settings
@@ -45,6 +46,7 @@ class Operator:
         self._keys = Keys(cluster)
         self._mirror = Mirror((*CHILD_KINDS, POD, PVC), settings.namespaces)
         self._feed = Feed(cluster, self._mirror, self._child_changed)
+        self._recorder = Recorder(cluster)
         self._memories: dict[tuple[Kind, str, str], Memory] = {}
         self._seen: dict[str, object] = {}
         self._farewells: set[asyncio.Task[None]] = set()
@@ -56,6 +58,7 @@ class Operator:
 
     async def start(self) -> None:
         """Begin to watch the children, and wait until all that are there are known."""
+        self._recorder.start()
         await self._feed.start()
 
     def transcriber_event(self, kind: str | None, body: Manifest) -> None:
@@ -76,7 +79,7 @@ class Operator:
 
     async def close(self) -> None:
         """Stop every task."""
-        await asyncio.gather(self._feed.close(), self.transcribers.close(), self.jobs.close())
+        await asyncio.gather(self._feed.close(), self.transcribers.close(), self.jobs.close(), self._recorder.close())
         for task in tuple(self._farewells):
             task.cancel()
 
@@ -108,16 +111,19 @@ class Operator:
         fresh = start >= memory.due
         due, memory.due = memory.due, 0.0  # anew next time, should this look fail
         try:
-            outcome = await work(View(self._cluster, self._mirror, *where, fresh=fresh), memory)
+            outcome = await work(self._view(where, fresh=fresh), memory)
         except Stale:
             fresh = True
-            outcome = await work(View(self._cluster, self._mirror, *where, fresh=True), memory)
+            outcome = await work(self._view(where, fresh=True), memory)
         patience = outcome.again if outcome.label == "stalled" else self._settings.resync
         memory.due = start + EARLY * patience if fresh else min(due, start + EARLY * patience)
         if outcome.gone:
             self._memories.pop(where, None)
             self._mirror.secrets.pop((namespace, name), None)
         return outcome
+
+    def _view(self, where: tuple[Kind, str, str], *, fresh: bool) -> View:
+        return View(self._cluster, self._mirror, self._recorder.put, where, fresh=fresh)
 
     async def _follow(self, namespace: str, name: str) -> Outcome:
         def work(view: Cluster, _: Memory) -> Awaitable[Outcome]:

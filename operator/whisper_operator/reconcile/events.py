@@ -8,7 +8,7 @@ from typing import NamedTuple
 from whisper_operator.api import names
 from whisper_operator.api.v1alpha1.conditions import Condition, find
 from whisper_operator.cluster.port import EVENT, Cluster, Manifest
-from whisper_operator.errors import Conflict, Rejected, Transient
+from whisper_operator.errors import Rejected, Transient
 from whisper_operator.logs import Log
 from whisper_operator.metrics import EVENTS
 
@@ -102,16 +102,14 @@ def done(body: Manifest, deeds: Iterable[Deed], now: datetime, reporter: str) ->
 
 
 async def record(cluster: Cluster, events: Iterable[Manifest], budget: Budget, now: datetime) -> None:
-    """Record Events as far as the budget goes. What cannot be recorded is lost, and counted."""
+    """Record Events as far as the budget goes. What is beyond it is lost, and counted."""
     for manifest in events:
         if not budget.take(now):
             EVENTS.labels("dropped").inc()
             continue
         try:
             await cluster.create(manifest)
-            EVENTS.labels("recorded").inc()
-        except (Rejected, Transient, Conflict) as error:
-            EVENTS.labels("failed").inc()
+        except (Rejected, Transient) as error:
             log.warning("Event was not recorded", object=manifest["regarding"]["name"], error=str(error))
 
 

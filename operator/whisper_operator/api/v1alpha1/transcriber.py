@@ -107,8 +107,8 @@ class TranscriberSpec(Model, json_schema_extra=SPEC_RULES):
     )
     paused: bool = Field(
         False,
-        description="Leave everything as it is until this is false again. The condition Reconciling then has the reason "
-        "Paused; the others go on saying what is.",
+        description="Leave everything as it is until this is false again. The condition Reconciling then has the "
+        "reason Paused; the others go on saying what is.",
     )
     deletion_policy: Literal["Retain", "Delete"] = Field(
         "Retain",

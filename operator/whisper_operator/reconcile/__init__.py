@@ -16,7 +16,7 @@ from whisper_operator.cluster.port import Cluster, Kind, Manifest
 from whisper_operator.errors import InvalidSpec
 from whisper_operator.judge import Scene, conditions, invalid, survey, suspects
 from whisper_operator.plan import Observed, PlanSettings, desired
-from whisper_operator.reconcile.act import Applied, adopt, apply, prune
+from whisper_operator.reconcile.act import Applied, Guessed, adopt, apply, prune
 from whisper_operator.reconcile.events import Budget, Deed, done, record, told
 from whisper_operator.reconcile.observe import CHILD_KINDS, events_about, observe
 from whisper_operator.reconcile.report import facts, measure, rendered, unmeasure, write
@@ -25,7 +25,7 @@ from whisper_operator.settings import Settings
 __all__ = ["CHILD_KINDS", "TRANSCRIBER", "Applied", "Outcome", "reconcile"]
 
 PATIENCE = 6
-SOON = timedelta(seconds=3)
+SOON = 0.8  # of `recheck`, which varies by a tenth; whole seconds are kept
 TRANSCRIBER = Kind(names.API_VERSION, names.TRANSCRIBER_KIND)
 
 
@@ -52,10 +52,20 @@ async def reconcile(
     if body is None or body["metadata"].get("deletionTimestamp"):
         unmeasure(namespace, name)
         return Outcome(gone=True)
+    try:
+        # One that nobody has looked at has nothing yet, or what an earlier one of its name left behind.
+        return await _act(cluster, body, settings, applied, now, new=not body.get("status"))
+    except Guessed:
+        return await _act(cluster, body, settings, applied, now, new=False)
+
+
+async def _act(
+    cluster: Cluster, body: Manifest, settings: Settings, applied: Applied, now: datetime, *, new: bool
+) -> Outcome:
     old = TranscriberStatus.model_validate(body.get("status") or {})
     try:
         cr = WhisperTranscriber.parse(body)
-        sight = await observe(cluster, cr)
+        sight = await observe(cluster, cr, new=new)
         planned = desired(cr, Observed(frozenset(sight.secrets), sight.children, sight.values), plan_settings(settings))
     except InvalidSpec as error:
         judged = invalid(old.conditions, str(error), body["metadata"]["generation"], now)
@@ -66,8 +76,8 @@ async def reconcile(
         sight = await adopt(cluster, cr, sight)
         sight = await prune(cluster, cr, planned, sight)
     scene = Scene(planned, sight.children, sight.pods, sight.claims, trouble=sight.trouble)
-    asked, patient = suspects(scene), not overdue(old.conditions, now)
-    if asked and not patient:
+    asked = suspects(scene) if overdue(settings, old.conditions, now) else ()
+    if asked:
         scene = replace(scene, events=await events_about(cluster, cr.namespace, asked))
     complaints = survey(scene)
     judged = conditions(old.conditions, complaints, cr.metadata.generation, now, paused=cr.spec.paused)
@@ -76,15 +86,14 @@ async def reconcile(
     if not any(complaints.values()):
         return Outcome("ok", settings.resync)
     stalled = any(verdict and verdict.stalled for verdict in complaints.values())
-    wait = pause(settings, judged, now)
-    return Outcome("stalled" if stalled else "waiting", min(wait, SOON.total_seconds()) if asked and patient else wait)
+    return Outcome("stalled" if stalled else "waiting", pause(settings, judged, now))
 
 
-def overdue(old: Sequence[Condition], now: datetime) -> bool:
+def overdue(settings: Settings, old: Sequence[Condition], now: datetime) -> bool:
     """Whether what is missing has been missing long enough to read Events for the cause: pods take a moment to come."""
     ready = find(old, "Ready")
     since = ready.last_transition_time if ready and ready.status != "True" else None
-    return since is not None and now - since >= SOON
+    return since is not None and (now - since).total_seconds() >= SOON * settings.recheck
 
 
 def pause(settings: Settings, judged: Sequence[Condition], now: datetime) -> float:

@@ -22,6 +22,10 @@ PRUNED = frozenset({"ServiceAccount", "ConfigMap", "Service", "Deployment", "Job
 VOLATILE = frozenset({"resourceVersion", "managedFields", "generation"})
 
 
+class Guessed(Exception):
+    """A transcriber that seemed new has Secrets already: what was planned is planned with the wrong passwords."""
+
+
 class Applied:
     """What one transcriber's children were when last applied: so that rest means no writes at all. And its Events."""
 
@@ -44,13 +48,13 @@ async def apply(
     """Bring every planned child about, in order. Returns what is seen now: the children as they came back, and as
     trouble what the API server refused.
 
-    Raises: Transient.
+    Raises: Transient, Guessed.
     """
     children, refused, deeds = dict(sight.children), [], list(sight.deeds)
     for manifest in planned:
         try:
             if manifest["kind"] == SECRET.name:
-                what = await _create(cluster, cr, manifest)
+                what = await _create(cluster, cr, manifest, sight)
             else:
                 live, what = await _one(cluster, cr, manifest, sight.children.get(_key(manifest)), applied)
                 if live is not None:
@@ -84,11 +88,13 @@ async def _one(
     return now, "Created" if live is None else "Updated"
 
 
-async def _create(cluster: Cluster, cr: WhisperTranscriber, manifest: Manifest) -> str:
+async def _create(cluster: Cluster, cr: WhisperTranscriber, manifest: Manifest, sight: Sight) -> str:
     """Generated Secrets are created, never applied: two operators must not overwrite each other's passwords."""
     try:
         await cluster.create(manifest)
-    except Conflict:
+    except Conflict as error:
+        if sight.guessed:
+            raise Guessed(name_of(manifest)) from error
         log.info("Kept the Secret that is there", transcriber=cr.key, name=name_of(manifest))
         return ""
     log.info("Created Secret", transcriber=cr.key, name=name_of(manifest))

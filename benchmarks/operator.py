@@ -68,8 +68,10 @@ async def ours(asked: argparse.Namespace, notes: list[str]) -> Run:
             made = fleet.apply_all(cluster, [[fleet.transcriber(f"t{n}", "default")] for n in range(asked.count)])
             await asyncio.gather(made, ready(cluster, WARM + asked.count))
             seconds = time.perf_counter() - start
-            reads, writes = fleet.split(await calls(process) - before)
+            every = await calls(process) - before
+            reads, writes = fleet.split(every)
             worked = fleet.processor(process.process.pid) - worked
+            notes.append(f"Calls for each transcriber until then: {named(every, asked.count)}.")
             run = Run(seconds, load, reads, writes, worked, fleet.memory(process.process.pid)[1])
             say(f"operator: Ready after {seconds:.1f} s")
             notes += await rest(process, kubeconfig, asked.rest)
@@ -127,6 +129,15 @@ async def ready(cluster: LiveCluster, count: int) -> None:
 async def calls(process: Process) -> Counter[tuple[str, str]]:
     """The operator's calls so far."""
     return fleet.calls((await process.get("/metrics"))[1])
+
+
+def named(found: Counter[tuple[str, str]], count: int) -> str:
+    """How many calls of each sort there were for each of `count`; the children's applies are one sort."""
+    sorts: Counter[str] = Counter()
+    for (verb, kind), calls in found.items():
+        if kind != "Lease":
+            sorts["apply and create children" if verb == "apply" or kind == "Secret" else f"{verb} {kind}"] += calls
+    return ", ".join(f"{sort} {calls / count:.1f}" for sort, calls in sorts.most_common() if calls / count >= 0.05)
 
 
 @asynccontextmanager

@@ -26,8 +26,9 @@ def restart(kubeconfig: Path) -> None:
     kill([server])
 
     def gone() -> bool:
+        """Reaped: a zombie's other threads may still hold its port."""
         reap()
-        return running(state / "pids" / "apiserver") is None
+        return not Path(f"/proc/{server.pid}").exists()
 
     until("the API server to end", gone, timeout=30)
     needs = [start("apiserver", ["setpriv", "--pdeathsig", "KILL", *argv], state)]

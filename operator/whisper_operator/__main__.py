@@ -66,11 +66,11 @@ async def _operate(operator: handlers.Operator, chosen: settings.Settings, stop:
     ready = asyncio.Event()
     watches = asyncio.create_task(handlers.watch(operator, chosen, stop, ready), name="watches")
     started = asyncio.create_task(ready.wait(), name="started")
-    await asyncio.wait({watches, started}, return_when=asyncio.FIRST_COMPLETED)
+    stopping = asyncio.create_task(stop.wait(), name="stopping")
+    await asyncio.wait({watches, started, stopping}, return_when=asyncio.FIRST_COMPLETED)
     started.cancel()
     # kopf puts its own signal handlers in; its shutdown takes seconds in which nobody would lead.
     _stop_on_signals(stop)
-    stopping = asyncio.create_task(stop.wait(), name="stopping")
     await asyncio.wait({watches, stopping}, return_when=asyncio.FIRST_COMPLETED)
     stopping.cancel()
     await operator.close()

@@ -27,6 +27,7 @@ from services.operator_process import (
     until,
     until_answers,
     until_ready,
+    with_token,
 )
 from whisper_operator.cluster.live import LiveCluster
 from whisper_operator.cluster.port import CONFIG_MAP, DEPLOYMENT, SERVICE, Kind, Manifest
@@ -211,3 +212,26 @@ async def leading(processes: list[Process], seconds: float = 30) -> Process:
                 return process
         await asyncio.sleep(0.1)
     raise AssertionError("nobody leads")
+
+
+async def test_it_ends_when_told_although_a_watch_never_begins(
+    cluster: LiveCluster, control_plane: Path, namespace: str, scope: tuple[str, ...], tmp_path: Path
+) -> None:
+    """Its first word on what there is may never come, where a right is missing."""
+    rules = [
+        {"apiGroups": ["coordination.k8s.io"], "resources": ["leases"], "verbs": ["*"]},
+        {"apiGroups": ["whisper-operator.dev"], "resources": ["*"], "verbs": ["get", "list", "watch"]},
+    ]
+    api = Api(control_plane, namespace)
+    rbac = {"apiVersion": "rbac.authorization.k8s.io/v1", "metadata": {"name": "poor"}}
+    api.apply({**rbac, "kind": "Role", "rules": rules})
+    role = {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "poor"}
+    subject = {"kind": "ServiceAccount", "name": "poor", "namespace": namespace}
+    api.apply({**rbac, "kind": "RoleBinding", "roleRef": role, "subjects": [subject]})
+    api.apply({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "poor"}})
+    token = api.do("create", "token", "poor").strip()
+    kubeconfig = with_token(control_plane, token, tmp_path / "kubeconfig")
+    async with operator(kubeconfig, tmp_path, *scope) as process:
+        await until_answers(process, "/metrics", 20, lambda _, text: 'verb="list"' in text and 'status="403"' in text)
+        assert await process.signal(signal.SIGTERM) == 0
+        assert "A watch broke" in process.log.read_text()

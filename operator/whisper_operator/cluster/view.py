@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Callable, Mapping
 
 from whisper_operator.api.names import LABEL_TRANSCRIBER
-from whisper_operator.cluster.mirror import Mirror
+from whisper_operator.cluster.mirror import Mirror, trimmed
 from whisper_operator.cluster.port import EVENT, SECRET, Cluster, Kind, Manifest, News, kind_of, name_of
 from whisper_operator.errors import Rejected, Stale
 
@@ -132,7 +132,7 @@ class View:
         return found
 
     def _remember(self, secret: Manifest) -> None:
-        self._secrets[name_of(secret)] = secret
+        self._secrets[name_of(secret)] = trimmed(secret)
 
     @property
     def _secrets(self) -> dict[str, Manifest]:

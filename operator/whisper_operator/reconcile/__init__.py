@@ -18,7 +18,7 @@ from whisper_operator.judge import Scene, conditions, invalid, survey, suspects
 from whisper_operator.plan import Observed, PlanSettings, desired
 from whisper_operator.reconcile.act import Applied, Guessed, adopt, apply, prune
 from whisper_operator.reconcile.events import Budget, Deed, done, record, told
-from whisper_operator.reconcile.observe import CHILD_KINDS, events_about, observe
+from whisper_operator.reconcile.observe import CHILD_KINDS, Sight, events_about, observe
 from whisper_operator.reconcile.report import facts, measure, rendered, unmeasure, write
 from whisper_operator.settings import Settings
 
@@ -76,9 +76,9 @@ async def _act(
         sight = await adopt(cluster, cr, sight)
         sight = await prune(cluster, cr, planned, sight)
     scene = Scene(planned, sight.children, sight.pods, sight.claims, trouble=sight.trouble)
-    asked = suspects(scene) if overdue(settings, old.conditions, now) else ()
+    asked = set(suspects(scene)) - touched(sight) if overdue(settings, old.conditions, now) else ()
     if asked:
-        scene = replace(scene, events=await events_about(cluster, cr.namespace, asked))
+        scene = replace(scene, events=await events_about(cluster, cr.namespace, sorted(asked)))
     complaints = survey(scene)
     judged = conditions(old.conditions, complaints, cr.metadata.generation, now, paused=cr.spec.paused)
     found = facts(cr, sight.children, settings.version)
@@ -87,6 +87,12 @@ async def _act(
         return Outcome("ok", settings.resync)
     stalled = any(verdict and verdict.stalled for verdict in complaints.values())
     return Outcome("stalled" if stalled else "waiting", pause(settings, judged, now))
+
+
+def touched(sight: Sight) -> set[str]:
+    """The uids of what this look has made or changed: nobody had time to say anything about it."""
+    made = (sight.children.get((deed.kind, deed.name)) for deed in sight.deeds)
+    return {child["metadata"]["uid"] for child in made if child}
 
 
 def overdue(settings: Settings, old: Sequence[Condition], now: datetime) -> bool:

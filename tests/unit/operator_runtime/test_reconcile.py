@@ -47,6 +47,16 @@ async def test_events_are_read_once_what_is_missing_is_late(world: Any, noon: An
     assert [read for read in world.cluster.reads if read[1] == EVENTS]
 
 
+async def test_events_of_what_was_made_a_moment_ago_are_not_read(world: Any, noon: Any) -> None:
+    await world.look(noon)
+    world.kubelet()
+    await world.look(noon + timedelta(hours=1))
+    assert ("apply", "Job") in {write[:2] for write in world.cluster.writes}
+    assert not [read for read in world.cluster.reads if read[1] == EVENTS]
+    await world.look(noon + timedelta(hours=1))
+    assert [read for read in world.cluster.reads if read[1] == EVENTS]
+
+
 async def test_the_longer_it_is_not_ready_the_rarer_the_looks(world: Any, noon: Any) -> None:
     await world.look(noon)
     waits = [(await world.look(noon + timedelta(seconds=after))).again for after in (5, 120, 7200)]

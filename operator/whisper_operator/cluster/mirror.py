@@ -44,8 +44,14 @@ class Shelf:
 
     def _replace(self, objects: Sequence[Manifest], version: int) -> set[Key]:
         there = {_key(found) for found in objects}
-        gone = [o for key, o in self._objects.items() if key not in there and version_of(o) <= version]
-        self.live, self._version = True, max(self._version, version)
+        # Versions only go back where etcd was restored from a backup: then nothing that was told before counts.
+        restored = version < self._version
+        gone = [
+            found
+            for key, found in self._objects.items()
+            if restored or (key not in there and version_of(found) <= version)
+        ]
+        self.live, self._version = True, version
         return _union([*(self._remove(found) for found in gone), *(self._put(found) for found in objects)])
 
     def _put(self, found: Manifest) -> set[Key]:

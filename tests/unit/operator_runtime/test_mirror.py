@@ -58,6 +58,15 @@ def test_what_is_missing_from_a_new_list_has_gone_but_for_what_is_newer_than_it(
     assert versions(shelf) == {"kept": 2, "ours": 9}
 
 
+def test_after_a_restore_of_etcd_what_was_told_before_counts_no_more() -> None:
+    shelf = Shelf()
+    shelf.hear(Listed([thing("gone", 70), thing("kept", 80)], 90))
+    assert shelf.hear(Listed([thing("kept", 20)], 30)) == {("ns", "main")}
+    assert versions(shelf) == {"kept": 20}
+    shelf.hear(Changed(thing("kept", 31), False))
+    assert versions(shelf) == {"kept": 31}
+
+
 def test_an_object_that_changes_hands_leaves_its_old_owner() -> None:
     shelf = Shelf()
     shelf.hear(Listed([thing("a", 1)], 3))

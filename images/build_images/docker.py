@@ -21,7 +21,9 @@ class Docker:
         return found.stdout.strip()
 
     def build(self, target: Target, context: Path, args: Mapping[str, str], log: Path) -> None:
-        command: list[str | Path] = ["docker", "buildx", "build", "--load", "--progress", "plain", "--tag", target.tag]
+        # The host's network, as buildah's chroot has it: a mirror of the registries may listen on its loopback.
+        command: list[str | Path] = ["docker", "buildx", "build", "--load", "--network", "host", "--progress", "plain"]
+        command += ["--tag", target.tag]
         command += ["--file", target.dockerfile]
         command += ["--target", target.stage] if target.stage else []
         command += [word for name, value in args.items() for word in ("--build-arg", f"{name}={value}")]

@@ -28,11 +28,16 @@ def build(targets: Sequence[str] = TARGETS) -> dict[str, Path]:
     wanted = [ALL[name] for name in targets]
     folder = cache_root() / "images"
     with locked(folder / ".lock"):
-        builder = Builder(docker.Docker() if docker.answers() else Buildah(folder), folder)
+        builder = Builder(engine(folder), folder)
         lanes = [[target for target in lane if target in wanted] for lane in LANES]
         with ThreadPoolExecutor(len(lanes)) as pool:
             done = [archive for lane in pool.map(builder.build_all, lanes) for archive in lane]
     return dict(done)
+
+
+def engine(folder: Path) -> Engine:
+    """The engine of this machine; what it keeps lies in `folder`."""
+    return docker.Docker() if docker.answers() else Buildah(folder)
 
 
 @dataclass(frozen=True)

@@ -228,7 +228,8 @@ def test_up_recovers_from_killed_processes_and_from_an_interrupted_start() -> No
     if not node.exists(os.environ.get("WHISPER_CLUSTER", "whisper-operator-test")):
         assert testbed.status(SECOND) == "absent"  # kind looks after its own processes
         return
-    words = [sys.executable, "-m", "testbed", "up", "--name", SECOND]
+    # Where these tests run in the background of a shell, Ctrl-C is ignored, and their children would inherit that.
+    words = ["env", "--default-signal=INT", sys.executable, "-m", "testbed", "up", "--name", SECOND]
     environment = {**os.environ, "PYTHONPATH": str(Path(testbed.__file__).parent.parent)}
     starting = subprocess.Popen(words, env=environment, stdout=subprocess.DEVNULL)
     try:

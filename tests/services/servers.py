@@ -20,9 +20,9 @@ from uuid import uuid4
 
 import asyncpg
 
-from testbed import ports
+from testbed import binaries, ports
+from testbed.recipes import VERSITYGW
 
-VERSITYGW = "v1.8.0"
 ACCESS_KEY, SECRET_KEY, PASSWORD = "access-key", "secret-key-of-the-tests", "password-of-the-tests"
 
 
@@ -213,24 +213,6 @@ def redis() -> RedisServer:
     return new_redis()
 
 
-def _cache() -> Path:
-    home = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
-    return Path(os.environ.get("WHISPER_CACHE") or f"{home}/whisper-operator")
-
-
-def _versitygw() -> Path:
-    """versitygw's binary in the cache, built from its Go module if it is not there."""
-    program = _cache() / "bin" / f"versitygw-{VERSITYGW}" / "versitygw"
-    if not program.exists():
-        program.parent.mkdir(parents=True, exist_ok=True)
-        subprocess.run(
-            ["go", "install", f"github.com/versity/versitygw/cmd/versitygw@{VERSITYGW}"],
-            check=True,
-            env={**os.environ, "GOBIN": str(program.parent)},
-        )
-    return program
-
-
 @dataclass(frozen=True)
 class S3Server:
     """An S3 server and its root keys."""
@@ -250,7 +232,8 @@ def new_s3() -> S3Server:
     folder, port = scratch("s3-"), free_port()
     (data := folder / "data").mkdir()
     (sidecar := folder / "sidecar").mkdir()
-    command = [str(_versitygw()), "--quiet", "--port", f"127.0.0.1:{port}", "posix", "--sidecar", str(sidecar)]
+    program = binaries.cached(VERSITYGW, "versitygw")
+    command = [str(program), "--quiet", "--port", f"127.0.0.1:{port}", "posix", "--sidecar", str(sidecar)]
     env = {"ROOT_ACCESS_KEY": ACCESS_KEY, "ROOT_SECRET_KEY": SECRET_KEY}
     server = Server([*command, str(data)], port, env)
     server.start()

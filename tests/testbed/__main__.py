@@ -5,7 +5,8 @@ import sys
 from pathlib import Path
 
 import testbed
-from testbed import kind, node, torchenv
+from testbed import binaries, kind, node, torchenv
+from testbed.recipes import VERSITYGW
 from testbed.say import say
 from testbed.shell import CommandFailed
 from testbed.waiting import GaveUp
@@ -32,7 +33,7 @@ def parser() -> argparse.ArgumentParser:
         sub.add_argument("--name", default=testbed.DEFAULT_NAME, help="the cluster's name (default: %(default)s)")
         if command == "load":
             sub.add_argument("archive", type=Path, nargs="+")
-    text = "only build and install what a cluster needs, without starting one"
+    text = "only build and install what clusters and tests need, without starting anything"
     commands.add_parser("build", help=text, description=text)
     text = "print a Python that has torch and openai-whisper; the first time, make it (2 minutes on Debian)"
     commands.add_parser("torch", help=text, description=text)
@@ -76,10 +77,12 @@ def _run(asked: argparse.Namespace) -> int:
             for archive in asked.archive:
                 cluster.load(archive)
                 say(f"loaded {archive}")
-        case "build" if not kind.docker_answers():
-            node.prepare()
         case "torch":
             print(torchenv.python())
+        case "build":
+            if not kind.docker_answers():
+                node.prepare()
+            binaries.ensure(VERSITYGW)  # the S3 server of the tests
     return 0
 
 

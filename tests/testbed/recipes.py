@@ -62,6 +62,12 @@ HELM = Tool(
     {"helm": ("helm.sh/helm/v4/cmd/helm", 2.5)},
     "-s -w -X helm.sh/helm/v4/internal/version.version=v4.3.1",
 )
+VERSITYGW = Tool(
+    "versitygw",
+    "github.com/versity/versitygw",
+    "v1.8.0",
+    {"versitygw": ("github.com/versity/versitygw/cmd/versitygw", 1)},
+)
 KIND = Tool("kind", "sigs.k8s.io/kind", "v0.33.0", {"kind": ("sigs.k8s.io/kind", 0.7)})
 
 NODE = (KUBERNETES, ETCD, COREDNS, HELM)

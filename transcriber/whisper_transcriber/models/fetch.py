@@ -76,7 +76,8 @@ def _from_s3(source: S3, to: Path, patterns: Sequence[str]) -> None:
 
     bucket, _, prefix = source.uri.removeprefix("s3://").partition("/")
     try:
-        store = S3Store(bucket, prefix=prefix.strip("/") or None)
+        # An endpoint inside the cluster is often plain HTTP; whether it is, its address says.
+        store = S3Store(bucket, prefix=prefix.strip("/") or None, client_options={"allow_http": True})
         there = {PurePosixPath(entry["path"]).name for page in obstore.list(store) for entry in page}
         for name in sorted(there):
             if any(fnmatch(name, pattern) for pattern in patterns):

@@ -68,7 +68,7 @@ class Settings(BaseSettings):
     claims: int = Field(8, ge=1, le=1024, description="How many jobs a worker has in hand at once")
     part_seconds: float = Field(300, gt=0, description="How long the parts are that long audio is claimed in")
     batch_windows: int = Field(8, ge=1, description="The most windows transcribed together on a GPU")
-    lane_windows: int = Field(1, ge=1, description="The most windows transcribed together on each processor")
+    lane_windows: int = Field(4, ge=1, description="The most windows transcribed together on each processor")
     batch_seconds: float = Field(2, gt=0, description="How long a batch may take: whatever comes next waits for it")
     sweep_seconds: float = Field(3600, gt=0, description="How often a worker looks for what nobody will ask for again")
     upload_seconds: float = Field(86400, gt=0, description="How long an upload may take until its job is recorded")

@@ -104,7 +104,6 @@ class TorchEngine:
     model: str
     digest: str
     multilingual: bool
-    longest: float
     lanes: int
     device: str
     compute_type: str
@@ -115,6 +114,9 @@ class TorchEngine:
         self._number, facts = self._process.ask("load", *arguments)
         for name, value in facts.items():
             setattr(self, name, value)
+
+    def longest(self, language: str | None) -> float:
+        return self._call(float, "longest", None, language)
 
     def encode_key(self, samples: int) -> Hashable:
         return self._call(int, "encode_key", None, samples)

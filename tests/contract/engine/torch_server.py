@@ -18,7 +18,7 @@ from whisper_transcriber.domain.model import ModelFiles, ModelSpec
 from whisper_transcriber.engine.arrange import arrays, dimensions, state
 from whisper_transcriber.engine.port import Encoded, Engine
 
-FACTS = ("name", "model", "digest", "multilingual", "longest", "lanes", "device", "compute_type")
+FACTS = ("name", "model", "digest", "multilingual", "lanes", "device", "compute_type")
 
 
 class Server:

@@ -40,11 +40,13 @@ class ScriptedEngine:
     multilingual: bool = True
     device: str = "cpu"
     lanes: int = 1
-    longest: float = 30.0
     name: str = "scripted"
     model: str = "none"
     digest: str = "sha256:" + "0" * 64
     calls: list[tuple[str, list[float]]] = field(default_factory=list)
+
+    def longest(self, language: str | None) -> float:
+        return 30.0
 
     def encode_key(self, samples: int) -> Hashable:
         return None

@@ -81,7 +81,7 @@ class Pump:
 
     def rules(self, options: Options) -> CutRules:
         """How to cut audio for this engine, under options as `check` gave them."""
-        return rules_for(options.vad, self.engine.longest)
+        return rules_for(options.vad, self.engine.longest(options.language))
 
     async def submit(self, item: Item, ticket: Ticket) -> WindowResult:
         """The result of a window, when its turn has come. Cancelling this takes it out of the queue at once.

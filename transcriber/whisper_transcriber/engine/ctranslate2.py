@@ -12,9 +12,9 @@ from whisper_transcriber.domain.audio import SAMPLE_RATE, Samples
 from whisper_transcriber.domain.model import ModelFiles, ModelSpec, ModelUnavailable
 from whisper_transcriber.engine.choice import likeliest
 from whisper_transcriber.engine.features import HOP, log_mel
-from whisper_transcriber.engine.port import WINDOW_SECONDS, Decoded, Encoded, Language, Prompt, Sampling
+from whisper_transcriber.engine.port import Decoded, Encoded, Language, Prompt, Sampling
 from whisper_transcriber.engine.rows import Path, RowEngine
-from whisper_transcriber.engine.shorter import LONGEST_SHORT, short_languages
+from whisper_transcriber.engine.shorter import short_languages
 from whisper_transcriber.engine.threads import lanes, processors
 from whisper_transcriber.engine.tokens import CONTEXT, FileAlphabet, Tokens
 
@@ -38,7 +38,6 @@ class CTranslate2Engine(RowEngine):
         self.device = device
         self.compute_type = _compute_type(spec, device)
         self.short_languages = short_languages(spec, files.digest, device)
-        self.longest = LONGEST_SHORT if self.short_languages else WINDOW_SECONDS
         self.lanes, each = lanes(threads or processors(), device)
         try:
             self._whisper: Any = ctranslate2.models.Whisper(

@@ -19,9 +19,9 @@ from whisper_transcriber.domain.model import ModelFiles, ModelSpec, ModelUnavail
 from whisper_transcriber.engine.attention import attention, token_paths
 from whisper_transcriber.engine.choice import likeliest
 from whisper_transcriber.engine.features import HOP, log_mel
-from whisper_transcriber.engine.port import WINDOW_SECONDS, Decoded, Encoded, Language, Prompt, Sampling
+from whisper_transcriber.engine.port import Decoded, Encoded, Language, Prompt, Sampling
 from whisper_transcriber.engine.rows import Path, RowEngine
-from whisper_transcriber.engine.shorter import LONGEST_SHORT, short_languages
+from whisper_transcriber.engine.shorter import short_languages
 from whisper_transcriber.engine.threads import lanes, processors
 from whisper_transcriber.engine.tokens import Tokens
 from whisper_transcriber.engine.torch_model import copies, loaded
@@ -45,7 +45,6 @@ class OpenAIWhisperEngine(RowEngine):
         self.device = "cuda" if torch.cuda.is_available() else "cpu"
         self.compute_type = _compute_type(spec, self.device)
         self.short_languages = short_languages(spec, files.digest, self.device)
-        self.longest = LONGEST_SHORT if self.short_languages else WINDOW_SECONDS
         self.lanes, each = lanes(threads or processors(), self.device)
         torch.set_num_threads(each)  # of one call; all models of a process have the same
         model = loaded(files, spec, self.device, self.compute_type)

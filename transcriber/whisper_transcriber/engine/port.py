@@ -122,9 +122,8 @@ class Engine(Protocol):
     def multilingual(self) -> bool:
         """False for an English-only model."""
 
-    @property
-    def longest(self) -> float:
-        """Seconds of the windows that suit it best, at most `WINDOW_SECONDS`; it takes longer ones too."""
+    def longest(self, language: str | None) -> float:
+        """Seconds of the windows that suit it best in a language (None: not known yet); it takes up to 30 s."""
 
     @property
     def lanes(self) -> int:

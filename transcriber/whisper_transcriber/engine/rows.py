@@ -11,8 +11,8 @@ from whisper_transcriber.domain.audio import SAMPLE_RATE, Samples
 from whisper_transcriber.engine.alignment import timed_words
 from whisper_transcriber.engine.features import FRAMES
 from whisper_transcriber.engine.groups import in_groups
-from whisper_transcriber.engine.port import Decoded, Encoded, Language, Phrase, Prompt, Sampling, Timed
-from whisper_transcriber.engine.shorter import SURE_ON_SHORT, input_frames
+from whisper_transcriber.engine.port import WINDOW_SECONDS, Decoded, Encoded, Language, Phrase, Prompt, Sampling, Timed
+from whisper_transcriber.engine.shorter import LONGEST_SHORT, SURE_ON_SHORT, input_frames
 from whisper_transcriber.engine.tokens import Tokens
 
 
@@ -39,6 +39,10 @@ class RowEngine(ABC):
     multilingual: bool
     short_languages: frozenset[str]
     tokens: Tokens
+
+    def longest(self, language: str | None) -> float:
+        short = self.short_languages if language is None else language in self.short_languages
+        return LONGEST_SHORT if short else WINDOW_SECONDS
 
     def encode_key(self, samples: int) -> Hashable:
         return self._frames(samples)

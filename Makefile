@@ -54,6 +54,7 @@ check: lint tools ## Everything that needs no cluster
 .PHONY: tools
 tools: venv ## Build and install what clusters and tests are made of (cold: about 20 minutes; then cached)
 	$(BIN)/python -m testbed build
+	$(BIN)/python -m testbed torch
 
 .PHONY: cluster
 cluster: venv ## Make a Kubernetes cluster (NAME=whisper-operator): kind where Docker answers, else a node of our own
@@ -79,8 +80,12 @@ test: check images ## Everything: checks, then the tests on a real cluster
 bench-engine: venv ## The engine beside its peers in one run (docs/benchmarks.md; ARGS="clips --rounds 5")
 	$(BIN)/python -m benchmarks.engine $(ARGS)
 
+.PHONY: bench-operator
+bench-operator: venv ## 1000 WhisperTranscribers beside a bare loop of the same manifests (ARGS="--count 100 --jobs 500")
+	$(BIN)/python -m benchmarks.operator $(ARGS)
+
 .PHONY: bench
-bench: bench-engine ## All benchmarks
+bench: bench-engine bench-operator ## All benchmarks
 
 .PHONY: clean
 clean: ## Remove what the targets above made in this folder (not the caches outside it)

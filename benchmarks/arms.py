@@ -1,17 +1,18 @@
 """The engines side by side: each arm takes recordings that arrive at once, and gives their texts in order."""
 
-from collections.abc import Callable, Iterator, Sequence
+import asyncio
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import partial
-from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
 
 from assets.cache import cache_root
 from benchmarks.material import Samples
 from whisper_transcriber import audio, engine
-from whisper_transcriber.batching import Item, Pipeline
+from whisper_transcriber.batching import Pipeline, Pump, Ticket
+from whisper_transcriber.batching.stream import hear
+from whisper_transcriber.domain.audio import SAMPLE_RATE
 from whisper_transcriber.domain.model import ModelSpec, Source
 from whisper_transcriber.domain.options import Options
 from whisper_transcriber.models import resolve
@@ -53,20 +54,18 @@ def workers(setting: Setting) -> Run:
     return lambda recordings: list(pool.map(one, recordings))
 
 
-def ours(setting: Setting, encoder_input: Literal["auto", "full", "short"] = "auto", batch: int = 8) -> Run:
-    """This project: each recording cut into windows by a request of its own, all requests at once on one pipeline."""
+def ours(setting: Setting, encoder_input: Literal["auto", "full", "short"] = "auto", size: int = 4) -> Run:
+    """This project: each recording cut into windows by a request of its own, all requests at once on one pump.
+
+    `size` is the most windows in one lane's batch.
+    """
     source = Source(path=str(setting.folder))
     spec = ModelSpec(
         name=setting.folder.name, source=source, compute_type=setting.compute_type, encoder_input=encoder_input
     )
     files = resolve(spec, preloaded=cache_root(), cache=cache_root())
-    pipeline = Pipeline(engine.load(files, spec, setting.threads), batch_size=batch, beam_size=setting.beam)
-
-    def all_at_once(recordings: Sequence[Samples]) -> list[str]:
-        with ThreadPoolExecutor(len(recordings)) as clients:
-            return list(clients.map(partial(_request, pipeline, batch), recordings))
-
-    return all_at_once
+    pipeline = Pipeline(engine.load(files, spec, setting.threads), batch_size=size, beam_size=setting.beam)
+    return lambda recordings: asyncio.run(_all_at_once(pipeline, size, recordings))
 
 
 def openai_whisper(setting: Setting, checkpoint: Path) -> Run:
@@ -80,16 +79,19 @@ def openai_whisper(setting: Setting, checkpoint: Path) -> Run:
     return lambda recordings: [str(model.transcribe(samples, **options)["text"]) for samples in recordings]
 
 
-def _request(pipeline: Pipeline, batch: int, samples: Samples) -> str:
-    windows = audio.windows([samples])
-    items = (Item(window, part, Options(language=LANGUAGE)) for window, part in windows)
-    results = [result for some in _batches(items, batch) for result in pipeline.run(some)]
+async def _all_at_once(pipeline: Pipeline, size: int, recordings: Sequence[Samples]) -> list[str]:
+    pump = Pump(pipeline, size=size)
+    try:
+        return list(await asyncio.gather(*(_request(pump, *each) for each in enumerate(recordings))))
+    finally:
+        await pump.close()
+
+
+async def _request(pump: Pump, number: int, samples: Samples) -> str:
+    ticket = Ticket(number, remaining=len(samples) / SAMPLE_RATE)
+    options = Options(language=LANGUAGE)
+    results = await hear(pump, audio.windows([samples], rules=pump.rules(options)), options, ticket)
     return "".join(segment.text for result in results for segment in result.segments)
-
-
-def _batches(items: Iterator[Item], size: int) -> Iterator[list[Item]]:
-    while taken := list(islice(items, size)):
-        yield taken
 
 
 def _faster_whisper(setting: Setting, **threads: int) -> Any:

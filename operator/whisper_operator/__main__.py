@@ -16,7 +16,7 @@ from whisper_operator.handlers import probes
 from whisper_operator.jobs import TRANSCRIPTION_JOB
 from whisper_operator.logs import Log, configure
 from whisper_operator.metrics import LEADING
-from whisper_operator.reconcile import TRANSCRIBER
+from whisper_operator.reconcile import CHILD_KINDS, TRANSCRIBER
 from whisper_operator.transcripts import Transcripts
 
 log = Log("whisper_operator")
@@ -33,7 +33,8 @@ async def run(chosen: settings.Settings) -> int:
     """Serve probes, wait for the lead, lead, give it back."""
     stop = asyncio.Event()
     _stop_on_signals(stop)
-    cluster = await LiveCluster.connect(connections=2 * chosen.concurrency)
+    watches = (len(CHILD_KINDS) + 2) * max(1, len(chosen.namespaces))
+    cluster = await LiveCluster.connect(connections=2 * chosen.concurrency + watches)
     lease = Lease(cluster, chosen.lease_namespace, chosen.lease_name, chosen.identity)
     try:
         async with probes.serve(chosen.http_host, chosen.http_port, lambda: lease.seen):
@@ -65,11 +66,11 @@ async def _operate(operator: handlers.Operator, chosen: settings.Settings, stop:
     ready = asyncio.Event()
     watches = asyncio.create_task(handlers.watch(operator, chosen, stop, ready), name="watches")
     started = asyncio.create_task(ready.wait(), name="started")
-    await asyncio.wait({watches, started}, return_when=asyncio.FIRST_COMPLETED)
+    stopping = asyncio.create_task(stop.wait(), name="stopping")
+    await asyncio.wait({watches, started, stopping}, return_when=asyncio.FIRST_COMPLETED)
     started.cancel()
     # kopf puts its own signal handlers in; its shutdown takes seconds in which nobody would lead.
     _stop_on_signals(stop)
-    stopping = asyncio.create_task(stop.wait(), name="stopping")
     await asyncio.wait({watches, stopping}, return_when=asyncio.FIRST_COMPLETED)
     stopping.cancel()
     await operator.close()

@@ -13,6 +13,10 @@ class Conflict(Transient):
     """Somebody else wrote the object meanwhile, or it exists already."""
 
 
+class Stale(Transient):
+    """What was remembered is no longer so: look again at once, at what there is now."""
+
+
 class Rejected(Exception):
     """The API server refused one object for good. `reason` is PascalCase, fit for a condition."""
 

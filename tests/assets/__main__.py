@@ -1,17 +1,20 @@
-"""`python -m assets [weights|speech]`: fetch now what tests and the demo would fetch on first use."""
+"""`python -m assets [weights|speech|sounds]`: fetch now what tests and the demo would fetch on first use."""
 
 import argparse
 
-from assets import speech, weights
+from assets import sounds, speech, weights
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="assets", description=__doc__)
-    parser.add_argument("what", nargs="?", choices=("weights", "speech", "all"), default="all")
+    parser.add_argument("what", nargs="?", choices=("weights", "speech", "sounds", "all"), default="all")
     what = parser.parse_args().what
     if what in ("weights", "all"):
         for model in weights.ALL:
             print(weights.fetch(model))
+    if what in ("sounds", "all"):
+        spoken = sounds.spoken("Hello.")
+        print(f"{len(sounds.music())} pieces of music, {len(sounds.beeps())} beeps, {spoken.seconds:.0f} s read aloud")
     if what in ("speech", "all"):
         for language in speech.LANGUAGES:
             clips = speech.prompts(language)

@@ -6,9 +6,7 @@ The recordings are raw G.722 (16 kHz); they are unpacked and decoded to 16-bit W
 import functools
 import gzip
 import json
-import os
 import shutil
-import subprocess
 import time
 import wave
 from dataclasses import dataclass
@@ -18,6 +16,7 @@ from typing import Final
 import av
 import numpy as np
 
+from assets import debian
 from assets.cache import cache_root, made_once, say
 from assets.prompts import parse
 
@@ -25,10 +24,6 @@ LANGUAGES: Final = ("en", "es", "fr", "it", "ru")
 SAMPLE_RATE: Final = 16_000
 _PAUSE: Final = 0.5
 """Seconds of silence between the prompts of a long clip."""
-
-
-class SpeechUnavailable(Exception):
-    """Debian's packages could not be fetched; the message says what to do."""
 
 
 @dataclass(frozen=True)
@@ -91,24 +86,20 @@ def _join(seconds: float, language: str, to: Path) -> None:
 def _make(language: str, folder: Path) -> None:
     started = time.monotonic()
     say(f"speech: fetching the {language} prompts from Debian")
-    packages = folder / "packages"
-    packages.mkdir()
-    _download([f"asterisk-core-sounds-{language}", f"asterisk-core-sounds-{language}-g722"], packages)
-    for package in packages.glob("*.deb"):
-        subprocess.run(["dpkg-deb", "-x", package, packages / "root"], check=True)
-    (document,) = packages.glob("root/usr/share/doc/*/core-sounds-*.txt.gz")
-    (voice,) = packages.glob("root/usr/share/asterisk/sounds/*")
+    root = debian.unpack([f"asterisk-core-sounds-{language}", f"asterisk-core-sounds-{language}-g722"], folder)
+    (document,) = root.glob("usr/share/doc/*/core-sounds-*.txt.gz")
+    (voice,) = root.glob("usr/share/asterisk/sounds/*")
     index = []
     for name, text in sorted(parse(gzip.decompress(document.read_bytes()).decode()).items()):
         if (recording := voice / f"{name}.g722").exists():
-            seconds = _decode(recording, folder / f"{name}.wav")
+            seconds = decode_g722(recording, folder / f"{name}.wav")
             index.append({"name": name, "text": text, "seconds": seconds})
     (folder / "index.json").write_text(json.dumps(index, ensure_ascii=False))
-    shutil.rmtree(packages)
+    shutil.rmtree(root)
     say(f"speech: {len(index)} {language} prompts are ready after {time.monotonic() - started:.0f} s")
 
 
-def _decode(recording: Path, to: Path) -> float:
+def decode_g722(recording: Path, to: Path) -> float:
     """Raw G.722 -> WAV; returns its seconds."""
     with av.open(str(recording), format="g722") as container:
         samples = np.concatenate([frame.to_ndarray().reshape(-1) for frame in container.decode(audio=0)])
@@ -117,23 +108,3 @@ def _decode(recording: Path, to: Path) -> float:
         target.setparams((1, 2, SAMPLE_RATE, 0, "NONE", ""))
         target.writeframes(samples.astype("<i2").tobytes())
     return len(samples) / SAMPLE_RATE
-
-
-def _download(packages: list[str], to: Path) -> None:
-    """`apt-get download`, whose signatures vouch for the files; with fresh lists where there are none."""
-    if missing := [tool for tool in ("apt-get", "dpkg-deb") if shutil.which(tool) is None]:
-        raise SpeechUnavailable(f"{' and '.join(missing)} not found: run on Debian or Ubuntu, or install apt and dpkg")
-    problem = _apt(["download", "--quiet", *packages], to)
-    if problem and os.geteuid() == 0:
-        _apt(["update", "--quiet"], to)
-        problem = _apt(["download", "--quiet", *packages], to)
-    if problem:
-        raise SpeechUnavailable(f"apt-get download failed (is `apt-get update` due?):\n{problem}")
-
-
-def _apt(arguments: list[str], folder: Path) -> str:
-    """What apt-get complained of, or nothing when it succeeded. Two tests may ask for different languages at once, so
-    the lists' lock is waited for."""
-    command = ["apt-get", "-o", "APT::Sandbox::User=root", "-o", "DPkg::Lock::Timeout=120", *arguments]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
-    return "" if done.returncode == 0 else done.stderr.strip() or f"exit status {done.returncode}"

@@ -64,6 +64,16 @@ async def connected(kubeconfig: Path) -> AsyncIterator[LiveCluster]:
         await live.close()
 
 
+def with_token(admin: Path, token: str, file: Path) -> Path:
+    """The admin's kubeconfig with the token in place of the admin's certificate."""
+    config = yaml.safe_load(admin.read_text())
+    for user in config["users"]:
+        user["user"] = {"token": token}
+    file.touch(mode=0o600)
+    file.write_text(yaml.safe_dump(config))
+    return file
+
+
 def established(crd: Manifest | None) -> bool:
     """A CRD that is served."""
     return condition(crd, "Established").get("status") == "True"

@@ -151,7 +151,7 @@ class Postgres:
 
 def new_postgres() -> Postgres:
     """A PostgreSQL server of one's own, to be stopped at will."""
-    bin_ = Path(_program("postgres", "usr/lib/postgresql/*/bin/postgres")).parent
+    bin_ = Path(_program("postgres", "usr/lib/postgresql/*/bin/postgres")).resolve().parent
     folder, port = scratch("postgres-"), free_port()
     user: list[str] = []
     if os.geteuid() == 0:
@@ -174,6 +174,9 @@ def new_postgres() -> Postgres:
     server = Server([*user, str(bin_ / "postgres"), "-D", data, *settings], port, goodbye=signal.SIGQUIT)
     server.start()
     atexit.register(server.stop)
+    # It listens before it takes connections.
+    asks = [str(bin_ / "pg_isready"), "--quiet", "--host=127.0.0.1", f"--port={port}"]
+    wait_until(lambda: subprocess.run(asks, check=False).returncode == 0, "PostgreSQL to take connections")
     return Postgres(server)
 
 

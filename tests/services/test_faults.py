@@ -69,6 +69,29 @@ def test_a_worker_told_to_stop_hands_its_job_back_at_once(service: Service) -> N
     assert second.metric("whisper_windows_skipped_total") == waiting["windows"]["done"] >= 1
 
 
+def test_a_worker_told_to_stop_hands_all_its_claims_back(service: Service) -> None:
+    clip = speech.long(60)
+    client = Client(service.start("serve"))
+    first = service.start("work", **SLOW, WHISPER_CLAIM_LEASE_SECONDS="600")
+    jobs = [client.submit(clip.path)["id"] for _ in range(3)]
+    wait_until(lambda: first.metric("whisper_worker_busy") == 3, "three claims", PATIENCE)
+    wait_until(lambda: first.metric("whisper_windows_total") >= 1, "a window", PATIENCE)
+    assert first.terminate() == 0
+    outcomes = [line["outcome"] for line in events(first, "Left job")]
+    assert len(outcomes) == 3
+    assert "handed_back" in outcomes
+    assert set(outcomes) <= {"handed_back", "succeeded"}
+    before = [client.job(job) for job in jobs]
+    assert {job["status"] for job in before} <= {"queued", "succeeded"}
+
+    second = service.start("work")
+    done = [client.ended(job) for job in jobs]
+    assert [(job["status"], job["windows"]["repeated"]) for job in done] == [("succeeded", 0)] * 3
+    recorded = sum(job["windows"]["done"] for job in before)
+    assert second.metric("whisper_windows_total") == sum(job["windows"]["done"] for job in done) - recorded
+    assert all(word_error_rate(clip.text, client.result(job, "text").text) < 0.25 for job in jobs)
+
+
 def test_redis_lost_during_a_job_costs_no_job() -> None:
     clip, redis = speech.long(60), new_redis()
     with running.service(redis) as service:

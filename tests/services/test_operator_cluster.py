@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 from collections.abc import AsyncIterator
+from contextlib import aclosing
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,20 @@ import pytest
 
 from services.operator_process import connected
 from whisper_operator.cluster.memory import FakeCluster
-from whisper_operator.cluster.port import CONFIG_MAP, LEASE, SECRET, SERVICE, Cluster, Kind
+from whisper_operator.cluster.port import (
+    CONFIG_MAP,
+    LEASE,
+    SECRET,
+    SERVICE,
+    Changed,
+    Cluster,
+    Kind,
+    Listed,
+    News,
+    Reached,
+    name_of,
+    version_of,
+)
 from whisper_operator.errors import Conflict, Rejected
 
 ABSENT = Kind("monitoring.coreos.com/v1", "ServiceMonitor")
@@ -132,3 +147,45 @@ async def test_the_status_is_apart_from_the_rest(cluster: Cluster, name: str) ->
     assert told["spec"]["ports"][0]["port"] == made["spec"]["ports"][0]["port"]
     again = await cluster.apply_status({"apiVersion": "v1", "kind": "Service", "metadata": meta, "status": status})
     assert again["metadata"]["resourceVersion"] == told["metadata"]["resourceVersion"]
+
+
+@pytest.mark.parametrize("namespace", ["default", ""])
+async def test_a_watch_tells_what_there_is_and_then_every_change_in_order(
+    cluster: Cluster, name: str, namespace: str
+) -> None:
+    label = f"watched-{name}"
+
+    def labelled(other: str, **data: str) -> Manifest:
+        made = config_map(other, **data)
+        return {**made, "metadata": {**made["metadata"], "labels": {label: "yes"}}}
+
+    await cluster.apply(config_map(f"{name}-unlabelled"))
+    first = await cluster.apply(labelled(name, a="1"))
+    async with asyncio.timeout(20), aclosing(cluster.watch(CONFIG_MAP, namespace, label)) as watch:  # type: ignore[type-var]
+        listed = await anext(watch)
+        assert isinstance(listed, Listed) and [name_of(found) for found in listed.objects] == [name]
+        assert listed.objects[0]["kind"] == "ConfigMap" and listed.version >= version_of(first)
+        second = await cluster.apply(labelled(name, a="2"))
+        told = await change(watch)
+        assert (told.object["data"], told.gone) == ({"a": "2"}, False)
+        assert version_of(told.object) == version_of(second) > version_of(first)
+        await cluster.apply(labelled(f"{name}-b"))
+        assert name_of((await change(watch)).object) == f"{name}-b"
+        # One that loses its label is gone from here, at the version at which it lost it.
+        await cluster.apply(config_map(f"{name}-b", a="3"))
+        lost = await change(watch)
+        assert (name_of(lost.object), lost.gone) == (f"{name}-b", True)
+        await cluster.delete(CONFIG_MAP, "default", name)
+        went = await change(watch)
+        assert (name_of(went.object), went.gone) == (name, True)
+        assert version_of(went.object) > version_of(lost.object) > version_of(second)
+        # Whatever was told has been reached: an answer that is no newer says nothing new.
+        reached = await anext(watch)
+        assert isinstance(reached, Reached) and reached.version >= version_of(went.object)
+
+
+async def change(watch: AsyncIterator[News]) -> Changed:
+    async for news in watch:
+        if isinstance(news, Changed):
+            return news
+    raise AssertionError("the watch ended")

@@ -168,7 +168,7 @@ async def writes(process: Process) -> float:
     """Writing calls so far, but for the Lease."""
     text = (await process.get("/metrics"))[1]
     lines = [line for line in text.splitlines() if "_api_calls_total{" in line and 'kind="Lease"' not in line]
-    reads = ('verb="get"', 'verb="list"', 'verb="discover"')
+    reads = ('verb="get"', 'verb="list"', 'verb="watch"', 'verb="discover"')
     return sum(float(line.split()[-1]) for line in lines if not any(verb in line for verb in reads))
 
 

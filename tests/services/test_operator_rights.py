@@ -25,6 +25,7 @@ from services.operator_process import (
     resource,
     until,
     until_ready,
+    with_token,
 )
 from services.transcriber_api import TranscriberApi
 from testbed import binaries, recipes
@@ -71,16 +72,6 @@ def told(manifests: list[Manifest]) -> dict[str, str]:
     (deployment,) = (m for m in manifests if m["kind"] == "Deployment")
     (container,) = deployment["spec"]["template"]["spec"]["containers"]
     return {variable["name"]: variable["value"] for variable in container["env"] if "value" in variable}
-
-
-def with_token(admin: Path, token: str, file: Path) -> Path:
-    """The admin's kubeconfig with the token in place of the admin's certificate."""
-    config = yaml.safe_load(admin.read_text())
-    for user in config["users"]:
-        user["user"] = {"token": token}
-    file.touch(mode=0o600)
-    file.write_text(yaml.safe_dump(config))
-    return file
 
 
 @pytest.fixture(params=["cluster", "namespaces"])

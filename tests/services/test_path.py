@@ -8,7 +8,8 @@ import srt
 
 from assets import speech, weights
 from clips import word_error_rate
-from services.running import Client
+from services.running import PATIENCE, Client
+from services.servers import wait_until
 
 
 def test_the_openai_client_hears_what_was_said(client: Client) -> None:
@@ -40,6 +41,20 @@ def test_a_synchronous_request_leaves_nothing_behind(client: Client) -> None:
     with client.http as http:
         jobs = http.get("/v1/jobs", params={"limit": 100}).json()["data"]
     assert [job for job in jobs if job["status"] in ("queued", "running")] == []
+
+
+def test_a_short_request_does_not_wait_for_a_long_job(client: Client) -> None:
+    long = client.submit(speech.long(1200).path, model="tiny")["id"]
+    wait_until(lambda: client.job(long)["windows"]["done"] >= 1, "the long job's first window", PATIENCE)
+    clip = speech.long(5)
+    with client.openai as api, clip.path.open("rb") as audio:
+        heard = api.audio.transcriptions.create(file=audio, model="tiny", response_format="text")
+    found = client.job(long)
+    assert found["status"] == "running"
+    assert found["progress"] < 90
+    assert word_error_rate(clip.text, str(heard)) < 0.3
+    with client.http as http:
+        assert http.delete(f"/v1/jobs/{long}").status_code == 204
 
 
 def test_a_job_gives_every_format(client: Client) -> None:

@@ -1,11 +1,11 @@
-"""The command line: python -m testbed up | down | status | kubeconfig | load | build."""
+"""The command line: python -m testbed up | down | status | kubeconfig | load | build | torch."""
 
 import argparse
 import sys
 from pathlib import Path
 
 import testbed
-from testbed import binaries, kind, node
+from testbed import binaries, kind, node, torchenv
 from testbed.recipes import VERSITYGW
 from testbed.say import say
 from testbed.shell import CommandFailed
@@ -35,6 +35,8 @@ def parser() -> argparse.ArgumentParser:
             sub.add_argument("archive", type=Path, nargs="+")
     text = "only build and install what clusters and tests need, without starting anything"
     commands.add_parser("build", help=text, description=text)
+    text = "print a Python that has torch and openai-whisper; the first time, make it (2 minutes on Debian)"
+    commands.add_parser("torch", help=text, description=text)
     return top
 
 
@@ -75,6 +77,8 @@ def _run(asked: argparse.Namespace) -> int:
             for archive in asked.archive:
                 cluster.load(archive)
                 say(f"loaded {archive}")
+        case "torch":
+            print(torchenv.python())
         case "build":
             if not kind.docker_answers():
                 node.prepare()

@@ -7,18 +7,21 @@ import os
 import shutil
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
+    from whisper_transcriber.audio.process import Decoding
     from whisper_transcriber.batching import Pipeline
-    from whisper_transcriber.domain.model import ModelFiles, ModelSpec
+    from whisper_transcriber.domain.model import EngineName, ModelFiles, ModelSpec
     from whisper_transcriber.domain.options import Options
     from whisper_transcriber.domain.transcript import Transcript, WindowResult
 
 # Imports of the engine and the audio stack are inside the commands: the API's image has neither, and `--help` is fast.
 
 _FORMATS: Final = ("text", "json", "verbose_json", "srt", "vtt")
+_ENGINES: Final[tuple[EngineName, ...]] = ("ctranslate2", "openai-whisper")
 OK, UNUSABLE = 0, 2
 
 
@@ -29,7 +32,8 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     """
     transcribe = subparsers.add_parser("transcribe", help="transcribe one file here, without a service")
     transcribe.add_argument("file", type=Path, help="any audio or video file")
-    transcribe.add_argument("--model", default="base", help="name of a model, or folder of a CTranslate2 model")
+    transcribe.add_argument("--model", default="base", help="name of a model, or folder of one")
+    transcribe.add_argument("--engine", choices=_ENGINES, default=_ENGINES[0], help="what runs the model")
     transcribe.add_argument("--language", help="language spoken, e.g. en or french; detected if absent")
     transcribe.add_argument("--task", choices=("transcribe", "translate"), default="transcribe")
     transcribe.add_argument("--prompt", help="words that may occur, to help with their spelling")
@@ -43,6 +47,7 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     listing.set_defaults(func=_list)
     pull = models.add_parser("pull", help="fetch a model into the cache")
     pull.add_argument("name", help="a name from `models list`, or a repository of the Hugging Face hub")
+    pull.add_argument("--engine", choices=_ENGINES, default=_ENGINES[0], help="what shall run the model")
     pull.add_argument("--to", type=Path, help="also copy its files into this folder")
     pull.set_defaults(func=_pull)
 
@@ -55,7 +60,7 @@ def _transcribe(arguments: argparse.Namespace) -> int:
 
     options = Options(arguments.language, arguments.task, arguments.prompt, word_timestamps=arguments.word_timestamps)
     try:
-        pipeline, options = _pipeline(arguments.model, arguments.threads, options)
+        pipeline, options = _pipeline(_spec(arguments.model, arguments.engine), arguments.threads, options)
         transcript = _run(arguments.file, pipeline, options)
     except InvalidAudio as error:
         return _refuse(f"{arguments.file}: {error}")
@@ -72,27 +77,21 @@ def _transcribe(arguments: argparse.Namespace) -> int:
     return OK
 
 
-def _pipeline(model: str, threads: int, options: Options) -> tuple[Pipeline, Options]:
+def _pipeline(spec: ModelSpec, threads: int, options: Options) -> tuple[Pipeline, Options]:
     from whisper_transcriber import engine
     from whisper_transcriber.batching import Pipeline
 
-    spec = _spec(model)
     pipeline = Pipeline(engine.load(_resolved(spec), spec, threads))
     return pipeline, pipeline.check(options)
 
 
 def _run(file: Path, pipeline: Pipeline, options: Options) -> Transcript:
-    from whisper_transcriber import audio
-    from whisper_transcriber.batching import Item
-    from whisper_transcriber.domain.transcript import main_language, stitch
+    import asyncio
+
+    from whisper_transcriber.domain.transcript import stitch
 
     started = time.monotonic()
-    hint = audio.duration_hint(file)
-    results: list[WindowResult] = []
-    with audio.decode(file) as decoding:
-        for window, samples in audio.windows(decoding):
-            results += pipeline.run([Item(window, samples, options, main_language(results))])
-            _say(f"{window.end:.0f} s" + (f" of {hint:.0f} s" if hint else "") + " transcribed")
+    results, decoding = asyncio.run(_heard(file, pipeline, options))
     engine = pipeline.engine
     if decoding.warning:
         _say(decoding.warning)
@@ -109,6 +108,37 @@ def _run(file: Path, pipeline: Pipeline, options: Options) -> Transcript:
     )
 
 
+async def _heard(file: Path, pipeline: Pipeline, options: Options) -> tuple[list[WindowResult], Decoding]:
+    """The windows of a file as a worker hears them, in order; the file is closed."""
+    from whisper_transcriber import audio
+    from whisper_transcriber.batching import Pump, Ticket
+    from whisper_transcriber.batching.language import settled, unsettled
+    from whisper_transcriber.batching.stream import hear
+
+    pump, ticket, hint = Pump(pipeline), Ticket(file), audio.duration_hint(file)
+    of = f" of {hint:.0f} s" if hint else ""
+    try:
+        with audio.decode(file) as decoding:
+            results = await hear(
+                pump,
+                audio.windows(decoding, rules=pump.rules(options)),
+                options,
+                ticket,
+                lambda done: _say(f"{done.window.end:.0f} s{of} transcribed"),
+            )
+        language, unsure = unsettled(results)
+        before = {result.window: result for result in unsure}
+        if before:
+            with audio.decode(file) as once_more:
+                cut = (pair for pair in audio.windows(once_more) if pair[0] in before)
+                again = await hear(pump, cut, replace(options, language=language), ticket)
+            after = {result.window: settled(before[result.window], result) for result in again}
+            results = [after.get(result.window, result) for result in results]
+    finally:
+        await pump.close()
+    return results, decoding
+
+
 def _list(arguments: argparse.Namespace) -> int:
     from whisper_transcriber.models import CATALOGUE
 
@@ -121,7 +151,7 @@ def _pull(arguments: argparse.Namespace) -> int:
     from whisper_transcriber.domain.model import ModelUnavailable
 
     try:
-        files = _resolved(_spec(arguments.name))
+        files = _resolved(_spec(arguments.name, arguments.engine))
         if arguments.to is not None:
             shutil.copytree(files.path, arguments.to, dirs_exist_ok=True, ignore=shutil.ignore_patterns(".*"))
     except ModelUnavailable as error:
@@ -132,7 +162,7 @@ def _pull(arguments: argparse.Namespace) -> int:
     return OK
 
 
-def _spec(model: str) -> ModelSpec:
+def _spec(model: str, engine: EngineName) -> ModelSpec:
     """A model by its folder, its repository (owner/name) or its name."""
     from whisper_transcriber.domain.model import HuggingFace, ModelSpec, ModelUnavailable, Source
 
@@ -146,7 +176,7 @@ def _spec(model: str) -> ModelSpec:
         source = Source(hugging_face=HuggingFace(repo=model))
     name = folder.resolve().name if source else model
     try:
-        return ModelSpec(name=name, source=source)
+        return ModelSpec(name=name, source=source, engine=engine)
     except ValueError as error:
         raise ModelUnavailable(
             f"{name!r} cannot be the name of a model: letters, digits, dots and dashes can."

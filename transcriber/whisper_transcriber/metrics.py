@@ -24,7 +24,42 @@ class Metrics:
         )
         self.audio_seconds = Counter("whisper_audio_seconds", "Seconds of audio transcribed here", registry=registry)
         self.stage_seconds = Histogram(
-            "whisper_stage_seconds", "Time in each stage of a job", ["stage"], buckets=_STAGE_BUCKETS, registry=registry
+            "whisper_stage_seconds",
+            "Time in each stage of a job: fetch (a file), decode, queue, record (a window), encode, detect, generate, "
+            "align (a batch)",
+            ["stage"],
+            buckets=_STAGE_BUCKETS,
+            registry=registry,
+        )
+        self.batch_windows = Histogram(
+            "whisper_batch_windows", "Windows in a batch", buckets=(1, 2, 4, 8, 16, 32, 64), registry=registry
+        )
+        self.batch_seconds = Histogram(
+            "whisper_batch_seconds", "Time that a batch took", buckets=_STAGE_BUCKETS, registry=registry
+        )
+        self.fallbacks = Counter(
+            "whisper_fallbacks", "Windows decoded once more at a higher temperature", registry=registry
+        )
+        self.errors = Counter("whisper_errors", "What went wrong at the work, by kind", ["kind"], registry=registry)
+        self.windows_waiting = Gauge(
+            "whisper_windows_waiting", "Windows that wait in this worker", ["model"], registry=registry
+        )
+        self.windows_oldest = Gauge(
+            "whisper_windows_oldest_seconds",
+            "How long the oldest window has waited in this worker",
+            ["model"],
+            registry=registry,
+        )
+        self.backlog = Gauge(
+            "whisper_backlog_audio_seconds",
+            "Audio of the windows that wait in this worker",
+            ["model"],
+            registry=registry,
+        )
+        self.inflight = Gauge(
+            "whisper_inflight_audio_seconds",
+            "Audio of the jobs that this worker has claimed, as far as it is not done",
+            registry=registry,
         )
         self.real_time_factor = Histogram(
             "whisper_real_time_factor",
@@ -32,11 +67,23 @@ class Metrics:
             buckets=(0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5),
             registry=registry,
         )
-        self.busy = Gauge("whisper_worker_busy", "1 while this worker holds a claim", registry=registry)
-        self.model_ready = Gauge("whisper_model_ready", "1 once the model is loaded", ["model"], registry=registry)
+        self.busy = Gauge("whisper_worker_busy", "Claims that this worker holds; 0 while it is idle", registry=registry)
+        self.model_ready = Gauge("whisper_model_ready", "1 while the model is loaded", ["model"], registry=registry)
         self.queue_jobs = Gauge("whisper_queue_jobs", "Jobs by state, the whole service", ["state"], registry=registry)
         self.queue_age = Gauge(
             "whisper_queue_oldest_seconds", "How long the oldest queued job has waited", registry=registry
+        )
+        self.queue_unopened = Gauge(
+            "whisper_queue_unopened_jobs", "Queued jobs whose length nobody knows yet", registry=registry
+        )
+        self.queue_backlog = Gauge(
+            "whisper_queue_backlog_seconds", "Seconds of audio that a worker could claim", registry=registry
+        )
+        self.queue_in_flight = Gauge(
+            "whisper_queue_in_flight_seconds", "Seconds of audio still to do in claims that are held", registry=registry
+        )
+        self.queue_claims = Gauge(
+            "whisper_queue_claims", "Jobs and parts that are claimable, or claimed", ["state"], registry=registry
         )
         self.bell_failures = Counter("whisper_bell_failures", "Rings that Redis did not take", registry=registry)
         self.requests = Counter(

@@ -56,14 +56,20 @@ class Settings(BaseSettings):
     default_model: str = Field("", description="The model of requests that name none; empty: the first")
     model_cache: Path = Path("/var/cache/whisper")
     preloaded_models: Path = Path("/models")
+    model_memory_bytes: int = Field(
+        0, ge=0, description="Memory for loaded models; 0: what the cgroup or the GPU has, less a reserve"
+    )
     threads: int = Field(0, ge=0, description="CPU threads per model; 0: what the cgroup allows")
 
     worker_id: str = Field(default_factory=lambda: f"{socket.gethostname()}-{os.getpid()}", min_length=1)
     claim_lease_seconds: float = Field(30, gt=0, description="How long a silent worker keeps its claim")
     poll_seconds: float = Field(3, gt=0, description="How often PostgreSQL is asked when no bell rings")
     max_failures: int = Field(3, ge=1, description="Attempts without one window of progress before a job fails")
-    batch_windows: int = Field(8, ge=1, description="The most windows transcribed together")
-    batch_seconds: float = Field(4, gt=0, description="How long a batch may take: SIGTERM and cancel wait for it")
+    claims: int = Field(8, ge=1, le=1024, description="How many jobs a worker has in hand at once")
+    part_seconds: float = Field(300, gt=0, description="How long the parts are that long audio is claimed in")
+    batch_windows: int = Field(8, ge=1, description="The most windows transcribed together on a GPU")
+    lane_windows: int = Field(4, ge=1, description="The most windows transcribed together on each processor")
+    batch_seconds: float = Field(2, gt=0, description="How long a batch may take: whatever comes next waits for it")
     sweep_seconds: float = Field(3600, gt=0, description="How often a worker looks for what nobody will ask for again")
     upload_seconds: float = Field(86400, gt=0, description="How long an upload may take until its job is recorded")
     synchronous_seconds: float = Field(3600, gt=0, description="How long an ended job of a dead synchronous call stays")

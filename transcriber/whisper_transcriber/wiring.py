@@ -3,6 +3,7 @@
 import asyncio
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
 from typing import TypeVar
 
@@ -51,6 +52,8 @@ async def work(settings: Settings) -> None:
     from whisper_transcriber.worker.health import health_app
 
     async with _process(settings) as (deps, stop):
+        # Each claim may wait in a thread for its file's decoder: none shall have to wait for another one's.
+        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(settings.claims + 4))
         models, over = Models(deps), asyncio.Event()
         serving = asyncio.create_task(serve_http(health_app(deps, models), settings.host, settings.port, over, 1))
         working = asyncio.create_task(run(deps, models, stop))

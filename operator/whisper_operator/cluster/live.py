@@ -2,7 +2,9 @@
 
 import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -10,7 +12,8 @@ from urllib.parse import quote, urlencode
 import aiohttp
 from kubernetes.aio import client, config
 
-from whisper_operator.cluster.port import Kind, Manifest, kind_of
+from whisper_operator.cluster import watching
+from whisper_operator.cluster.port import Kind, Manifest, News, kind_of
 from whisper_operator.errors import Conflict, Immutable, Rejected, Transient
 from whisper_operator.metrics import API_CALLS
 
@@ -87,20 +90,18 @@ class LiveCluster:
     ) -> list[Manifest]:
         if not await self.serves(kind):
             return []
-        path = await self._collection(kind, namespace)
-        query = {"limit": str(PAGE)}
+        query = {}
         if labels:
             query["labelSelector"] = ",".join(f"{key}={value}" for key, value in labels.items())
         if fields:
             query["fieldSelector"] = fields
-        found: list[Manifest] = []
-        while True:
-            page = await self._call("list", kind, "GET", path, query)
-            found += [{"apiVersion": kind.api_version, "kind": kind.name, **item} for item in page["items"]]
-            more = page["metadata"].get("continue")
-            if not more:
-                return found
-            query["continue"] = more
+        pages = [page async for page in self._pages(kind, namespace, query)]
+        return [{"apiVersion": kind.api_version, "kind": kind.name, **item} for page in pages for item in page["items"]]
+
+    def watch(self, kind: Kind, namespace: str, label: str) -> AsyncIterator[News]:
+        return watching.watch(
+            kind, label, partial(self._pages, kind, namespace), partial(self._stream, kind, namespace)
+        )
 
     async def delete(
         self, kind: Kind, namespace: str, name: str, *, uid: str | None = None, orphan: bool = False
@@ -125,11 +126,31 @@ class LiveCluster:
         query = {"fieldManager": FIELD_MANAGER, "force": "true"}
         return await self._call("apply", kind, "PATCH", path, query, manifest, APPLY)
 
+    async def _pages(self, kind: Kind, namespace: str, query: Mapping[str, str]) -> AsyncIterator[Manifest]:
+        path, more = await self._collection(kind, namespace), {"limit": str(PAGE)}
+        while True:
+            page = await self._call("list", kind, "GET", path, {**query, **more})
+            yield page
+            if not page["metadata"].get("continue"):
+                return
+            more["continue"] = page["metadata"]["continue"]
+
+    async def _stream(self, kind: Kind, namespace: str, query: Mapping[str, str]) -> AsyncIterator[bytes]:
+        path = await self._collection(kind, namespace)
+        patience = aiohttp.ClientTimeout(total=None, sock_connect=5, sock_read=watching.SILENCE)
+        async with self._answer("watch", kind, "GET", path, query, patience=patience) as answer:
+            try:
+                async for chunk in answer.response.content.iter_any():
+                    yield chunk
+            except (aiohttp.ClientError, TimeoutError, OSError) as error:
+                raise Transient(f"watch {kind.name}: the stream broke: {error!r}") from error
+
     async def _collection(self, kind: Kind, namespace: str) -> str:
+        """The path of a kind's objects in a namespace, or everywhere if that is empty."""
         path = await self._path(kind)
         if path is None:
             raise Transient(f"the API server does not serve {kind.name} ({kind.api_version}) yet")
-        return path.format(namespace=quote(namespace))
+        return path.format(namespace=f"/namespaces/{quote(namespace)}" if namespace else "")
 
     async def _path(self, kind: Kind) -> str | None:
         if kind in self._paths:
@@ -145,7 +166,7 @@ class LiveCluster:
                     raise
                 for resource in served["resources"]:
                     if "/" not in resource["name"]:
-                        scope = "/namespaces/{namespace}" if resource["namespaced"] else ""
+                        scope = "{namespace}" if resource["namespaced"] else ""
                         found = Kind(kind.api_version, resource["kind"])
                         self._paths[found] = f"{root}{scope}/{resource['name']}"
         return self._paths.get(kind)
@@ -160,27 +181,46 @@ class LiveCluster:
         body: Manifest | None = None,
         content_type: str = "application/json",
     ) -> Manifest:
+        async with self._answer(verb, kind, method, path, query, body, content_type) as answer:
+            decoded: Manifest = json.loads(await answer.read())
+        return decoded
+
+    @asynccontextmanager
+    async def _answer(
+        self,
+        verb: str,
+        kind: Kind,
+        method: str,
+        path: str,
+        query: Mapping[str, str],
+        body: Manifest | None = None,
+        content_type: str = "application/json",
+        patience: Any = TIMEOUT,
+    ) -> AsyncIterator[Any]:
+        """The client's answer to one call, to be read in the block; a refusal is raised."""
         headers = {"Accept": "application/json", "Content-Type": content_type}
-        status = 0
+        status, answer = 0, None
         try:
             auth = (await self._api.configuration.auth_settings()).get("BearerToken")
             if auth:
                 headers[auth["key"]] = auth["value"]
             url = f"{self._api.configuration.host}{path}" + (f"?{urlencode(query)}" if query else "")
-            answer = await self._api.call_api(method, url, headers, body, _request_timeout=TIMEOUT)
-            status = answer.status
-            data: bytes = await answer.read()
+            answer = await self._api.call_api(method, url, headers, body, _request_timeout=patience)
+            if answer.status >= 300:
+                raise refusal(answer.status, await answer.read(), f"{verb} {kind.name}")
+            if verb != "watch":
+                await answer.read()
         except client.ApiException as error:  # what the client itself gives up on: throttled for too long
             status = error.status or 0
             raise Transient(f"{verb} {kind.name}: {error.status} {error.reason}") from error
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise Transient(f"{verb} {kind.name}: the API server did not answer: {error!r}") from error
         finally:
-            API_CALLS.labels(verb, kind.name, str(status)).inc()
-        if status >= 300:
-            raise refusal(status, data, f"{verb} {kind.name}")
-        decoded: Manifest = json.loads(data)
-        return decoded
+            API_CALLS.labels(verb, kind.name, str(answer.status if answer is not None else status)).inc()
+        try:
+            yield answer
+        finally:
+            answer.response.close() if verb == "watch" else answer.response.release()
 
 
 def refusal(status: int, body: bytes, what: str) -> Exception:

@@ -1,18 +1,20 @@
 """A cluster in memory, for tests and for trying things out: objects and their versions, no controllers behind them."""
 
+import asyncio
 import copy
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import AsyncGenerator, Iterator, Mapping
 from typing import Any
 
-from whisper_operator.cluster.port import Kind, Manifest, kind_of, name_of
-from whisper_operator.errors import Conflict, Rejected
+from whisper_operator.cluster.port import Changed, Kind, Listed, Manifest, News, Reached, kind_of, name_of, version_of
+from whisper_operator.errors import Conflict, Rejected, Transient
 
 Id = tuple[str, str, str]
 
 
 class FakeCluster:
-    """`Cluster` over a dict. `writes` lists (verb, kind, name) of every call that is a write, no-ops included.
+    """`Cluster` over a dict. `writes` lists (verb, kind, name) of every call that is a write, no-ops included; `reads`
+    does so for what is asked, with "" for the name in a list.
 
     Server-side apply is approximated: maps merge, what we applied before and no longer apply goes away, lists are
     replaced whole.
@@ -20,12 +22,15 @@ class FakeCluster:
 
     def __init__(self, *, absent: frozenset[str] = frozenset()) -> None:
         self.writes: list[tuple[str, str, str]] = []
+        self.reads: list[tuple[str, str, str]] = []
         self.rejects: dict[tuple[str, str], Exception] = {}
         self._absent = absent
         self._objects: dict[Id, Manifest] = {}
         self._applied: dict[tuple[Id, str], Manifest] = {}
         self._versions = itertools.count(1)
         self._uids = itertools.count(1)
+        self._newest = 0
+        self._watchers: list[tuple[Kind, str, str, asyncio.Queue[News | None]]] = []
 
     def __getitem__(self, key: tuple[str, str]) -> Manifest:
         """The only object of a kind and name, whatever its namespace: `cluster["Deployment", "main-api"]`."""
@@ -76,8 +81,8 @@ class FakeCluster:
         new = copy.deepcopy(manifest)
         for key in ("uid", "resourceVersion", "generation", "creationTimestamp"):
             new["metadata"][key] = live["metadata"][key]
-        self._bump(new, live)
         self._objects[self._id(manifest)] = new
+        self._bump(new, live)
         return copy.deepcopy(new)
 
     async def own(self, kind: Kind, namespace: str, name: str, owners: list[Manifest]) -> None:
@@ -88,11 +93,13 @@ class FakeCluster:
         self._bump(live, before)
 
     async def get(self, kind: Kind, namespace: str, name: str) -> Manifest | None:
+        self.reads.append(("get", kind.name, name))
         return copy.deepcopy(self._objects.get((kind.name, namespace, name)))
 
     async def list(
         self, kind: Kind, namespace: str, labels: Mapping[str, str] | None = None, fields: str = ""
     ) -> list[Manifest]:
+        self.reads.append(("list", kind.name, ""))
         wanted = (labels or {}).items()
         return [
             copy.deepcopy(found)
@@ -112,6 +119,7 @@ class FakeCluster:
         if uid not in (None, found["metadata"]["uid"]):
             raise Conflict(f"{kind.name} {name}: uid in precondition does not match")
         del self._objects[kind.name, namespace, name]
+        self._tell(self._versioned(found), found, gone=True)
         for manager in ("", "status"):
             self._applied.pop(((kind.name, namespace, name), manager), None)
 
@@ -125,26 +133,59 @@ class FakeCluster:
         new = copy.deepcopy(live)
         _drop(new, before, body)
         _merge(new, body)
-        self._bump(new, live)
         self._objects[key] = new
+        self._bump(new, live)
         return copy.deepcopy(new)
 
     def _insert(self, manifest: Manifest) -> Manifest:
         new = copy.deepcopy(manifest)
         new["metadata"].setdefault("uid", f"uid-{next(self._uids)}")
-        new["metadata"] |= {
-            "resourceVersion": str(next(self._versions)),
-            "generation": 1,
-            "creationTimestamp": "2026-01-01T00:00:00Z",
-        }
+        new["metadata"] |= {"generation": 1, "creationTimestamp": "2026-01-01T00:00:00Z"}
         self._objects[self._id(manifest)] = new
+        self._tell(self._versioned(new), None)
         return copy.deepcopy(new)
 
     def _bump(self, new: Manifest, old: Manifest) -> None:
-        if new != old:
-            new["metadata"]["resourceVersion"] = str(next(self._versions))
         if new.get("spec") != old.get("spec"):
             new["metadata"]["generation"] += 1
+        if new != old:
+            self._tell(self._versioned(new), old)
+
+    def _versioned(self, found: Manifest) -> Manifest:
+        self._newest = next(self._versions)
+        found["metadata"]["resourceVersion"] = str(self._newest)
+        return found
+
+    async def watch(self, kind: Kind, namespace: str, label: str) -> AsyncGenerator[News]:
+        queue: asyncio.Queue[News | None] = asyncio.Queue()
+        there = [
+            copy.deepcopy(found)
+            for (of, where, _), found in self._objects.items()
+            if of == kind.name and namespace in ("", where) and label in (found["metadata"].get("labels") or {})
+        ]
+        queue.put_nowait(Listed(there, self._newest))
+        watcher = (kind, namespace, label, queue)
+        self._watchers.append(watcher)
+        try:
+            while (news := await queue.get()) is not None:
+                yield news
+        finally:
+            self._watchers.remove(watcher)
+        raise Transient(f"watch {kind.name}: the stream broke")
+
+    def break_watches(self) -> None:
+        """End every watch, as an API server that goes away does."""
+        for *_, queue in self._watchers:
+            queue.put_nowait(None)
+
+    def _tell(self, new: Manifest, old: Manifest | None, *, gone: bool = False) -> None:
+        for kind, namespace, label, queue in self._watchers:
+            if kind.name != new["kind"] or namespace not in ("", new["metadata"]["namespace"]):
+                continue
+            now, before = (label in ((m or {"metadata": {}})["metadata"].get("labels") or {}) for m in (new, old))
+            if now or before:
+                queue.put_nowait(Changed(copy.deepcopy(new), gone or not now))
+                queue.put_nowait(Reached(version_of(new)))
 
     def _log(self, verb: str, manifest: Manifest) -> None:
         key = (kind_of(manifest).name, name_of(manifest))

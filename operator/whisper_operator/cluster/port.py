@@ -1,6 +1,6 @@
 """What the operator needs from a cluster: one verb whatever the kind."""
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
 Manifest = dict[str, Any]
@@ -25,6 +25,29 @@ STATEFUL_SET = Kind("apps/v1", "StatefulSet")
 JOB = Kind("batch/v1", "Job")
 BUDGET = Kind("policy/v1", "PodDisruptionBudget")
 LEASE = Kind("coordination.k8s.io/v1", "Lease")
+
+
+class Listed(NamedTuple):
+    """All that there was at a version: what is not among the objects is gone."""
+
+    objects: Sequence[Manifest]
+    version: int
+
+
+class Changed(NamedTuple):
+    """One object came, changed or (`gone`) went; went also means that it lost the label."""
+
+    object: Manifest
+    gone: bool
+
+
+class Reached(NamedTuple):
+    """Every change up to this version has been told."""
+
+    version: int
+
+
+News = Listed | Changed | Reached
 
 
 class Cluster(Protocol):
@@ -64,6 +87,12 @@ class Cluster(Protocol):
     ) -> None:
         """Delete in the background (`orphan`: leave the dependents). An absent object is fine; `uid` must match."""
 
+    def watch(self, kind: Kind, namespace: str, label: str) -> AsyncIterator[News]:
+        """The objects that carry a label (namespace "": everywhere), then what becomes of them, in order, for ever.
+
+        Begins with Listed. Raises Transient or Rejected when it breaks: what follows may have been missed.
+        """
+
 
 def kind_of(manifest: Mapping[str, Any]) -> Kind:
     """The kind a manifest says it is."""
@@ -74,3 +103,8 @@ def name_of(manifest: Mapping[str, Any]) -> str:
     """metadata.name."""
     name: str = manifest["metadata"]["name"]
     return name
+
+
+def version_of(manifest: Mapping[str, Any]) -> int:
+    """metadata.resourceVersion, which Kubernetes lets clients compare as a number (since 1.35, and did before)."""
+    return int(manifest["metadata"]["resourceVersion"])

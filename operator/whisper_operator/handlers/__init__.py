@@ -1,31 +1,41 @@
-"""Watches that ring bells. kopf neither decides nor writes: no handler state, no finalizer, no annotation."""
+"""Watches that ring bells: kopf's for the custom resources, our own for their children, which must miss nothing.
+
+kopf neither decides nor writes: no handler state, no finalizer, no annotation. When it has to list anew, it does not
+say what went meanwhile, so a look makes sure of its resource before it writes, and resyncs read it.
+"""
 
 import asyncio
-from collections.abc import Mapping
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
 import kopf
 
 from whisper_operator.api import names
-from whisper_operator.cluster.port import Cluster, Manifest
-from whisper_operator.handlers.pump import Key, Pump
-from whisper_operator.jobs import Keys, abandon, follow
-from whisper_operator.reconcile import Applied, Outcome, reconcile
+from whisper_operator.cluster.mirror import Key, Mirror
+from whisper_operator.cluster.port import POD, PVC, Cluster, Kind, Manifest
+from whisper_operator.cluster.view import View
+from whisper_operator.errors import Stale
+from whisper_operator.handlers.feed import Feed
+from whisper_operator.handlers.pump import Pump
+from whisper_operator.handlers.recorder import Recorder
+from whisper_operator.jobs import TRANSCRIPTION_JOB, Keys, abandon, follow
+from whisper_operator.reconcile import CHILD_KINDS, TRANSCRIBER, Applied, Outcome, reconcile
 from whisper_operator.settings import Settings
 from whisper_operator.transcripts import Transcripts
 
-CHILDREN = (
-    ("", "v1", "configmaps"),
-    ("", "v1", "persistentvolumeclaims"),
-    ("", "v1", "pods"),
-    ("", "v1", "serviceaccounts"),
-    ("", "v1", "services"),
-    ("apps", "v1", "deployments"),
-    ("apps", "v1", "statefulsets"),
-    ("batch", "v1", "jobs"),
-    ("policy", "v1", "poddisruptionbudgets"),
-)
+# A look this much before its time still counts as a resync: their intervals vary by a tenth.
+EARLY = 0.85
+
+
+@dataclass
+class Memory:
+    """What is known of one resource between its looks. `due`: when (monotonic) what is not watched is read anew."""
+
+    applied: Applied = field(default_factory=Applied)
+    due: float = 0.0
 
 
 class Operator:
@@ -34,7 +44,10 @@ class Operator:
     def __init__(self, cluster: Cluster, api: Transcripts, settings: Settings) -> None:
         self._cluster, self._api, self._settings = cluster, api, settings
         self._keys = Keys(cluster)
-        self._applied: dict[Key, Applied] = {}
+        self._mirror = Mirror((*CHILD_KINDS, POD, PVC), settings.namespaces)
+        self._feed = Feed(cluster, self._mirror, self._child_changed)
+        self._recorder = Recorder(cluster)
+        self._memories: dict[tuple[Kind, str, str], Memory] = {}
         self._seen: dict[str, object] = {}
         self._farewells: set[asyncio.Task[None]] = set()
         turns = asyncio.Semaphore(settings.concurrency)
@@ -43,13 +56,20 @@ class Operator:
         turns = asyncio.Semaphore(settings.concurrency)
         self.jobs = Pump(names.JOB_KIND, self._follow, turns, debounce=settings.debounce)
 
+    async def start(self) -> None:
+        """Begin to watch the children, and wait until all that are there are known."""
+        self._recorder.start()
+        await self._feed.start()
+
     def transcriber_event(self, kind: str | None, body: Manifest) -> None:
         """A WhisperTranscriber came, changed or went."""
+        self._hear(TRANSCRIBER, kind, body)
         if self._news(kind, body):
             self.transcribers.ring(*_key(body))
 
     def job_event(self, kind: str | None, body: Manifest) -> None:
         """A TranscriptionJob came, changed or went."""
+        self._hear(TRANSCRIPTION_JOB, kind, body)
         if self._news(kind, body):
             self.jobs.ring(*_key(body))
         if kind == "DELETED":
@@ -57,28 +77,59 @@ class Operator:
             self._farewells.add(task)
             task.add_done_callback(self._farewells.discard)
 
-    def child_event(self, kind: str | None, body: Manifest) -> None:
-        """A labelled child came, changed or went."""
-        owner = (body["metadata"].get("labels") or {}).get(names.LABEL_TRANSCRIBER)
-        if owner:
-            self.transcribers.ring(body["metadata"]["namespace"], owner)
-
     async def close(self) -> None:
         """Stop every task."""
-        await asyncio.gather(self.transcribers.close(), self.jobs.close())
+        await asyncio.gather(self._feed.close(), self.transcribers.close(), self.jobs.close(), self._recorder.close())
         for task in tuple(self._farewells):
             task.cancel()
 
+    def _child_changed(self, namespace: str, transcriber: str) -> None:
+        """Children without their transcriber are the garbage collector's; one that comes rings by itself."""
+        if self._mirror.resource(TRANSCRIBER, namespace, transcriber) is not None:
+            self.transcribers.ring(namespace, transcriber)
+
+    def _hear(self, of: Kind, kind: str | None, body: Manifest) -> None:
+        if kind == "DELETED":
+            self._mirror.forget(of, *_key(body), uid=body["metadata"]["uid"])
+        else:
+            self._mirror.hear(of, body)
+
     async def _reconcile(self, namespace: str, name: str) -> Outcome:
-        applied = self._applied.setdefault((namespace, name), Applied())
-        outcome = await reconcile(self._cluster, namespace, name, self._settings, applied, datetime.now(UTC))
+        def work(view: Cluster, memory: Memory) -> Awaitable[Outcome]:
+            return reconcile(view, namespace, name, self._settings, memory.applied, datetime.now(UTC))
+
+        return await self._look(TRANSCRIBER, namespace, name, work)
+
+    async def _look(
+        self, kind: Kind, namespace: str, name: str, work: Callable[[Cluster, Memory], Awaitable[Outcome]]
+    ) -> Outcome:
+        """One look, at what is remembered while that will do: at the first, each resync, and where something is stuck
+        or went wrong, what is not watched is read anew."""
+        where = (kind, namespace, name)
+        memory = self._memories.setdefault(where, Memory())
+        start = time.monotonic()
+        fresh = start >= memory.due
+        due, memory.due = memory.due, 0.0  # anew next time, should this look fail
+        try:
+            outcome = await work(self._view(where, fresh=fresh), memory)
+        except Stale:
+            fresh = True
+            outcome = await work(self._view(where, fresh=True), memory)
+        patience = outcome.again if outcome.label == "stalled" else self._settings.resync
+        memory.due = start + EARLY * patience if fresh else min(due, start + EARLY * patience)
         if outcome.gone:
-            self._applied.pop((namespace, name), None)
+            self._memories.pop(where, None)
+            self._mirror.secrets.pop((namespace, name), None)
         return outcome
 
+    def _view(self, where: tuple[Kind, str, str], *, fresh: bool) -> View:
+        return View(self._cluster, self._mirror, self._recorder.put, where, fresh=fresh)
+
     async def _follow(self, namespace: str, name: str) -> Outcome:
-        now = datetime.now(UTC)
-        return await follow(self._cluster, self._api, self._keys, namespace, name, self._settings, now)
+        def work(view: Cluster, _: Memory) -> Awaitable[Outcome]:
+            return follow(view, self._api, self._keys, namespace, name, self._settings, datetime.now(UTC))
+
+        return await self._look(TRANSCRIPTION_JOB, namespace, name, work)
 
     def _news(self, kind: str | None, body: Manifest) -> bool:
         """Whether more than the status changed: our own writing must not ring our own bell."""
@@ -97,6 +148,7 @@ async def watch(operator: Operator, settings: Settings, stop: asyncio.Event, rea
 
     The CRDs must be served already: what is missing now is not watched later.
     """
+    await operator.start()
     await kopf.operator(
         registry=registry(operator),
         settings=watching(settings),
@@ -118,14 +170,9 @@ def registry(operator: Operator) -> Any:
     async def job(event: Mapping[str, Any], **_: Any) -> None:
         operator.job_event(event["type"], event["object"])
 
-    async def child(event: Mapping[str, Any], **_: Any) -> None:
-        operator.child_event(event["type"], event["object"])
-
     kopf.on.login(registry=found)(login)
     kopf.on.event(names.GROUP, names.VERSION, names.TRANSCRIBER_PLURAL, registry=found)(transcriber)
     kopf.on.event(names.GROUP, names.VERSION, names.JOB_PLURAL, registry=found)(job)
-    for resource in CHILDREN:
-        kopf.on.event(*resource, registry=found)(child)
     return found
 
 
@@ -135,7 +182,7 @@ def login(**context: Any) -> Any:
 
 
 def watching(settings: Settings) -> Any:
-    """kopf's settings: only labelled children, no Events of its own, no look at CRDs and namespaces (no rights)."""
+    """kopf's settings: no Events of its own, no look at CRDs and namespaces (no rights)."""
     found = kopf.OperatorSettings()
     found.posting.enabled = False
     found.scanning.disabled = True
@@ -146,8 +193,6 @@ def watching(settings: Settings) -> Any:
     found.watching.client_timeout = 330
     found.watching.connect_timeout = 5
     found.watching.chunk_size = 500
-    for resource in CHILDREN:
-        found.watching.label_selectors[resource] = names.LABEL_TRANSCRIBER
     return found
 
 

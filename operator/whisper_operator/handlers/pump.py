@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 
 from whisper_operator.errors import Transient
 from whisper_operator.logs import Log
-from whisper_operator.metrics import RECONCILE_SECONDS, TASKS, WAITING
+from whisper_operator.metrics import OLDEST, QUEUE_SECONDS, RECONCILE_SECONDS, TASKS, WAITING
 from whisper_operator.reconcile import Outcome
 
 log = Log(__name__)
@@ -41,13 +41,16 @@ class Pump:
         self._kind, self._work, self._turns, self._debounce, self._chance = kind, work, turns, debounce, chance
         self._bells: dict[Key, asyncio.Event] = {}
         self._tasks: dict[Key, asyncio.Task[None]] = {}
+        self._waiting: dict[Key, float] = {}
         self._closed = False
+        OLDEST.labels(kind).set_function(self._oldest)
 
     def ring(self, namespace: str, name: str) -> None:
         """Something about this resource changed. Starts its task if it has none."""
         if self._closed:
             return
         key = (namespace, name)
+        self._waiting.setdefault(key, time.monotonic())
         self._bells.setdefault(key, asyncio.Event()).set()
         if key not in self._tasks:
             self._tasks[key] = asyncio.create_task(self._live(key), name=f"{self._kind} {namespace}/{name}")
@@ -79,6 +82,7 @@ class Pump:
                     return
         finally:
             del self._tasks[key], self._bells[key]
+            self._waiting.pop(key, None)
             TASKS.labels(self._kind).set(len(self._tasks))
 
     async def _wait(self, bell: asyncio.Event, delay: float, *, held: bool) -> None:
@@ -95,9 +99,11 @@ class Pump:
 
     async def _look(self, key: Key, attempt: int) -> Outcome | None:
         """One look. None: it failed, for a reason that may pass."""
+        self._waiting.setdefault(key, time.monotonic())
         with WAITING.labels(self._kind).track_inprogress():
             await self._turns.acquire()
         start, label = time.monotonic(), "error"
+        QUEUE_SECONDS.labels(self._kind).observe(start - self._waiting.pop(key))
         try:
             outcome = await self._work(*key)
             label = outcome.label
@@ -111,3 +117,6 @@ class Pump:
             self._turns.release()
             RECONCILE_SECONDS.labels(self._kind, label).observe(time.monotonic() - start)
         return None
+
+    def _oldest(self) -> float:
+        return max((time.monotonic() - since for since in self._waiting.values()), default=0.0)

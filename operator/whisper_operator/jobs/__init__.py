@@ -18,7 +18,8 @@ from whisper_operator.jobs.state import ENDED, SUCCEEDED, News, ended, expires, 
 from whisper_operator.judge import merged
 from whisper_operator.logs import Log
 from whisper_operator.reconcile import TRANSCRIBER, Outcome
-from whisper_operator.reconcile.report import rendered, tell, write
+from whisper_operator.reconcile.events import Budget, record, told
+from whisper_operator.reconcile.report import rendered, write
 from whisper_operator.settings import Settings
 from whisper_operator.transcripts import Job, Refused, Transcripts, Unauthorised, UnknownJob
 
@@ -131,4 +132,6 @@ async def _report(cluster: Cluster, body: Manifest, old: JobStatus, news: News, 
     judged = merged(old.conditions, [condition], generation, now)
     status = {**news.fields, "observedGeneration": generation, "conditions": rendered(judged)}
     if await write(cluster, body, status) and news.status in ENDED.values():
-        await tell(cluster, body, old.conditions, judged, now, reporter)
+        # A job ends once: it needs no memory of what was told.
+        turned = told(body, old.conditions, judged, now, reporter)
+        await record(cluster, filter(None, [turned]), Budget(), now)

@@ -71,19 +71,21 @@ def suspects(scene: Scene) -> list[str]:
     found = [c["metadata"]["uid"] for c in scene.claims if (c.get("status") or {}).get("phase") != "Bound"]
     for part in Part:
         component = scene.component(part)
-        if component.live is not None and not component.pods and server(component) is not None:
+        if component.live is not None and not component.pods and _complaint(part, component) is not None:
             found.append(component.live["metadata"]["uid"])
     return found
 
 
 def _judge(scene: Scene, part: Part) -> Verdict | None:
     component = scene.component(part)
-    if part is Part.MIGRATE:
-        return job(component)
     if part in (Part.API, Part.WORKER) and component.planned is None and component.live is None:
         said = f"{TITLES[part]} can start once the database carries this version's schema."
         return next(iter(component.trouble), Verdict("WaitingForMigration", said))
-    return server(component)
+    return _complaint(part, component)
+
+
+def _complaint(part: Part, component: Component) -> Verdict | None:
+    return job(component) if part is Part.MIGRATE else server(component)
 
 
 def _belongs(pod: Manifest, live: Manifest | None) -> bool:

@@ -6,23 +6,26 @@ applies.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from whisper_operator.api import names
-from whisper_operator.api.v1alpha1.conditions import Condition
+from whisper_operator.api.v1alpha1.conditions import Condition, find
 from whisper_operator.api.v1alpha1.transcriber import TranscriberStatus, WhisperTranscriber
 from whisper_operator.cluster.port import Cluster, Kind, Manifest
 from whisper_operator.errors import InvalidSpec
-from whisper_operator.judge import Scene, Verdict, conditions, invalid, survey, suspects
+from whisper_operator.judge import Scene, conditions, invalid, survey, suspects
 from whisper_operator.plan import Observed, PlanSettings, desired
-from whisper_operator.reconcile.act import Applied, adopt, apply, prune
-from whisper_operator.reconcile.observe import Sight, events, observe
-from whisper_operator.reconcile.report import facts, rendered, tell, write
+from whisper_operator.reconcile.act import Applied, Guessed, adopt, apply, prune
+from whisper_operator.reconcile.events import Budget, Deed, done, record, told
+from whisper_operator.reconcile.observe import CHILD_KINDS, Sight, events_about, observe
+from whisper_operator.reconcile.report import facts, measure, rendered, unmeasure, write
 from whisper_operator.settings import Settings
 
-__all__ = ["TRANSCRIBER", "Applied", "Outcome", "reconcile"]
+__all__ = ["CHILD_KINDS", "TRANSCRIBER", "Applied", "Outcome", "reconcile"]
 
+PATIENCE = 6
+SOON = 0.8  # of `recheck`, which varies by a tenth; whole seconds are kept
 TRANSCRIBER = Kind(names.API_VERSION, names.TRANSCRIBER_KIND)
 
 
@@ -47,24 +50,63 @@ async def reconcile(
     """
     body = await cluster.get(TRANSCRIBER, namespace, name)
     if body is None or body["metadata"].get("deletionTimestamp"):
+        unmeasure(namespace, name)
         return Outcome(gone=True)
+    try:
+        # One that nobody has looked at has nothing yet, or what an earlier one of its name left behind.
+        return await _act(cluster, body, settings, applied, now, new=not body.get("status"))
+    except Guessed:
+        return await _act(cluster, body, settings, applied, now, new=False)
+
+
+async def _act(
+    cluster: Cluster, body: Manifest, settings: Settings, applied: Applied, now: datetime, *, new: bool
+) -> Outcome:
     old = TranscriberStatus.model_validate(body.get("status") or {})
     try:
         cr = WhisperTranscriber.parse(body)
-        sight = await observe(cluster, cr)
+        sight = await observe(cluster, cr, new=new)
         planned = desired(cr, Observed(frozenset(sight.secrets), sight.children, sight.values), plan_settings(settings))
     except InvalidSpec as error:
         judged = invalid(old.conditions, str(error), body["metadata"]["generation"], now)
-        await _report(cluster, body, old, judged, {}, now, settings.identity)
+        await _report(cluster, body, old, judged, {}, (), applied.budget, now, settings.identity)
         return Outcome("invalid", settings.resync)
     if not cr.spec.paused:
         sight = await apply(cluster, cr, planned, sight, applied)
         sight = await adopt(cluster, cr, sight)
         sight = await prune(cluster, cr, planned, sight)
-    complaints = await _survey(cluster, cr, planned, sight)
+    scene = Scene(planned, sight.children, sight.pods, sight.claims, trouble=sight.trouble)
+    asked = set(suspects(scene)) - touched(sight) if overdue(settings, old.conditions, now) else ()
+    if asked:
+        scene = replace(scene, events=await events_about(cluster, cr.namespace, sorted(asked)))
+    complaints = survey(scene)
     judged = conditions(old.conditions, complaints, cr.metadata.generation, now, paused=cr.spec.paused)
-    await _report(cluster, body, old, judged, facts(cr, sight.children, settings.version), now, settings.identity)
-    return Outcome("waiting", settings.recheck) if any(complaints.values()) else Outcome("ok", settings.resync)
+    found = facts(cr, sight.children, settings.version)
+    await _report(cluster, body, old, judged, found, sight.deeds, applied.budget, now, settings.identity)
+    if not any(complaints.values()):
+        return Outcome("ok", settings.resync)
+    stalled = any(verdict and verdict.stalled for verdict in complaints.values())
+    return Outcome("stalled" if stalled else "waiting", pause(settings, judged, now))
+
+
+def touched(sight: Sight) -> set[str]:
+    """The uids of what this look has made or changed: nobody had time to say anything about it."""
+    made = (sight.children.get((deed.kind, deed.name)) for deed in sight.deeds)
+    return {child["metadata"]["uid"] for child in made if child}
+
+
+def overdue(settings: Settings, old: Sequence[Condition], now: datetime) -> bool:
+    """Whether what is missing has been missing long enough to read Events for the cause: pods take a moment to come."""
+    ready = find(old, "Ready")
+    since = ready.last_transition_time if ready and ready.status != "True" else None
+    return since is not None and (now - since).total_seconds() >= SOON * settings.recheck
+
+
+def pause(settings: Settings, judged: Sequence[Condition], now: datetime) -> float:
+    """Seconds until the next look at what is not ready: most of what can change rings, so it grows with the wait."""
+    ready = find(judged, "Ready")
+    since = ready.last_transition_time if ready and ready.last_transition_time else now
+    return min(PATIENCE * settings.recheck, max(settings.recheck, (now - since) / timedelta(seconds=PATIENCE)))
 
 
 def plan_settings(settings: Settings) -> PlanSettings:
@@ -76,25 +118,21 @@ def plan_settings(settings: Settings) -> PlanSettings:
     )
 
 
-async def _survey(
-    cluster: Cluster, cr: WhisperTranscriber, planned: Sequence[Manifest], sight: Sight
-) -> dict[str, Verdict | None]:
-    scene = Scene(planned, sight.children, sight.pods, sight.claims, trouble=sight.trouble)
-    asked = suspects(scene)
-    return survey(replace(scene, events=await events(cluster, cr.namespace, asked)) if asked else scene)
-
-
 async def _report(
     cluster: Cluster,
     body: Manifest,
     old: TranscriberStatus,
     judged: Sequence[Condition],
     found: Mapping[str, Any],
+    deeds: Sequence[Deed],
+    budget: Budget,
     now: datetime,
     reporter: str,
 ) -> None:
     generation = body["metadata"]["generation"]
     # What an invalid spec says nothing about stays as it was: server-side apply drops what is left out.
     status = {**(body.get("status") or {}), **found, "observedGeneration": generation, "conditions": rendered(judged)}
-    if await write(cluster, body, status):
-        await tell(cluster, body, old.conditions, judged, now, reporter)
+    written = await write(cluster, body, status)
+    measure(body, judged)
+    turned = told(body, old.conditions, judged, now, reporter) if written else {}
+    await record(cluster, [*done(body, deeds, now, reporter), *filter(None, [turned])], budget, now)

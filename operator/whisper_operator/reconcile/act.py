@@ -12,6 +12,7 @@ from whisper_operator.cluster.port import PVC, SECRET, Cluster, Manifest, kind_o
 from whisper_operator.errors import Conflict, Immutable, Rejected
 from whisper_operator.judge import Verdict, part_of
 from whisper_operator.logs import Log
+from whisper_operator.reconcile.events import Budget, Deed
 from whisper_operator.reconcile.observe import Sight
 
 log = Log(__name__)
@@ -21,10 +22,15 @@ PRUNED = frozenset({"ServiceAccount", "ConfigMap", "Service", "Deployment", "Job
 VOLATILE = frozenset({"resourceVersion", "managedFields", "generation"})
 
 
+class Guessed(Exception):
+    """A transcriber that seemed new has Secrets already: what was planned is planned with the wrong passwords."""
+
+
 class Applied:
-    """What one transcriber's children were when last applied: so that rest means no writes at all."""
+    """What one transcriber's children were when last applied: so that rest means no writes at all. And its Events."""
 
     def __init__(self) -> None:
+        self.budget = Budget()
         self._seen: dict[tuple[str, str], tuple[str, str]] = {}
 
     def holds(self, manifest: Manifest, live: Manifest | None) -> bool:
@@ -42,28 +48,30 @@ async def apply(
     """Bring every planned child about, in order. Returns what is seen now: the children as they came back, and as
     trouble what the API server refused.
 
-    Raises: Transient.
+    Raises: Transient, Guessed.
     """
-    children, refused = dict(sight.children), []
+    children, refused, deeds = dict(sight.children), [], list(sight.deeds)
     for manifest in planned:
         try:
-            live = await _one(cluster, cr, manifest, sight.children.get(_key(manifest)), applied)
-            if live is not None:
-                children[_key(manifest)] = live
+            if manifest["kind"] == SECRET.name:
+                what = await _create(cluster, cr, manifest, sight)
+            else:
+                live, what = await _one(cluster, cr, manifest, sight.children.get(_key(manifest)), applied)
+                if live is not None:
+                    children[_key(manifest)] = live
+            deeds += [Deed(what, manifest["kind"], name_of(manifest))] if what else []
         except Rejected as error:
             refused.append((manifest, error))
-    return _troubled(cr, replace(sight, children=children), refused)
+    return _troubled(cr, replace(sight, children=children, deeds=deeds), refused)
 
 
 async def _one(
     cluster: Cluster, cr: WhisperTranscriber, manifest: Manifest, live: Manifest | None, applied: Applied
-) -> Manifest | None:
-    if manifest["kind"] == SECRET.name:
-        await _create(cluster, cr, manifest)
-        return None
+) -> tuple[Manifest | None, str]:
+    """The child now, and what was done to it ("": nothing)."""
     going = live is not None and live["metadata"].get("deletionTimestamp")
     if going or applied.holds(manifest, live):
-        return live
+        return live, ""
     try:
         now = await cluster.apply(manifest)
     except Immutable:
@@ -72,20 +80,25 @@ async def _one(
         log.info("Replacing StatefulSet, its pods stay", transcriber=cr.key, name=name_of(manifest))
         # The deletion rings the bell again once the old one is gone.
         await cluster.delete(kind_of(manifest), cr.namespace, name_of(manifest), orphan=True)
-        return live
+        return live, "Replaced"
     applied.note(manifest, now)
-    if live is None or live["metadata"]["resourceVersion"] != now["metadata"]["resourceVersion"]:
-        log.info("Applied child", transcriber=cr.key, kind=manifest["kind"], name=name_of(manifest))
-    return now
+    if live is not None and digest(essence(live)) == digest(essence(now)):
+        return now, ""
+    log.info("Applied child", transcriber=cr.key, kind=manifest["kind"], name=name_of(manifest))
+    return now, "Created" if live is None else "Updated"
 
 
-async def _create(cluster: Cluster, cr: WhisperTranscriber, manifest: Manifest) -> None:
+async def _create(cluster: Cluster, cr: WhisperTranscriber, manifest: Manifest, sight: Sight) -> str:
     """Generated Secrets are created, never applied: two operators must not overwrite each other's passwords."""
     try:
         await cluster.create(manifest)
-        log.info("Created Secret", transcriber=cr.key, name=name_of(manifest))
-    except Conflict:
+    except Conflict as error:
+        if sight.guessed:
+            raise Guessed(name_of(manifest)) from error
         log.info("Kept the Secret that is there", transcriber=cr.key, name=name_of(manifest))
+        return ""
+    log.info("Created Secret", transcriber=cr.key, name=name_of(manifest))
+    return "Created"
 
 
 async def adopt(cluster: Cluster, cr: WhisperTranscriber, sight: Sight) -> Sight:
@@ -115,14 +128,15 @@ async def prune(cluster: Cluster, cr: WhisperTranscriber, planned: Sequence[Mani
 
     Returns what is seen now, with refusals as trouble. Raises: Transient.
     """
-    refused = []
+    refused, deeds = [], list(sight.deeds)
     for child in doomed(cr, planned, sight.children):
         try:
             await cluster.delete(kind_of(child), cr.namespace, name_of(child), uid=child["metadata"]["uid"])
             log.info("Pruned child", transcriber=cr.key, kind=child["kind"], name=name_of(child))
+            deeds.append(Deed("Deleted", child["kind"], name_of(child)))
         except Rejected as error:
             refused.append((child, error))
-    return _troubled(cr, sight, refused)
+    return _troubled(cr, replace(sight, deeds=deeds), refused)
 
 
 def doomed(

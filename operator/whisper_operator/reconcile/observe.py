@@ -25,6 +25,7 @@ from whisper_operator.cluster.port import (
 from whisper_operator.errors import Transient
 from whisper_operator.judge import Verdict, kept, missing, references
 from whisper_operator.plan import named
+from whisper_operator.reconcile.events import Deed
 
 CHILD_KINDS = (SERVICE_ACCOUNT, CONFIG_MAP, SERVICE, STATEFUL_SET, DEPLOYMENT, JOB, BUDGET)
 
@@ -33,7 +34,8 @@ CHILD_KINDS = (SERVICE_ACCOUNT, CONFIG_MAP, SERVICE, STATEFUL_SET, DEPLOYMENT, J
 class Sight:
     """`secrets`: generated ones that exist. `values`: the data of every Secret in use, by name.
 
-    `children`, claims among them, by (kind, name). `trouble` by component.
+    `children`, claims among them, by (kind, name). `trouble` by component. `deeds`: what was done about it.
+    `guessed`: nobody asked for the generated Secrets.
     """
 
     secrets: Mapping[str, Manifest] = field(repr=False)
@@ -42,17 +44,19 @@ class Sight:
     pods: Sequence[Manifest] = ()
     claims: Sequence[Manifest] = ()
     trouble: Mapping[str, Sequence[Verdict]] = field(default_factory=dict)
+    deeds: Sequence[Deed] = ()
+    guessed: bool = False
 
 
-async def observe(cluster: Cluster, cr: WhisperTranscriber) -> Sight:
-    """Read everything that belongs to a transcriber.
+async def observe(cluster: Cluster, cr: WhisperTranscriber, *, new: bool = False) -> Sight:
+    """Read everything that belongs to a transcriber. One that is `new` is taken to have no generated Secrets yet.
 
     Raises: Transient while something still belongs to a deleted transcriber of the same name and is about to vanish.
     """
     labels = {names.LABEL_TRANSCRIBER: cr.name}
     kinds = (*CHILD_KINDS, POD, PVC)
     listed, found = await asyncio.gather(
-        asyncio.gather(*(cluster.list(kind, cr.namespace, labels) for kind in kinds)), _secrets(cluster, cr)
+        asyncio.gather(*(cluster.list(kind, cr.namespace, labels) for kind in kinds)), _secrets(cluster, cr, new)
     )
     secrets = {name: found[name] for name in names.generated(cr.name) if name in found}
     values: dict[str, Mapping[str, str]] = {name: secret.get("data") or {} for name, secret in found.items()}
@@ -64,21 +68,23 @@ async def observe(cluster: Cluster, cr: WhisperTranscriber) -> Sight:
         pods=listed[-2],
         claims=listed[-1],
         trouble=_incomplete(cr, values),
+        guessed=new,
     )
     _refuse_leftovers(cr, [*children.values(), *secrets.values()])
     return sight
 
 
-async def events(cluster: Cluster, namespace: str, uids: Sequence[str]) -> list[Manifest]:
+async def events_about(cluster: Cluster, namespace: str, uids: Sequence[str]) -> list[Manifest]:
     """The Events about these objects. Asked for only where something is wrong: Events are many."""
     found = await asyncio.gather(*(cluster.list(EVENT, namespace, fields=f"regarding.uid={uid}") for uid in uids))
     return [event for listed in found for event in listed]
 
 
-async def _secrets(cluster: Cluster, cr: WhisperTranscriber) -> dict[str, Manifest]:
+async def _secrets(cluster: Cluster, cr: WhisperTranscriber, new: bool) -> dict[str, Manifest]:
     """The Secrets that pods use, by name. Each is asked for by name: the operator may not list Secrets."""
+    ours = () if new else names.generated(cr.name)
     theirs = (reference.name for reference in references(cr.spec))
-    wanted = list(dict.fromkeys((*names.generated(cr.name), *theirs, *named(cr.spec))))
+    wanted = list(dict.fromkeys((*ours, *theirs, *named(cr.spec))))
     found = await asyncio.gather(*(cluster.get(SECRET, cr.namespace, name) for name in wanted))
     return {name: secret for name, secret in zip(wanted, found, strict=True) if secret is not None}
 

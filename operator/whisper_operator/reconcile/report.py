@@ -1,25 +1,19 @@
-"""What is said: the one writer of a transcriber's status, and Events for what changed."""
+"""What is said: the one writer of a transcriber's status, and its gauges."""
 
-import uuid
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
 from whisper_operator.api import names
-from whisper_operator.api.v1alpha1.conditions import Condition, find
+from whisper_operator.api.v1alpha1.conditions import Condition
 from whisper_operator.api.v1alpha1.transcriber import WhisperTranscriber
-from whisper_operator.cluster.port import EVENT, Cluster, Manifest
-from whisper_operator.errors import Conflict, Rejected, Transient
-from whisper_operator.logs import Log
+from whisper_operator.cluster.port import Cluster, Manifest
+from whisper_operator.errors import Rejected
+from whisper_operator.judge import ORDER
 from whisper_operator.metrics import CONDITION
 
-log = Log(__name__)
 VALUES = {"True": 1, "False": 0, "Unknown": -1}
-# Ready and the components tell the whole story; the abnormal ones only repeat it.
-TOLD = ("Ready", "DatabaseReady", "QueueReady", "ObjectsReady", "WorkersReady", "ApiReady", "Succeeded")
-# Not ready yet, and nothing is wrong.
-ON_THE_WAY = frozenset({"Progressing", "Migrating", "WaitingForMigration", "VolumePending", "Cancelled"})
-NOTE_LIMIT = 1000
 
 
 def facts(cr: WhisperTranscriber, children: Mapping[tuple[str, str], Manifest], version: str) -> dict[str, Any]:
@@ -70,54 +64,16 @@ async def write(cluster: Cluster, body: Manifest, status: Mapping[str, Any]) -> 
     return True
 
 
-async def tell(
-    cluster: Cluster, body: Manifest, old: Sequence[Condition], new: Sequence[Condition], now: datetime, reporter: str
-) -> None:
-    """An Event for each condition that changed its status or reason. Events are best effort."""
-    stalled = find(new, "Stalled")
-    for condition in new:
+def measure(body: Manifest, conditions: Sequence[Condition]) -> None:
+    """Set the gauges of a transcriber's conditions."""
+    for condition in conditions:
         CONDITION.labels(body["metadata"]["namespace"], body["metadata"]["name"], condition.type).set(
             VALUES[condition.status]
         )
-        before = find(old, condition.type)
-        if condition.type not in TOLD or (
-            before and (before.status, before.reason) == (condition.status, condition.reason)
-        ):
-            continue
-        if before is None and condition.status != "True":
-            continue  # everything begins not ready
-        try:
-            await cluster.create(event(body, condition, now, reporter, stalled))
-        except (Rejected, Transient, Conflict) as error:
-            log.warning("Event was not recorded", object=body["metadata"]["name"], error=str(error))
 
 
-def event(
-    body: Manifest, condition: Condition, now: datetime, reporter: str, stalled: Condition | None = None
-) -> Manifest:
-    """The Event about a condition's change: a Warning for faults only, not for what waiting alone brings about.
-
-    `stalled` is the condition of that type: its sentence is a fault whatever the reason.
-    """
-    meta = body["metadata"]
-    regarding = {
-        "apiVersion": body["apiVersion"],
-        "kind": body["kind"],
-        **{k: meta[k] for k in ("name", "namespace", "uid")},
-    }
-    worse = condition.status == "False"
-    stuck = stalled is not None and stalled.status == "True" and stalled.message == condition.message
-    faulty = worse and (stuck or condition.reason not in ON_THE_WAY)
-    return {
-        "apiVersion": EVENT.api_version,
-        "kind": EVENT.name,
-        "metadata": {"name": f"{meta['name']}.{uuid.uuid4().hex[:16]}", "namespace": meta["namespace"]},
-        "eventTime": now.strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
-        "reportingController": f"{names.GROUP}/operator",
-        "reportingInstance": reporter[:128],
-        "action": "Reconcile",
-        "regarding": regarding,
-        "reason": condition.reason if worse else f"{condition.type}",
-        "note": f"{condition.type} is {condition.status}: {condition.message or condition.reason}"[:NOTE_LIMIT],
-        "type": "Warning" if faulty else "Normal",
-    }
+def unmeasure(namespace: str, name: str) -> None:
+    """A transcriber that is gone has no conditions."""
+    for kind in ORDER:
+        with suppress(KeyError):
+            CONDITION.remove(namespace, name, kind)

@@ -1,65 +1,17 @@
-"""The contract of every engine: the scripted one of the unit tests, and CTranslate2 with real weights on speech."""
-
-from collections.abc import Iterator
-from functools import cache
-from pathlib import Path
+"""The contract of every engine: the scripted one of the unit tests, and the real ones with real weights."""
 
 import numpy as np
 import pytest
 
-from assets import speech, weights
-from assets.speech import Clip
+from assets import speech
+from contract.engine.engines import ENGLISH, REAL, items, real, some
 from unit.transcriber_core.scripted import ScriptedEngine
-from unit.transcriber_core.wording import error_rate
-from whisper_transcriber import audio, engine
-from whisper_transcriber.batching import Item, Pipeline
-from whisper_transcriber.domain.model import ModelSpec, Source
-from whisper_transcriber.domain.options import Options
-from whisper_transcriber.domain.transcript import Transcript, WindowResult, stitch
 from whisper_transcriber.engine.port import Engine, Prompt, Sampling
-from whisper_transcriber.models import resolve
-
-ENGLISH = Prompt("en")
-DIGESTS = {"base": weights.BASE.model_sha256, "tiny.en": weights.TINY_EN.model_sha256}
 
 
-@cache
-def real(name: str) -> Engine:
-    folder = {"base": weights.base, "tiny.en": weights.tiny_en}[name]()
-    spec = ModelSpec(name=name, source=Source(path=str(folder)), digest=f"sha256:{DIGESTS[name]}", compute_type="int8")
-    return engine.load(resolve(spec, Path("/models"), Path("/nonexistent")), spec, 2)
-
-
-@pytest.fixture(params=["scripted", "tiny.en", "base"])
+@pytest.fixture(params=["scripted", *REAL], ids=lambda param: param if isinstance(param, str) else "-".join(param))
 def each(request: pytest.FixtureRequest) -> Engine:
-    return ScriptedEngine() if request.param == "scripted" else real(request.param)
-
-
-def items(clip: Clip, options: Options | None = None) -> list[Item]:
-    return [Item(window, samples, options or Options()) for window, samples in audio.windows(audio.decode(clip.path))]
-
-
-def transcript(clip: Clip, results: list[WindowResult], by: Engine) -> Transcript:
-    return stitch(results, duration=clip.seconds, model=by.model, model_digest=by.digest, engine=by.name)
-
-
-def transcribed(by: Engine, clips: list[Clip], options: Options | None = None) -> Iterator[tuple[Clip, Transcript]]:
-    """All windows of all clips through one pipeline call, as a worker batches them."""
-    pipeline = Pipeline(by)
-    owned = [(clip, item) for clip in clips for item in items(clip, options)]
-    results = pipeline.run([item for _, item in owned])
-    for clip in clips:
-        own = [result for (owner, _), result in zip(owned, results, strict=True) if owner is clip]
-        yield clip, transcript(clip, own, by)
-
-
-def some(language: str, count: int) -> list[Clip]:
-    """Sentences spread over all that there are."""
-    clips = [clip for clip in speech.sentences(language) if clip.seconds < 12]
-    return clips[:: max(1, len(clips) // count)][:count]
-
-
-# What holds for every engine.
+    return ScriptedEngine() if request.param == "scripted" else real(*request.param)
 
 
 def test_a_row_for_each_window_and_an_answer_for_each_row(each: Engine) -> None:
@@ -88,6 +40,21 @@ def test_rows_of_different_batches_can_be_mixed_and_reordered(each: Engine) -> N
     assert texts == [alone[2], alone[0], alone[1]]
 
 
+def test_beams_of_rows_together_are_those_of_each_alone(each: Engine) -> None:
+    rows = each.encode([items(clip)[0].samples for clip in some("en", 2)])
+    together = each.decode(rows, [ENGLISH] * 2, Sampling(beam_size=2))
+    alone = [each.decode([row], [ENGLISH], Sampling(beam_size=2))[0] for row in rows]
+    assert [decoded.text for decoded in together] == [decoded.text for decoded in alone]
+    assert [decoded.avg_logprob for decoded in together] == pytest.approx([d.avg_logprob for d in alone], abs=1e-3)
+
+
+def test_samples_are_drawn_for_each_row(each: Engine) -> None:
+    rows = each.encode([items(clip)[0].samples[:48_000] for clip in some("en", 2)])
+    drawn = each.decode(rows, [ENGLISH] * 2, Sampling(temperature=0.4, best_of=2))
+    assert [decoded.temperature for decoded in drawn] == [0.4, 0.4]
+    assert all(decoded.text.strip() for decoded in drawn)
+
+
 def test_equal_keys_for_what_may_share_a_call(each: Engine) -> None:
     assert each.decode_key(ENGLISH) == each.decode_key(Prompt("en"))
     assert each.decode_key(ENGLISH) != each.decode_key(Prompt("en", text="Kubernetes"))
@@ -112,84 +79,3 @@ def test_an_english_model_detects_english_and_a_multilingual_one_the_language(ea
     rows = each.encode([items(clip)[0].samples for clip in (some("fr", 1) + some("en", 1))])
     languages = [language.code for language in each.detect(rows)]
     assert languages == (["fr", "en"] if each.model == "base" else ["en", "en"])
-
-
-# What real weights make of real speech.
-
-
-@pytest.mark.parametrize(("model", "worst"), [("base", 0.08), ("tiny.en", 0.08)])
-def test_english_prompts_are_understood(model: str, worst: float) -> None:
-    by = real(model)
-    assert by.digest == f"sha256:{DIGESTS[model]}"
-    done = list(transcribed(by, some("en", 24)))
-    assert {made.language for _, made in done} == {"en"}
-    assert {(made.model, made.model_digest, made.engine) for _, made in done} == {(model, by.digest, "ctranslate2")}
-    assert error_rate([(clip.text, made.text) for clip, made in done]) <= worst
-
-
-@pytest.mark.parametrize(("language", "worst"), [("es", 0.35), ("fr", 0.35), ("it", 0.35), ("ru", 0.35)])
-def test_other_languages_are_detected_and_understood(language: str, worst: float) -> None:
-    done = list(transcribed(real("base"), some(language, 4)))
-    assert {made.language for _, made in done} == {language}
-    assert error_rate([(clip.text, made.text) for clip, made in done], language) <= worst
-
-
-def test_one_batch_may_mix_languages_tasks_and_prompts() -> None:
-    by, french, english = real("base"), some("fr", 1)[0], some("en", 1)[0]
-    wanted = [
-        items(french)[0],
-        items(french, Options(task="translate"))[0],
-        items(english, Options(prompt="Asterisk"))[0],
-        items(english, Options(language="en", word_timestamps=True))[0],
-    ]
-    together = Pipeline(by).run(wanted)
-    alone = [Pipeline(by).run([item])[0] for item in wanted]
-    assert [result.segments for result in together] == [result.segments for result in alone]
-    assert [result.language for result in together] == ["fr", "fr", "en", "en"]
-    text = ["".join(segment.text for segment in result.segments) for result in together]
-    assert text[0] != text[1]
-    assert [bool(result.segments[0].words) for result in together] == [False, False, False, True]
-
-
-def test_a_long_recording_comes_through_whole() -> None:
-    clip = speech.long(200)
-    ((_, made),) = transcribed(real("tiny.en"), [clip], Options(word_timestamps=True))
-    assert error_rate([(clip.text, made.text)]) <= 0.06
-    assert all(word.end <= clip.seconds for word in made.words)
-    assert made.words[-1].end > clip.seconds - 15
-    starts = [segment.start for segment in made.segments]
-    assert starts == sorted(starts)
-
-
-def test_words_are_where_they_are_spoken() -> None:
-    """The same recording one second later has its words one second later, to a tenth."""
-    samples = items(speech.prompt("demo-congrats"))[0].samples[: 16_000 * 10]
-    by = real("base")
-    rows = by.encode([samples, np.concatenate([np.zeros(16_000, np.float32), samples])])
-    early, late = by.decode(rows, [ENGLISH] * 2, Sampling(beam_size=1))
-    first, second = by.align(rows, [ENGLISH] * 2, [early.phrases, late.phrases])
-    a = [word for phrase in first for word in phrase]
-    b = [word for phrase in second for word in phrase]
-    assert [word.word for word in a[1:8]] == [word.word for word in b[1:8]]
-    shifts = [after.start - before.start for before, after in zip(a[1:8], b[1:8], strict=True)]
-    assert np.median(shifts) == pytest.approx(1.0, abs=0.1)
-
-
-def test_a_prompt_changes_the_spelling() -> None:
-    clip = speech.prompt("demo-congrats")
-    ((_, plain),) = transcribed(real("base"), [clip], Options(language="en"))
-    ((_, prompted),) = transcribed(real("base"), [clip], Options(language="en", prompt="ASTERISK, PBX, SIP."))
-    assert plain.text != prompted.text
-
-
-@pytest.mark.parametrize("sound", ["silence", "hum", "noise"])
-def test_what_is_no_speech_has_no_text(sound: str) -> None:
-    time = np.arange(16_000 * 20) / 16_000
-    wave = {
-        "silence": np.zeros(len(time)),
-        "hum": 0.2 * np.sin(2 * np.pi * 50 * time),
-        "noise": np.random.default_rng(3).normal(0, 0.05, len(time)),
-    }[sound].astype(np.float32)
-    found = [Item(window, samples) for window, samples in audio.windows([wave])]
-    results = Pipeline(real("tiny.en")).run(found)
-    assert stitch(results, duration=20, model="", model_digest="", engine="").text == ""

@@ -6,43 +6,9 @@ from uuid import uuid4
 
 import pytest
 
-from services.servers import until
-from whisper_transcriber.domain.job import Claim, Failure, JobRequest, NewJob
-from whisper_transcriber.domain.options import Options
-from whisper_transcriber.domain.transcript import Segment, WindowResult
-from whisper_transcriber.domain.window import Window
+from contract.store.steps import LONG, REQUEST, SHORT, claimed, claimed_after_lapse, done, new
+from whisper_transcriber.domain.job import Failure
 from whisper_transcriber.store.port import Facts, IdempotencyMismatch, StaleClaim, Store
-
-REQUEST = JobRequest(model="base", options=Options(language="de", prompt="Ähre, Größe"), sha256="00ff")
-LONG, SHORT = 600.0, 0.05
-
-
-def new(request: JobRequest = REQUEST, key: str | None = None) -> NewJob:
-    return NewJob(uuid4(), request, key)
-
-
-def done(index: int, text: str = " Straße") -> WindowResult:
-    start = index * 20.0
-    segment = Segment(start, start + 1.5, text, (1, 2), 0.0, -0.25, 1.25, 0.01)
-    return WindowResult(Window(index, start, start + 20.0), "de", 0.75, (segment,))
-
-
-async def claimed(store: Store, lease: float = LONG) -> Claim:
-    claim = await store.claim("worker", lease)
-    assert claim is not None
-    return claim
-
-
-async def claimed_after_lapse(store: Store) -> Claim:
-    found: list[Claim] = []
-
-    async def lapsed() -> bool:
-        if claim := await store.claim("other", LONG):
-            found.append(claim)
-        return bool(found)
-
-    await until(lapsed, "the lease to run out")
-    return found[0]
 
 
 async def test_a_new_job_is_queued_and_reads_back_as_it_was_asked_for(store: Store) -> None:

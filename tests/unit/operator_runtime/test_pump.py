@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from prometheus_client import REGISTRY
 
 from whisper_operator.errors import Transient
 from whisper_operator.handlers.pump import LONGEST, Pump, backoff
@@ -102,6 +103,32 @@ async def test_each_resource_has_its_own_task(stage: Stage) -> None:
     stage.pump.ring("ns", "quick")
     await stage.until(2)
     blocked.set()
+
+
+async def test_how_long_a_resource_waits_is_measured(stage: Stage) -> None:
+    def value(name: str) -> float:
+        found = REGISTRY.get_sample_value(name, {"kind": "test"})
+        assert found is not None
+        return found
+
+    blocked = asyncio.Event()
+
+    async def block() -> Outcome:
+        await blocked.wait()
+        return Outcome(again=3600)
+
+    stage.steps = [block, Outcome(again=3600)]
+    before = value("whisper_operator_queue_seconds_count")
+    stage.pump.ring("ns", "slow")
+    await stage.until(1)
+    assert value("whisper_operator_queue_oldest_seconds") == 0
+    stage.pump.ring("ns", "quick")  # the only turn is taken
+    await asyncio.sleep(0.05)
+    assert value("whisper_operator_queue_oldest_seconds") >= 0.05
+    blocked.set()
+    await stage.until(2)
+    assert value("whisper_operator_queue_oldest_seconds") == 0
+    assert value("whisper_operator_queue_seconds_count") == before + 2
 
 
 async def test_a_closed_pump_starts_nothing(stage: Stage) -> None:

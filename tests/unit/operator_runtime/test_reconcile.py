@@ -32,10 +32,35 @@ async def test_an_empty_spec_becomes_a_whole_service(world: Any) -> None:
 
 async def test_the_first_look_says_not_ready_and_which_step_is_on(world: Any) -> None:
     outcome = await world.look()
-    assert outcome.again == world.settings.recheck
+    assert (outcome.label, outcome.again) == ("waiting", world.settings.recheck)
     assert world.condition("Ready")["status"] == "False"
     assert world.condition("WorkersReady")["reason"] == "WaitingForMigration"
     assert not world.cluster.names(DEPLOYMENT)
+
+
+async def test_events_are_read_once_what_is_missing_is_late(world: Any, noon: Any) -> None:
+    await world.look(noon)
+    assert not [read for read in world.cluster.reads if read[1] == EVENTS]
+    await world.look(noon + timedelta(seconds=3))
+    assert not [read for read in world.cluster.reads if read[1] == EVENTS]
+    await world.look(noon + timedelta(seconds=9))
+    assert [read for read in world.cluster.reads if read[1] == EVENTS]
+
+
+async def test_events_of_what_was_made_a_moment_ago_are_not_read(world: Any, noon: Any) -> None:
+    await world.look(noon)
+    world.kubelet()
+    await world.look(noon + timedelta(hours=1))
+    assert ("apply", "Job") in {write[:2] for write in world.cluster.writes}
+    assert not [read for read in world.cluster.reads if read[1] == EVENTS]
+    await world.look(noon + timedelta(hours=1))
+    assert [read for read in world.cluster.reads if read[1] == EVENTS]
+
+
+async def test_the_longer_it_is_not_ready_the_rarer_the_looks(world: Any, noon: Any) -> None:
+    await world.look(noon)
+    waits = [(await world.look(noon + timedelta(seconds=after))).again for after in (5, 120, 7200)]
+    assert waits == [10.0, 20.0, 60.0]
 
 
 async def test_at_rest_nothing_is_written(world: Any) -> None:
@@ -86,6 +111,25 @@ async def test_a_secret_is_made_once_and_kept(world: Any) -> None:
     await world.settle()
     assert world.cluster["Secret", "main-postgres"] == before
     assert not [write for write in world.cluster.writes if write[1] == "Secret"]
+
+
+async def test_what_an_earlier_transcriber_left_is_adopted_with_its_passwords(world: Any) -> None:
+    await world.settle()
+    before = {name: world.cluster["Secret", name]["data"] for name in world.cluster.names(SECRET)}
+    stamp = world.cluster["StatefulSet", "main-postgres"]["spec"]["template"]["metadata"]["annotations"]
+    for name in world.cluster.names(STATEFUL_SET):
+        await world.cluster.delete(STATEFUL_SET, "ns", name)
+    await world.cluster.delete(SECRET, "ns", "main-api-key")
+    world.cluster.edit(TRANSCRIBER, "ns", "main", {"status": None})
+    world.applied = type(world.applied)()
+    await world.look()
+    after = {name: world.cluster["Secret", name]["data"] for name in world.cluster.names(SECRET)}
+    assert {k: v for k, v in after.items() if k != "main-api-key"} == {
+        k: v for k, v in before.items() if k != "main-api-key"
+    }
+    assert after["main-api-key"] != before["main-api-key"]
+    again = world.cluster["StatefulSet", "main-postgres"]["spec"]["template"]["metadata"]["annotations"]
+    assert again == stamp
 
 
 async def test_an_invalid_spec_changes_nothing_that_runs(world: Any) -> None:

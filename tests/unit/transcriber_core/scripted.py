@@ -1,7 +1,7 @@
 """An engine in memory that says what a test tells it to; it passes the same contract as the real ones."""
 
 from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from whisper_transcriber.domain.audio import SAMPLE_RATE, Samples
 from whisper_transcriber.engine.port import Decoded, Encoded, Language, Phrase, Prompt, Sampling, Timed
@@ -19,6 +19,18 @@ def said(
     return Decoded(phrases, " ".join(texts), logprob, no_speech, 0.0, resume)
 
 
+def _untimed(decoded: Decoded, seconds: float) -> Decoded:
+    """The same without timestamps: one phrase; nothing of it where there was not room enough for all of it."""
+    if decoded.resume is not None:
+        return replace(decoded, phrases=(), resume=0.0)
+    if not decoded.phrases:
+        return decoded
+    tokens = tuple(token for phrase in decoded.phrases for token in phrase.tokens)
+    end = min(decoded.phrases[-1].end, seconds)
+    whole = Phrase(decoded.phrases[0].start, end, tokens, "".join(phrase.text for phrase in decoded.phrases))
+    return replace(decoded, phrases=(whole,))
+
+
 @dataclass
 class ScriptedEngine:
     """Rows are known by their first sample. `calls` is what was asked, in order: (method, rows)."""
@@ -26,30 +38,40 @@ class ScriptedEngine:
     script: Script = lambda name, prompt, temperature: said(f"row {name:g} at {temperature:g}")
     language: Language = field(default_factory=lambda: Language("en", 0.99))
     multilingual: bool = True
+    device: str = "cpu"
     lanes: int = 1
     name: str = "scripted"
     model: str = "none"
     digest: str = "sha256:" + "0" * 64
     calls: list[tuple[str, list[float]]] = field(default_factory=list)
 
+    def longest(self, language: str | None) -> float:
+        return 30.0
+
+    def encode_key(self, samples: int) -> Hashable:
+        return None
+
     def encode(self, batch: Sequence[Samples]) -> list[Encoded]:
         return self._called("encode", [Encoded(float(samples[0]), len(samples) / SAMPLE_RATE) for samples in batch])
 
-    def detect(self, rows: Sequence[Encoded]) -> list[Language]:
+    def detect(self, rows: Sequence[Encoded], among: Sequence[str] = ()) -> list[Language]:
         self._called("detect", rows)
-        return [self.language if self.multilingual else Language("en", 1.0) for _ in rows]
+        found = self.language if not among or self.language.code in among else Language(among[0], 0.9)
+        return [found if self.multilingual else Language("en", 1.0) for _ in rows]
 
     def decode_key(self, prompt: Prompt) -> Hashable:
-        return len(prompt.text or "")
+        return len(prompt.text or ""), prompt.timed
 
     def decode(self, rows: Sequence[Encoded], prompts: Sequence[Prompt], sampling: Sampling) -> list[Decoded]:
         self._called("decode", rows)
         results = [
             self.script(row.states, prompt, sampling.temperature) for row, prompt in zip(rows, prompts, strict=True)
         ]
-        return [
-            Decoded(r.phrases, r.text, r.avg_logprob, r.no_speech_prob, sampling.temperature, r.resume) for r in results
+        written = [
+            result if prompt.timed else _untimed(result, row.seconds)
+            for result, prompt, row in zip(results, prompts, rows, strict=True)
         ]
+        return [replace(result, temperature=sampling.temperature) for result in written]
 
     def align_key(self, prompt: Prompt) -> Hashable:
         return (prompt.language, prompt.task)
@@ -58,7 +80,10 @@ class ScriptedEngine:
         self, rows: Sequence[Encoded], prompts: Sequence[Prompt], phrases: Sequence[Sequence[Phrase]]
     ) -> list[list[list[Timed]]]:
         self._called("align", rows)
-        return [[[Timed(phrase.text, phrase.start, phrase.end, 0.9, 1)] for phrase in row] for row in phrases]
+        return [
+            [[Timed(phrase.text, phrase.start, phrase.end, 0.9, len(phrase.tokens))] for phrase in row]
+            for row in phrases
+        ]
 
     def batches(self, method: str) -> list[list[float]]:
         """The rows of each call of a method."""

@@ -73,6 +73,11 @@ def test_a_model_that_is_not_there(model: str, says: str, capsys: pytest.Capture
     assert says in capsys.readouterr().err
 
 
+def test_an_engine_that_is_not_here(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("transcribe", CLIP.path, "--model", weights.tiny_en(), "--engine", "openai-whisper") == 2
+    assert "asks for the engine openai-whisper, which this image does not have" in capsys.readouterr().err
+
+
 def test_models_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
     assert run("models", "list") == 0
     assert "large-v3-turbo     mobiuslabsgmbh/faster-whisper-large-v3-turbo" in capsys.readouterr().out

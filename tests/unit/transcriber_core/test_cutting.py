@@ -1,11 +1,21 @@
-"""The pure cutter: no speech lost, no overlap, never more than 30 s, and cuts in silence where there is one."""
+"""The pure cutter: no speech lost, none twice but beside a cut into speech, never more than 30 s, cuts in silence."""
+
+from itertools import pairwise
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from whisper_transcriber.domain.window import FRAME, RULES, Frame, Span, frames_in, full_cut, spans
+from whisper_transcriber.domain.cutting import RULES, Cut, CutRules, Run, full_cut, spans
+from whisper_transcriber.domain.window import FRAME, Frame, frames_in
 
 RUNS = st.lists(st.tuples(st.booleans(), st.integers(1, 400), st.integers(0, 9)), max_size=30)
+RULE = st.builds(
+    CutRules,
+    onset=st.floats(0, 1),
+    lead=st.integers(0, 200),
+    tail=st.integers(0, 200),
+    gap=st.integers(1, 200),
+)
 
 
 def stream(runs: list[tuple[bool, int, int]]) -> list[Frame]:
@@ -21,26 +31,42 @@ def test_the_longest_window_is_just_under_thirty_seconds() -> None:
     assert RULES.longest * FRAME <= 30 * 16_000 < (RULES.longest + 1) * FRAME
 
 
-@given(RUNS)
+@given(RUNS, st.just(RULES) | RULE)
 @settings(deadline=None)
-def test_spans_are_in_order_short_enough_and_never_overlap(runs: list[tuple[bool, int, int]]) -> None:
+def test_spans_are_in_order_short_enough_and_overlap_only_where_speech_was_cut(
+    runs: list[tuple[bool, int, int]], rules: CutRules
+) -> None:
     frames = stream(runs)
-    end = 0
-    for span in spans(frames):
-        assert end <= span.start < span.end <= len(frames)
-        assert span.end - span.start <= RULES.longest
-        end = span.end
+    found = list(spans(frames, rules))
+    for span in found:
+        assert 0 <= span.start < span.end <= len(frames)
+        assert span.end - span.start <= rules.longest
+    for one, other in pairwise(found):
+        assert one.start < other.start
+        assert one.end < other.end
+        shared = one.end - other.start
+        assert shared <= 0 or (shared == 2 * rules.lap and one.laps and other.laps)
 
 
-@given(RUNS)
+@given(RUNS, st.just(RULES) | RULE)
 @settings(deadline=None)
-def test_all_speech_but_clicks_is_in_a_span(runs: list[tuple[bool, int, int]]) -> None:
+def test_all_speech_but_clicks_is_in_a_span(runs: list[tuple[bool, int, int]], rules: CutRules) -> None:
     frames = stream(runs)
-    covered = {index for span in spans(frames) for index in range(span.start, span.end)}
-    lost = [index for index, frame in enumerate(frames) if frame.speech >= RULES.onset and index not in covered]
+    covered = {index for span in spans(frames, rules) for index in range(span.start, span.end)}
+    lost = [index for index, frame in enumerate(frames) if frame.speech >= rules.onset and index not in covered]
     # What is lost is less than a click's worth in any stretch as long as the shortest possible window.
     for index in lost:
-        assert sum(1 for other in lost if index <= other < index + RULES.gap) < 2 * RULES.least_speech
+        assert sum(1 for other in lost if index <= other < index + rules.gap) < 2 * rules.least_speech
+
+
+@given(RUNS, st.just(RULES) | RULE)
+@settings(deadline=None)
+def test_a_span_says_where_in_it_speech_was_and_how_surely(runs: list[tuple[bool, int, int]], rules: CutRules) -> None:
+    frames = stream(runs)
+    for span in spans(frames, rules):
+        speech = {index for run in span.speech for index in range(run.start, run.end)}
+        assert speech == {index for index in range(span.start, span.end) if frames[index].speech >= RULES.onset}
+        assert abs(span.certainty - (0.9 if speech else 0.0)) < 1e-6
 
 
 @given(st.integers(0, 5000))
@@ -50,7 +76,9 @@ def test_silence_has_no_spans(count: int) -> None:
 
 def test_speech_keeps_its_padding_on_both_sides() -> None:
     quiet, loud = [Frame(0.0, 0.0)] * 200, [Frame(0.9, 0.1)] * 50
-    assert list(spans([*quiet, *loud, *quiet])) == [Span(200 - RULES.pad, 250 + RULES.pad)]
+    (span,) = spans([*quiet, *loud, *quiet])
+    assert (span.start, span.end) == (200 - RULES.lead, 250 + RULES.tail)
+    assert span.speech == (Run(200, 250),)
 
 
 def test_a_short_pause_stays_inside_and_a_long_one_is_left_out() -> None:
@@ -64,16 +92,25 @@ def test_a_full_window_is_cut_in_the_later_of_two_good_pauses() -> None:
     speech = [True] * RULES.longest
     for start in (500, 800):
         speech[start : start + 15] = [False] * 15
-    length, following = full_cut(speech, [0.1] * RULES.longest)
-    assert 800 <= length <= following <= 815
+    cut = full_cut(speech, [0.1] * RULES.longest)
+    assert 800 <= cut.length <= cut.following <= 815
+    assert not cut.in_speech
 
 
-def test_speech_without_pauses_is_cut_where_it_is_quietest() -> None:
+def test_speech_without_pauses_is_cut_where_it_is_quietest_and_both_windows_go_on_beyond_it() -> None:
     energy = [0.1] * RULES.longest
     energy[700:704] = [0.01] * 4
-    length, following = full_cut([True] * RULES.longest, energy)
-    assert length == following
-    assert 700 <= length <= 704
+    cut = full_cut([True] * RULES.longest, energy)
+    middle = (cut.length + cut.following) // 2
+    assert 700 <= middle <= 704
+    assert cut == Cut(middle + RULES.lap, middle - RULES.lap, True)
+
+
+def test_the_lap_never_makes_a_window_too_long() -> None:
+    energy = [0.1] * RULES.longest
+    energy[-4:] = [0.0] * 4  # quietest at the very end
+    cut = full_cut([True] * RULES.longest, energy)
+    assert cut.length <= RULES.longest
 
 
 def test_frames_in_counts_whole_frames() -> None:

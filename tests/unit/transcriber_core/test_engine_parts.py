@@ -1,28 +1,31 @@
-"""The pure parts of the engine: features, tokens, alignment, the gate, the choice of a batch, the number of threads."""
+"""The pure parts of the engine: features, tokens, alignment, the gate, the number of threads."""
 
+from functools import cache
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pytest
 from faster_whisper.feature_extractor import FeatureExtractor
+from hypothesis import given
+from hypothesis import strategies as st
 
 from assets import speech, weights
 from unit.transcriber_core.media import samples_of
 from unit.transcriber_core.scripted import said
-from whisper_transcriber.batching import Waiting, due
 from whisper_transcriber.batching.gate import best, compression_ratio, passes, silent
-from whisper_transcriber.engine.alignment import timed_words
+from whisper_transcriber.engine.alignment import cheapest_path, timed_words
 from whisper_transcriber.engine.features import log_mel
 from whisper_transcriber.engine.port import Phrase, Prompt
 from whisper_transcriber.engine.threads import processors
-from whisper_transcriber.engine.tokens import Tokens
+from whisper_transcriber.engine.tokens import FileAlphabet, Tokens
 
 TIME = 50_364  # <|0.00|> of the multilingual tokenizer
 
 
 @pytest.fixture(scope="module")
 def tokens() -> Tokens:
-    return Tokens(weights.base(), multilingual=True)
+    return Tokens(FileAlphabet(weights.base() / "tokenizer.json"), multilingual=True)
 
 
 def at(seconds: float) -> int:
@@ -114,6 +117,24 @@ def test_words_get_the_frames_where_their_tokens_begin() -> None:
     assert words[1].probability == pytest.approx(0.7)
 
 
+@given(st.integers(1, 6), st.integers(1, 8), st.integers(0, 2**32 - 1))
+def test_the_cheapest_path_is_as_cheap_as_the_cheapest_of_all(height: int, width: int, seed: int) -> None:
+    costs = np.random.default_rng(seed).normal(0, 1, (height, width))
+    path = cheapest_path(costs)
+    assert (path[0], path[-1]) == ((0, 0), (height - 1, width - 1))
+    assert {type(index) for cell in path for index in cell} == {int}  # a numpy number would go on into the results
+    assert {(b[0] - a[0], b[1] - a[1]) for a, b in pairwise(path)} <= {(1, 1), (1, 0), (0, 1)}
+
+    @cache
+    def least(row: int, column: int) -> float:
+        if row < 0 or column < 0:
+            return np.inf
+        before = [least(row - 1, column - 1), least(row - 1, column), least(row, column - 1)]
+        return float(costs[row, column]) + (0.0 if row == column == 0 else min(before))
+
+    assert sum(costs[cell] for cell in path) == pytest.approx(least(height - 1, width - 1))
+
+
 def test_the_gate() -> None:
     assert passes(said("A sentence like any other."))
     assert not passes(said("no no no no no " * 20))
@@ -124,14 +145,6 @@ def test_the_gate() -> None:
     loop, poor, poorer = said("na " * 99, logprob=-0.1), said("a", logprob=-1.5), said("b", logprob=-1.6)
     assert best([loop, poor, poorer]) is poor
     assert best([poor, said("c")]).text == "c"
-
-
-def test_due() -> None:
-    waiting = [Waiting("a", 0.0), Waiting("b", 0.0), Waiting("a", 1.0)]
-    assert due([], 9.0, 2, 5.0) == ()
-    assert due(waiting, 1.0, 3, 5.0) == ()
-    assert due(waiting, 1.0, 2, 5.0) == [waiting[0], waiting[2]]
-    assert due(waiting, 5.0, 3, 5.0) == [waiting[0], waiting[2]]
 
 
 @pytest.mark.parametrize(("limit", "at_most"), [("150000 100000", 2), ("1000 100000", 1), ("max 100000", 10_000)])

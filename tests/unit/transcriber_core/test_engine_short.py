@@ -22,12 +22,13 @@ UNKNOWN_DIGEST = "sha256:" + "0" * 64
 def test_the_input_holds_the_window_and_its_tail_or_is_full(samples: int) -> None:
     frames = input_frames(samples, short=True)
     assert frames % 2 == 0
-    assert frames == FRAMES or samples / HOP + TAIL <= frames < samples / HOP + TAIL + 21
+    assert frames == FRAMES or samples / HOP + TAIL <= frames < samples / HOP + TAIL + 201
     assert input_frames(samples, short=False) == FRAMES
 
 
 @pytest.mark.parametrize(
-    ("seconds", "frames"), [(0.0, 200), (1.0, 300), (10.001, 1220), (25.5, 2760), (26.5, 3000), (30.0, 3000)]
+    ("seconds", "frames"),
+    [(0.0, 200), (1.0, 400), (10.001, 1400), (15.0, 1800), (24.0, 2600), (24.01, 3000), (30.0, 3000)],
 )
 def test_a_window_near_thirty_seconds_has_the_full_input(seconds: float, frames: int) -> None:
     assert input_frames(round(seconds * 16_000), short=True) == frames

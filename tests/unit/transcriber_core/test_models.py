@@ -1,5 +1,6 @@
 """Where models come from, and that nothing is ever loaded that is not what was asked for."""
 
+import hashlib
 import json
 import os
 import signal
@@ -14,7 +15,7 @@ from pydantic import ValidationError
 from assets import weights
 from unit.transcriber_core.hub import COMMIT, Hub, hub
 from whisper_transcriber import engine
-from whisper_transcriber.domain.model import ModelSpec, ModelUnavailable, Source
+from whisper_transcriber.domain.model import HuggingFace, ModelSpec, ModelUnavailable, Source
 from whisper_transcriber.models import CATALOGUE, resolve
 
 REPO = "Systran/faster-whisper-tiny.en"
@@ -165,7 +166,7 @@ def test_a_repository_without_a_converted_model_is_refused_and_not_cached(
     with hub("openai/whisper-base", tmp_path / "repo") as server:
         monkeypatch.setenv("HF_ENDPOINT", server.url)
         for _ in range(2):
-            with pytest.raises(ModelUnavailable, match=r"holds no CTranslate2 Whisper model: it lacks model\.bin"):
+            with pytest.raises(ModelUnavailable, match=r"holds is not a CTranslate2 model: it lacks model\.bin"):
                 resolve(spec(huggingFace={"repo": "openai/whisper-base"}), NOWHERE, tmp_path / "cache")
 
 
@@ -207,3 +208,62 @@ def test_an_engine_or_a_compute_type_that_is_not_here_is_refused() -> None:
     torch = ModelSpec(name="a", engine="openai-whisper", source=Source(path="/a"))
     with pytest.raises(ModelUnavailable, match="openai-whisper, which this image does not have"):
         engine.load(files, torch, 1)
+
+
+def checkpoints(path: Path, *names: str) -> Path:
+    path.mkdir(parents=True, exist_ok=True)
+    for name in names:
+        (path / name).write_bytes(b"checkpoint")
+    return path
+
+
+def for_torch(path: Path, name: str = "mine") -> ModelSpec:
+    return ModelSpec(name=name, engine="openai-whisper", source=Source(path=str(path)))
+
+
+def test_openai_whisper_takes_its_own_checkpoint_or_else_a_converted_model(tmp_path: Path) -> None:
+    mine = folder(tmp_path / "mine")
+    converted = resolve(for_torch(mine), NOWHERE, tmp_path)
+    assert (converted.weights, converted.digest) == (
+        "model.bin",
+        resolve(spec(path=str(mine)), NOWHERE, NOWHERE).digest,
+    )
+    own = resolve(for_torch(checkpoints(mine, "ours.pt")), NOWHERE, tmp_path)
+    assert (own.weights, own.digest) == ("ours.pt", "sha256:" + hashlib.sha256(b"checkpoint").hexdigest())
+    assert resolve(spec(path=str(mine)), NOWHERE, tmp_path).weights == "model.bin"
+
+
+def test_the_digest_is_that_of_the_checkpoint(tmp_path: Path) -> None:
+    one = for_torch(checkpoints(tmp_path / "mine", "model.pt")).model_copy(update={"digest": TINY_EN})
+    with pytest.raises(ModelUnavailable, match=f"has the digest sha256:.* but {TINY_EN} is expected"):
+        resolve(one, NOWHERE, tmp_path)
+
+
+def test_a_folder_in_a_form_that_the_engine_does_not_load_says_so(tmp_path: Path) -> None:
+    only = checkpoints(tmp_path / "only", "base.pt")
+    with pytest.raises(ModelUnavailable, match=r"is a checkpoint of openai-whisper \(base\.pt\).*set `engine`"):
+        resolve(spec(path=str(only)), NOWHERE, tmp_path)
+    with pytest.raises(ModelUnavailable, match=r"several checkpoints \(a\.pt, base\.pt\)"):
+        resolve(for_torch(checkpoints(only, "a.pt")), NOWHERE, tmp_path)
+    (tmp_path / "none").mkdir()
+    with pytest.raises(ModelUnavailable, match=r"neither a checkpoint of openai-whisper .* nor a CTranslate2 model"):
+        resolve(for_torch(tmp_path / "none"), NOWHERE, tmp_path)
+
+
+def test_a_checkpoint_is_fetched_for_the_engine_that_loads_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    checkpoints(tmp_path / "repo", "base.pt", "optimizer.bin")
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "hf"))
+    source = Source(hugging_face=HuggingFace(repo="ours/base"))
+    with hub("ours/base", tmp_path / "repo") as server:
+        monkeypatch.setenv("HF_ENDPOINT", server.url)
+        with pytest.raises(ModelUnavailable, match="is not a CTranslate2 model"):
+            resolve(ModelSpec(name="base", source=source), NOWHERE, tmp_path / "cache")
+        files = resolve(ModelSpec(name="base", engine="openai-whisper", source=source), NOWHERE, tmp_path / "cache")
+    assert [path.name for path in files.path.iterdir()] == [files.weights] == ["base.pt"]
+
+
+def test_a_known_name_is_the_same_file_for_both_engines(tiny_hub: Hub, tmp_path: Path) -> None:
+    first = resolve(spec("tiny.en"), NOWHERE, tmp_path / "cache")
+    tiny_hub.requests.clear()
+    assert resolve(ModelSpec(name="tiny.en", engine="openai-whisper"), NOWHERE, tmp_path / "cache") == first
+    assert tiny_hub.requests == []

@@ -1,18 +1,20 @@
 """What is batched with what, which rows are tried again, and how results come together; no model needed."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from unit.transcriber_core.scripted import ScriptedEngine, said
 from whisper_transcriber.batching import Item, Pipeline
 from whisper_transcriber.domain.options import Options, UnsupportedOption
-from whisper_transcriber.domain.window import Window
+from whisper_transcriber.domain.window import Heard, Stretch, Window
 from whisper_transcriber.engine.port import Decoded, Language, Prompt
 
 
-def item(name: int, options: Options | None = None, seconds: float = 1.0, hint: str | None = None) -> Item:
+def item(name: int, options: Options | None = None, seconds: float = 1.0) -> Item:
     samples = np.full(round(seconds * 16_000), name, np.float32)
-    return Item(Window(name, name * 10.0, name * 10.0 + seconds), samples, options or Options(), hint)
+    return Item(Window(name, name * 10.0, name * 10.0 + seconds), samples, options or Options())
 
 
 def test_results_come_in_the_order_of_the_items_with_times_of_the_file() -> None:
@@ -81,12 +83,40 @@ def test_a_window_goes_on_from_where_the_model_stopped() -> None:
 
     parts = iter([said("one", seconds=10, resume=10.0), said("two", seconds=10, resume=10.0), said("three", seconds=5)])
     engine = ScriptedEngine(script)
-    results = Pipeline(engine).run([item(1, seconds=25)])
+    results = Pipeline(engine).run([item(1, Options(task="translate"), seconds=25)])
     assert [(s.text, s.start, s.end) for s in results[0].segments] == [
         (" one", 10.0, 20.0),
         (" two", 20.0, 30.0),
         (" three", 30.0, 35.0),
     ]
+
+
+def test_timestamps_are_written_only_where_they_are_needed() -> None:
+    timed: list[tuple[float, bool]] = []
+
+    def script(name: float, prompt: Prompt, temperature: float) -> Decoded:
+        timed.append((name, prompt.timed))
+        more = 20.0 if name == 2 and len(timed) < 4 else None
+        return said("so much", "that no room was left", seconds=20, resume=more)
+
+    results = Pipeline(ScriptedEngine(script)).run([item(1, seconds=25), item(2, seconds=25)])
+    assert timed == [(1, False), (2, False), (2, True), (2, True)]
+    assert len(results[0].segments) == 1
+    assert len(results[1].segments) == 4
+
+
+def test_what_was_left_out_is_heard_again_with_timestamps() -> None:
+    def script(name: float, prompt: Prompt, temperature: float) -> Decoded:
+        return said("so", "so", seconds=10) if prompt.timed else said("so", seconds=5)
+
+    heard = Heard((Stretch(10.0, 20.0),), 0.9)
+    one = item(1, seconds=10)
+    engine = ScriptedEngine(script)
+    (whole,) = Pipeline(engine).run([replace(one, window=replace(one.window, heard=heard))])
+    assert [segment.text for segment in whole.segments] == [" so", " so"]
+    assert engine.batches("encode") == [[1]]
+    (unwatched,) = Pipeline(ScriptedEngine(script)).run([one])
+    assert [segment.text for segment in unwatched.segments] == [" so"]
 
 
 def test_a_window_that_never_ends_is_given_up() -> None:
@@ -95,38 +125,60 @@ def test_a_window_that_never_ends_is_given_up() -> None:
     assert 1 < len(results[0].segments) < 10
 
 
-def test_words_are_aligned_only_where_asked_for_and_give_the_segments_their_times() -> None:
+def test_words_found_in_time_give_the_segments_theirs_and_are_kept_where_asked_for() -> None:
     engine = ScriptedEngine()
-    plain, worded = Pipeline(engine).run([item(1), item(2, Options(word_timestamps=True))])
-    assert engine.batches("align") == [[2]]
+    asked = [item(1), item(2, Options(word_timestamps=True)), item(3, Options(task="translate"))]
+    plain, worded, translated = Pipeline(engine).run(asked)
+    assert engine.batches("align") == [[1, 2]]  # a translation has the times that the model wrote
+    assert translated.segments[0].words == ()
     assert plain.segments[0].words == ()
     assert [word.word for word in worded.segments[0].words] == [" row 2 at 0"]
 
 
-@pytest.mark.parametrize(
-    ("options", "hint", "language"),
-    [
-        (Options(), None, "it"),
-        (Options(), "es", "es"),
-        (Options(language="French"), "es", "fr"),
-    ],
-)
-def test_an_unclear_window_is_in_the_language_of_the_file(options: Options, hint: str | None, language: str) -> None:
-    engine = ScriptedEngine(language=Language("it", 0.3))
-    (result,) = Pipeline(engine).run([item(1, options, hint=hint)])
-    assert result.language == language
-
-
-def test_a_clear_window_is_in_its_own_language() -> None:
+def test_a_language_is_detected_among_those_that_come_into_question() -> None:
     engine = ScriptedEngine(language=Language("it", 0.9))
-    (result,) = Pipeline(engine).run([item(1, hint="es")])
-    assert result.language == "it"
+    batch = [item(1), item(2, Options(languages=("de", "fr"))), item(3, Options(languages=("fr", "it"))), item(4)]
+    assert [result.language for result in Pipeline(engine).run(batch)] == ["it", "de", "it", "it"]
+    assert engine.batches("detect") == [[1, 4], [2], [3]]
+
+
+def test_one_language_that_comes_into_question_need_not_be_detected() -> None:
+    engine = ScriptedEngine(language=Language("it", 0.9))
+    (result,) = Pipeline(engine).run([item(1, Options(languages=("German", "de")))])
+    assert result.language == "de"
+    assert engine.batches("detect") == []
+
+
+def test_words_of_a_window_that_shares_audio_are_aligned_to_tell_which_are_shared() -> None:
+    engine = ScriptedEngine()
+    lapping = item(2)
+    translated = Options(task="translate")
+    lapping = Item(replace(lapping.window, laps=True), lapping.samples, translated)
+    Pipeline(engine).run([item(1, translated), lapping])
+    assert engine.batches("align") == [[2]]
+
+
+def test_text_where_hardly_anything_was_heard_is_dropped_without_another_try() -> None:
+    engine = ScriptedEngine(lambda name, prompt, temperature: said("Thank you.", logprob=-0.5, no_speech=0.5))
+    faint, sure = (Heard((Stretch(10.0, 11.0),), certainty) for certainty in (0.4, 0.9))
+    items = [Item(replace(item(1).window, heard=heard), item(1).samples) for heard in (faint, sure, None)]
+    results = Pipeline(engine).run(items)
+    assert [len(result.segments) for result in results] == [0, 1, 1]
+    assert len(engine.batches("decode")) == 1
+
+
+def test_a_loop_that_is_too_short_for_compression_is_tried_again() -> None:
+    engine = ScriptedEngine(lambda name, prompt, temperature: said("dies " * 6 if temperature == 0 else "dièse"))
+    assert Pipeline(engine).run([item(1)])[0].segments[0].text == " dièse"
 
 
 @pytest.mark.parametrize(
     ("options", "words"),
     [
         (Options(language="es"), "only English"),
+        (Options(languages=("es", "fr")), "only English"),
+        (Options(language="en", languages=("en", "fr")), "not both"),
+        (Options(languages=("en", "klingon")), "not one that Whisper knows"),
         (Options(task="translate"), "cannot translate"),
         (Options(language="klingon"), "not one that Whisper knows"),
         (Options(temperature=1.5), "between 0 and 1"),

@@ -14,7 +14,7 @@ from pathlib import Path
 from whisper_transcriber.domain.model import HuggingFace, ModelUnavailable
 from whisper_transcriber.models.fetch import fetch
 try:
-    fetch(HuggingFace(repo="no name"), Path("nowhere"))
+    fetch(HuggingFace(repo="no name"), Path("nowhere"), "ctranslate2")
 except ModelUnavailable:
     pass
 import huggingface_hub.constants

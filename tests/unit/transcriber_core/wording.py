@@ -14,3 +14,8 @@ def error_rate(pairs: list[tuple[str, str]], language: str = "en") -> float:
     """Wrong words per word of (said, heard) pairs, pooled."""
     plain = EnglishTextNormalizer() if language == "en" else BasicTextNormalizer()
     return float(jiwer.wer([plain(said) for said, _ in pairs], [plain(heard) for _, heard in pairs]))
+
+
+def normalised(text: str) -> list[str]:
+    """The words of an English text as they are compared."""
+    return str(EnglishTextNormalizer()(text)).split()

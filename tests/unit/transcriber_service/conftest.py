@@ -20,7 +20,8 @@ MODELS = [ModelSpec(name="base", aliases=("b",)), ModelSpec(name="tiny.en")]
 @pytest.fixture
 def deps(tmp_path: Path) -> Deps:
     """Everything in memory and a folder."""
-    settings = load_settings(api_key=KEY, max_upload_bytes=1000, poll_seconds=0.05, scratch=tmp_path)
+    # One window at a time on a lane, so that tests can count them.
+    settings = load_settings(api_key=KEY, max_upload_bytes=1000, poll_seconds=0.05, scratch=tmp_path, lane_windows=1)
     objects = DiskObjects(tmp_path / "objects")
     return Deps(settings, MemoryStore(), MemoryBell(), objects, Metrics(), Catalogue(MODELS))
 

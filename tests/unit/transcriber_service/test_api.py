@@ -1,17 +1,21 @@
 """The API's contract without a worker: shapes, errors, limits, and what is left behind."""
 
 import asyncio
+import json
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import httpx
+import openai
 import pytest
 
-from whisper_transcriber.bell.port import WORK
+from unit.transcriber_service.conftest import KEY
+from whisper_transcriber.bell.port import WORK, ended
 from whisper_transcriber.deps import Deps, results
 from whisper_transcriber.deps.results import About
 from whisper_transcriber.domain.job import Claim, Failure
+from whisper_transcriber.domain.options import Options, Vad
 from whisper_transcriber.domain.transcript import Segment, WindowResult
 from whisper_transcriber.domain.window import Window
 
@@ -80,10 +84,21 @@ async def test_a_failed_synchronous_request_says_why(http: httpx.AsyncClient, de
         ({"timestamp_granularities[]": "letter", "response_format": "verbose_json"}, "timestamp_granularities[]"),
         ({"stream": "true"}, "stream"),
         ({"chunking_strategy": "none"}, "chunking_strategy"),
+        ({"chunking_strategy": "[1]"}, "chunking_strategy"),
+        ({"chunking_strategy": '{"type": "other"}'}, "chunking_strategy.type"),
+        ({"chunking_strategy": '{"type": "server_vad", "threshold": 2}'}, "chunking_strategy.threshold"),
+        ({"chunking_strategy[type]": "server_vad", "chunking_strategy": "auto"}, "chunking_strategy"),
+        ({"chunking_strategy[type]": "server_vad", "chunking_strategy[speed]": "1"}, "chunking_strategy.speed"),
+        ({"chunking_strategy[threshold]": "0.5"}, "chunking_strategy.type"),
+        ({"languages[]": "klingon"}, "languages"),
+        ({"languages[]": "fr", "language": "de"}, "languages"),
+        ({"keywords[]": "x" * 101}, "keywords.0"),
+        ({"keywords[]": ["x" * 99] * 5}, "keywords"),
+        ({"hotwords": "x"}, "hotwords"),
     ],
 )
 async def test_a_wrong_parameter_is_a_400_that_names_it(
-    http: httpx.AsyncClient, stored: Path, fields: dict[str, str], param: str
+    http: httpx.AsyncClient, stored: Path, fields: dict[str, Any], param: str
 ) -> None:
     answer = await http.post(SYNC, files=CLIP, data=fields)
     assert answer.status_code == 400
@@ -182,6 +197,65 @@ async def test_a_repeated_upload_is_not_kept_twice(http: httpx.AsyncClient, stor
     assert len(files(stored)) == 1
 
 
+SERVER_VAD = {"type": "server_vad", "threshold": 0.6, "silence_duration_ms": 700, "prefix_padding_ms": 0}
+ASKED = Options(hotwords=("Comedian Mail", "Digium"), languages=("en", "fr"), vad=Vad(0.6, 700, 0))
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"chunking_strategy": json.dumps(SERVER_VAD)},
+        {f"chunking_strategy[{name}]": str(value) for name, value in SERVER_VAD.items()},
+    ],
+)
+@pytest.mark.parametrize(
+    ("path", "keywords"), [(SYNC, "keywords[]"), ("/v1/jobs", "keywords[]"), ("/v1/jobs", "hotwords[]")]
+)
+async def test_options_of_a_form_are_those_of_the_job(
+    http: httpx.AsyncClient, deps: Deps, path: str, keywords: str, fields: dict[str, str]
+) -> None:
+    data = {keywords: ["Comedian Mail", " Digium "], "languages[]": ["English", "fr"], **fields}
+    posting = asyncio.create_task(http.post(path, files=CLIP, data=data))
+    claimed = await claim(deps)
+    assert claimed.job.request.options == ASKED
+    await deps.store.fail(claimed, Failure("invalid_audio", "It is none."))
+    await deps.bell.ring(ended(claimed.job.id))
+    assert (await posting).status_code == (400 if path == SYNC else 201)
+
+
+async def test_the_openai_client_says_options_in_a_way_that_is_understood(http: httpx.AsyncClient, deps: Deps) -> None:
+    client = openai.AsyncOpenAI(base_url="http://api/v1", api_key=KEY, http_client=http, max_retries=0)
+    asking = client.audio.transcriptions.create(
+        model="base",
+        file=("clip.wav", b"sound"),
+        chunking_strategy={"type": "server_vad", "threshold": 0.6, "silence_duration_ms": 700, "prefix_padding_ms": 0},
+        extra_body={"keywords": ["Comedian Mail", "Digium"], "languages": ["en", "fr"]},
+    )
+    posting = asyncio.create_task(asking)
+    claimed = await claim(deps)
+    assert claimed.job.request.options == ASKED
+    await deps.store.fail(claimed, Failure("invalid_audio", "It is none."))
+    await deps.bell.ring(ended(claimed.job.id))
+    with pytest.raises(openai.BadRequestError):
+        await posting
+
+
+@pytest.mark.parametrize("names", [("chunkingStrategy", "keywords"), ("chunking_strategy", "hotwords")])
+async def test_options_of_a_json_body_are_those_of_the_job(
+    http: httpx.AsyncClient, deps: Deps, names: tuple[str, str]
+) -> None:
+    strategy, keywords = names
+    body = {"source": {"http": {"url": "http://a/b"}}, "languages": ["en", "fr"]}
+    body |= {strategy: SERVER_VAD, keywords: ["Comedian Mail", "Digium"]}
+    assert (await http.post("/v1/jobs", json=body)).status_code == 201
+    assert (await claim(deps)).job.request.options == ASKED
+
+
+async def test_automatic_chunking_is_the_services_own(http: httpx.AsyncClient, deps: Deps) -> None:
+    assert (await http.post("/v1/jobs", files=CLIP, data={"chunking_strategy": "auto"})).status_code == 201
+    assert (await claim(deps)).job.request.options == Options()
+
+
 @pytest.mark.parametrize(
     ("body", "param"),
     [
@@ -191,6 +265,8 @@ async def test_a_repeated_upload_is_not_kept_twice(http: httpx.AsyncClient, stor
         ({"source": {"http": {"url": "x"}}, "colour": 1}, "colour"),
         ({"source": {"http": {"url": "x"}}, "priority": 1000}, "priority"),
         ({"source": {"http": {"url": "x"}}, "task": "sing"}, "task"),
+        ({"source": {"http": {"url": "x"}}, "keywords": ["a"], "hotwords": ["b"]}, "hotwords"),
+        ({"source": {"http": {"url": "x"}}, "keywords": "a"}, "keywords"),
     ],
 )
 async def test_a_wrong_body_names_the_field(http: httpx.AsyncClient, body: dict[str, Any], param: str) -> None:
@@ -234,6 +310,10 @@ async def test_metrics_tell_the_queue(http: httpx.AsyncClient) -> None:
     await http.post("/v1/jobs", files=CLIP)
     text = (await http.get("/metrics")).text
     assert 'whisper_queue_jobs{state="queued"} 1.0' in text
+    assert 'whisper_queue_claims{state="claimable"} 1.0' in text
+    assert 'whisper_queue_claims{state="claimed"} 0.0' in text
+    for name in ("unopened_jobs 1.0", "backlog_seconds 0.0", "in_flight_seconds 0.0"):
+        assert f"whisper_queue_{name}" in text
     assert 'whisper_http_requests_total{method="POST",route="/v1/jobs",status="201"} 1.0' in text
 
 

@@ -9,6 +9,7 @@ from fastapi.responses import JSONResponse, PlainTextResponse, Response
 
 from whisper_transcriber.api.access import Given
 from whisper_transcriber.deps import Deps
+from whisper_transcriber.domain.job import Queue
 from whisper_transcriber.objects.port import Missing
 from whisper_transcriber.objects.port import Unavailable as ObjectsUnavailable
 from whisper_transcriber.store.port import Unavailable as StoreUnavailable
@@ -46,15 +47,22 @@ async def metrics(deps: Given) -> Response:
 
 async def measure_queue(deps: Deps) -> None:
     """Bring the queue's gauges up to date; NaN while PostgreSQL does not answer, so that nobody scales on a guess."""
-    gauges = deps.metrics
     try:
-        queue = await asyncio.wait_for(deps.store.queue(), _PATIENCE)
-        values: tuple[float, float, float] = (queue.queued, queue.running, queue.oldest_seconds)
+        queue: Queue | None = await asyncio.wait_for(deps.store.queue(), _PATIENCE)
     except (StoreUnavailable, TimeoutError):
-        values = (float("nan"),) * 3
-    gauges.queue_jobs.labels("queued").set(values[0])
-    gauges.queue_jobs.labels("running").set(values[1])
-    gauges.queue_age.set(values[2])
+        queue = None
+    gauges = deps.metrics
+    for gauge, name in (
+        (gauges.queue_jobs.labels("queued"), "queued"),
+        (gauges.queue_jobs.labels("running"), "running"),
+        (gauges.queue_age, "oldest_seconds"),
+        (gauges.queue_unopened, "unopened"),
+        (gauges.queue_backlog, "backlog_seconds"),
+        (gauges.queue_in_flight, "in_flight_seconds"),
+        (gauges.queue_claims.labels("claimable"), "claimable"),
+        (gauges.queue_claims.labels("claimed"), "claimed"),
+    ):
+        gauge.set(getattr(queue, name, float("nan")))
 
 
 async def _check(asked: Coroutine[Any, Any, None]) -> str:

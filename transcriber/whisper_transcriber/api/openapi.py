@@ -2,10 +2,17 @@
 
 from typing import Any
 
+from whisper_transcriber.api.chunking import ServerVad
 from whisper_transcriber.api.parameters import JobOptions
 from whisper_transcriber.render import FORMATS, GRANULARITIES
 
 _FILE = {"type": "string", "format": "binary", "description": "Audio or video in any common format"}
+_OPTIONS: dict[str, Any] = JobOptions.model_json_schema()["properties"] | {
+    "chunking_strategy": {
+        "description": "`auto`, or how speech is told from silence",
+        "anyOf": [{"type": "string", "enum": ["auto"]}, ServerVad.model_json_schema()],
+    }
+}
 
 
 def _form(properties: dict[str, Any]) -> dict[str, Any]:
@@ -20,20 +27,21 @@ TRANSCRIPTION: dict[str, Any] = {
             {
                 "model": {"type": "string", "description": "A name or alias of `GET /v1/models`"},
                 "language": {"type": "string", "description": "Code or English name; detected if absent"},
+                "languages[]": {**_OPTIONS["languages"], "title": "Languages"},
                 "prompt": {"type": "string"},
+                "keywords[]": {**_OPTIONS["keywords"], "title": "Keywords"},
                 "response_format": {"type": "string", "enum": list(FORMATS), "default": "json"},
                 "temperature": {"type": "number", "minimum": 0, "maximum": 1, "default": 0},
                 "timestamp_granularities[]": {
                     "type": "array",
                     "items": {"type": "string", "enum": list(GRANULARITIES)},
                 },
-                "chunking_strategy": {"type": "string", "enum": ["auto"]},
+                "chunking_strategy": _OPTIONS["chunking_strategy"],
             }
         ),
     }
 }
 
-_OPTIONS: dict[str, Any] = JobOptions.model_json_schema()["properties"]
 _SOURCE = {
     "type": "object",
     "required": ["http"],

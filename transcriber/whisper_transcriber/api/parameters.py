@@ -1,26 +1,28 @@
 """From the fields of a request to what is asked for. Nothing is ignored in silence: what we do not do is refused."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Annotated, Any, cast
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator
 from pydantic.alias_generators import to_camel
 
+from whisper_transcriber.api.chunking import ChunkingStrategy, joined
 from whisper_transcriber.api.errors import bad, invalid, not_found
 from whisper_transcriber.deps import Catalogue
 from whisper_transcriber.domain.job import JobRequest
 from whisper_transcriber.domain.languages import language_code
-from whisper_transcriber.domain.options import Options, Task
+from whisper_transcriber.domain.options import Options, Task, Vad
 from whisper_transcriber.render import FORMATS, GRANULARITIES, Format, Granularity
 
 Fields = Mapping[str, Sequence[str]]
 # Somebody waits for these, so they go before jobs that name no priority.
 _SYNCHRONOUS = 10
-_MANY = frozenset({"timestamp_granularities"})
-_OPENAI = frozenset(
-    {"model", "language", "prompt", "response_format", "temperature", "timestamp_granularities", "chunking_strategy"}
-)
+_MANY = frozenset({"timestamp_granularities", "keywords", "hotwords", "languages"})
+_SHARED = frozenset({"model", "language", "languages", "keywords", "prompt", "temperature", "chunking_strategy"})
+_OPENAI = _SHARED | {"response_format", "timestamp_granularities"}
+# The decoder looks back at 223 tokens at most; these always fit into them, in any writing.
+_KEYWORD_BYTES = 400
 
 
 @dataclass(frozen=True)
@@ -48,16 +50,37 @@ class Source(_Value):
     http: HttpSource
 
 
+Keyword = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
+
+
 class JobOptions(_Value):
     """What may be asked of a job, whatever its source."""
 
     model: str | None = Field(None, description="A name or alias of `GET /v1/models`; the default model if absent")
-    language: str | None = Field(None, description="Code or English name; detected if absent")
+    language: str | None = Field(None, description="Code or English name; detected in each window if absent")
+    languages: tuple[str, ...] = Field((), max_length=100, description="Languages to choose from where it is detected")
     task: Task = Field("transcribe", description="`translate` gives English")
-    prompt: str | None = Field(None, max_length=8192)
+    prompt: str | None = Field(None, max_length=8192, description="Text as it might have been said before")
+    keywords: tuple[Keyword, ...] = Field(
+        (),
+        validation_alias=AliasChoices("keywords", "hotwords"),
+        description=f"Words that are likely to occur, {_KEYWORD_BYTES} bytes in all; `hotwords` is another name",
+    )
+    chunking_strategy: ChunkingStrategy = Field(
+        None,
+        validation_alias=AliasChoices("chunking_strategy", "chunkingStrategy"),
+        description="`auto`, or how speech is told from silence",
+    )
     temperature: float = Field(0.0, ge=0, le=1)
     word_timestamps: bool = False
     priority: int = Field(0, ge=-100, le=100, description="Higher goes first")
+
+    @field_validator("keywords")
+    @classmethod
+    def _fit(cls, keywords: tuple[str, ...]) -> tuple[str, ...]:
+        if len(", ".join(keywords).encode()) > _KEYWORD_BYTES:
+            raise ValueError(f"all together may have at most {_KEYWORD_BYTES} bytes")
+        return keywords
 
 
 class NewJobBody(JobOptions):
@@ -68,8 +91,9 @@ class NewJobBody(JobOptions):
 
 def transcription(fields: Fields, models: Catalogue, sha256: str, task: Task) -> Wanted:
     """What a form of OpenAI's endpoints asks for. Raises ApiError (400, or 404 for the model)."""
-    _refuse_unknown(fields, _OPENAI)
     _refuse_repeated(fields)
+    fields = joined(fields)
+    _refuse_unknown(fields, _OPENAI)
     form = _one(fields, "response_format", "json")
     if form not in FORMATS:
         raise bad(f"response_format must be one of {', '.join(FORMATS)}, not {form!r}.", "response_format")
@@ -79,11 +103,7 @@ def transcription(fields: Fields, models: Catalogue, sha256: str, task: Task) ->
             raise bad(f"A granularity is one of {', '.join(GRANULARITIES)}.", "timestamp_granularities[]")
     if granularities and form != "verbose_json":
         raise bad("Timestamp granularities need response_format=verbose_json.", "timestamp_granularities[]")
-    if _one(fields, "chunking_strategy", "auto") != "auto":
-        raise bad("chunking_strategy can only be auto.", "chunking_strategy")
-    options = _options(
-        {name: values[0] for name, values in fields.items() if name in ("model", "language", "prompt", "temperature")}
-    )
+    options = _options({name: values for name, values in fields.items() if name in _SHARED})
     request = _request(options, models, task, "word" in granularities, sha256=sha256, priority=_SYNCHRONOUS)
     return Wanted(request, form, cast(tuple[Granularity, ...], granularities or ("segment",)))
 
@@ -91,7 +111,7 @@ def transcription(fields: Fields, models: Catalogue, sha256: str, task: Task) ->
 def job_of_form(fields: Fields, models: Catalogue, sha256: str) -> JobRequest:
     """What a form of `POST /v1/jobs` asks for. Raises ApiError (400, or 404 for the model)."""
     _refuse_repeated(fields)
-    return _job(_options({name: values[0] for name, values in fields.items()}), models, sha256=sha256)
+    return _job(_options(joined(fields)), models, sha256=sha256)
 
 
 def job_of_json(body: bytes, models: Catalogue) -> JobRequest:
@@ -108,11 +128,19 @@ def _job(asked: JobOptions, models: Catalogue, **source: Any) -> JobRequest:
 
 
 def _options(fields: Mapping[str, Any]) -> JobOptions:
-    # An empty field is one that was not filled in.
     try:
-        return JobOptions.model_validate({name: value for name, value in fields.items() if value != ""})
+        return JobOptions.model_validate(dict(_filled_in(fields)))
     except ValidationError as error:
         raise invalid(error.errors()) from None
+
+
+def _filled_in(fields: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """The fields of a form as values: lists where several are taken, and none that was left empty."""
+    for name, values in fields.items():
+        if not isinstance(values, list):
+            yield name, values
+        elif filled := [value for value in values if value != ""]:
+            yield name, filled if name in _MANY else filled[0]
 
 
 def _request(
@@ -121,11 +149,21 @@ def _request(
     model = models.find(asked.model)
     if model is None:
         raise not_found(f"The model {asked.model!r} does not exist.", "model_not_found", "model")
-    language = language_code(asked.language) if asked.language else None
-    if asked.language and language is None:
-        raise bad(f"The language {asked.language!r} is not known; send a code such as en or de.", "language")
-    options = Options(language, task, asked.prompt or None, asked.temperature, words)
+    language = _code(asked.language, "language") if asked.language else None
+    languages = tuple(_code(each, "languages") for each in asked.languages)
+    if language and languages:
+        raise bad("Send language or languages, not both.", "languages")
+    vad = asked.chunking_strategy.vad if asked.chunking_strategy else Vad()
+    prompt = asked.prompt or None
+    options = Options(language, task, prompt, asked.temperature, words, asked.keywords, languages, vad)
     return JobRequest(model.name, options, priority, **source)
+
+
+def _code(language: str, param: str) -> str:
+    code = language_code(language)
+    if code is None:
+        raise bad(f"The language {language!r} is not known; send a code such as en or de.", param)
+    return code
 
 
 def _one(fields: Fields, name: str, default: str) -> str:

@@ -11,14 +11,18 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import IO, Any, Final
 
 import numpy as np
 
 from whisper_transcriber.domain.audio import SAMPLE_RATE, AudioTooLong, InvalidAudio, Samples
+from whisper_transcriber.logs import Log
 
-_PROGRAM: Final = Path(__file__).with_name("decoder.py")
+log = Log(__name__)
+
+_PROGRAM: Final = Path(__file__).with_name("decoder")
 _BLOCK: Final = SAMPLE_RATE * 4  # bytes: one second
 
 
@@ -43,13 +47,13 @@ class Decoding(Iterator[Samples]):
     part of the file could be decoded.
     """
 
-    def __init__(self, path: Path, limits: Limits) -> None:
+    def __init__(self, path: Path, limits: Limits, channel: int | None = None) -> None:
         self.seconds = 0.0
         self.warning: str | None = None
         self._limits = limits
         self._waited = 0.0
         self._timed_out = False
-        self._child = _start(path, limits)
+        self._child = _start(path, limits, *([] if channel is None else ["--channel", str(channel)]))
         self._ended = False
 
     def __next__(self) -> Samples:
@@ -114,17 +118,32 @@ class Decoding(Iterator[Samples]):
             self.close()
 
 
-def decode(path: Path, limits: Limits | None = None) -> Decoding:
+def decode(path: Path, limits: Limits | None = None, channel: int | None = None) -> Decoding:
     """Decode any media file as a stream of float32 mono blocks at 16 kHz.
 
-    The file is opened here and only its descriptor is handed to the decoder. Raises OSError where it cannot be opened;
-    iterating raises InvalidAudio or AudioTooLong. A file that breaks off gives what could be decoded, and a `warning`.
+    All channels are mixed down, or, with `channel` (from 0), that one is taken alone: see `channels`. The file is
+    opened here and only its descriptor is handed to the decoder. Raises OSError where it cannot be opened; iterating
+    raises InvalidAudio or AudioTooLong. A file that breaks off gives what could be decoded, and a `warning`.
     """
-    return Decoding(path, limits or Limits())
+    return Decoding(path, limits or Limits(), channel)
 
 
 def duration_hint(path: Path, limits: Limits | None = None) -> float | None:
     """The seconds of audio that the headers claim; None if they claim nothing. Raises InvalidAudio like `decode`."""
+    seconds = _probe(path, limits)["seconds"]
+    return None if seconds is None else float(seconds)
+
+
+def channels(path: Path, limits: Limits | None = None) -> int:
+    """How many channels the audio has, by its headers; `decode` gives up to eight of them one by one.
+
+    Two people who were recorded on a channel each are told apart without guessing, and even where the one channel is
+    the other inverted, so that a mix-down would be silence. Raises InvalidAudio like `decode`.
+    """
+    return int(_probe(path, limits)["channels"])
+
+
+def _probe(path: Path, limits: Limits | None) -> dict[str, Any]:
     limits = limits or Limits(cpu_seconds=30, wait_seconds=30.0)
     child = _start(path, limits, "--probe")
     timed_out = False
@@ -134,8 +153,7 @@ def duration_hint(path: Path, limits: Limits | None = None) -> float | None:
         child.kill()
         timed_out = True
     with child:
-        seconds = _report(child, timed_out).get("seconds")
-    return None if seconds is None else float(seconds)
+        return _report(child, timed_out)
 
 
 def _start(path: Path, limits: Limits, *more: str) -> subprocess.Popen[bytes]:
@@ -158,15 +176,28 @@ def _report(child: subprocess.Popen[bytes], timed_out: bool) -> dict[str, Any]:
     code = child.wait()
     if timed_out or code == -signal.SIGXCPU:
         raise InvalidAudio("The file takes too long to decode; it is damaged or was made to.")
+    if code == -signal.SIGSYS:
+        log.error("Killed a decoder at a system call that no decoder makes", pid=child.pid)
+        raise InvalidAudio("The file made the decoder attempt what it may not do; it was made to.")
     report: dict[str, Any] = {}
     for line in said.splitlines():
         if line.startswith(b"{"):
             report = json.loads(line)
+    if "unconfined" in report:
+        _warn_unconfined(report["unconfined"])
+    if report.get("kind") == "internal":
+        raise RuntimeError(report["error"])
     if "error" in report:
         raise (AudioTooLong if report["kind"] == "too_long" else InvalidAudio)(report["error"])
     if code != 0 or not report:
         raise InvalidAudio(f"The file made the decoder fail (exit code {code}); it is damaged or was made to.")
     return report
+
+
+@cache
+def _warn_unconfined(reason: str) -> None:
+    """Once a reason and process."""
+    log.warning("Decoding without a seccomp filter; resource limits and the format whitelist hold", reason=reason)
 
 
 def _pipe(pipe: IO[bytes] | None) -> IO[bytes]:

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from whisper_transcriber.audio.vad import SpeechDetector
 from whisper_transcriber.domain.audio import SAMPLE_RATE, Samples
-from whisper_transcriber.domain.window import FRAME, RULES, CutRules, Frame, Window, spans
+from whisper_transcriber.domain.cutting import RULES, CutRules, Span, spans
+from whisper_transcriber.domain.window import FRAME, Frame, Heard, Stretch, Window
 
 Detector: TypeAlias = Callable[[Samples], NDArray[np.float32]]
 """Consecutive samples, a multiple of `FRAME` of them → the probability of speech in each frame."""
@@ -24,15 +25,26 @@ def windows(
 ) -> Iterator[tuple[Window, Samples]]:
     """Cut a stream of blocks into windows of at most 30 s that hold all the speech in it.
 
-    Windows are in order, do not overlap, and are cut in silence or, in speech without any, where it is quietest; long
-    silence is in none of them, so a silent file has no windows at all. The same samples give the same windows, however
-    they are divided into blocks. Holds little more than one window of samples at a time.
+    Windows are in order and cut in silence, without overlap; in speech without any, where it is quietest, and there two
+    windows share a second and a half. Long silence is in none of them, so a silent file has no windows at all. The same
+    samples give the same windows, however they are divided into blocks. Holds little more than one window of samples at
+    a time.
     """
     tape = _Tape(rules.longest * FRAME + 2 * _GROUP)
     frames = _frames(blocks, detector or SpeechDetector(), tape)
     for index, span in enumerate(spans(frames, rules)):
         start, end = span.start * FRAME, min(span.end * FRAME, tape.end)
-        yield Window(index, start / SAMPLE_RATE, end / SAMPLE_RATE), tape.take(start, end)
+        yield _window(index, span, end), tape.take(start, end)
+
+
+def _window(index: int, span: Span, end: int) -> Window:
+    """A span as a window that ends with sample `end`: the last frame of a file may be only begun."""
+
+    def seconds(frame: int) -> float:
+        return min(frame * FRAME, end) / SAMPLE_RATE
+
+    heard = Heard(tuple(Stretch(seconds(run.start), seconds(run.end)) for run in span.speech), span.certainty)
+    return Window(index, seconds(span.start), seconds(span.end), span.laps, heard)
 
 
 def _frames(blocks: Iterable[Samples], detector: Detector, tape: _Tape) -> Iterator[Frame]:

@@ -1,11 +1,17 @@
-"""Is a decoded window good enough, was there speech at all, and which of several tries is best: pure."""
+"""Is a decoded window good enough, was there speech at all, and which of several tries is best: pure.
+
+Two witnesses are heard: the decoder, and the voice detector where it listened. The figures are those of `base` and
+`tiny.en`.
+"""
 
 from __future__ import annotations
 
+import re
 import zlib
 from collections.abc import Sequence
 from typing import Final
 
+from whisper_transcriber.domain.window import Heard
 from whisper_transcriber.engine.port import Decoded
 
 LADDER: Final = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
@@ -13,7 +19,24 @@ LADDER: Final = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
 
 MOST_REPETITIVE: Final = 2.4  # compression ratio; above it the decoder is in a loop
 LEAST_LOGPROB: Final = -1.0
-SILENCE: Final = 0.6  # probability of no speech
+SILENCE: Final = 0.6  # probability of no speech; openai-whisper's
+
+# Of music, beeps and clicks, what the detector took for speech lasted 0.1 to 0.45 s with 0.36 to 0.47 on the average,
+# and the decoder saw no speech in it with 0.5 to 0.9. Human speech had 0.7 and more, in noise and at -40 dB too; a
+# letter alone lasted 0.6 s, and the decoder saw no speech in it with up to 0.75.
+_CERTAIN: Final = 0.6
+_LONG_ENOUGH: Final = 0.25  # s
+_SILENCE_IF_FAINT: Final = 0.3
+_LOGPROB_IF_FAINT: Final = -0.7
+_SILENCE_IF_CERTAIN: Final = 0.8
+
+# People who speak very fast say 25 characters in a second.
+_CHARACTERS_A_SECOND: Final = 35.0
+_SPARE_CHARACTERS: Final = 15.0
+
+_LONGEST_PHRASE: Final = 8  # words of a loop's phrase
+_TIMES: Final = 5  # how often a phrase must follow itself to be a loop; nobody says four in a row by mistake
+_LETTERS_PER_WORD: Final = 9  # on the average; a text with longer ones has no spaces, and its letters are counted
 
 
 def compression_ratio(text: str) -> float:
@@ -22,21 +45,60 @@ def compression_ratio(text: str) -> float:
     return len(data) / len(zlib.compress(data)) if data else 0.0
 
 
-def silent(decoded: Decoded) -> bool:
-    """Whether the window holds no speech: the model says so, and what it decoded all the same is unlikely."""
-    return decoded.no_speech_prob > SILENCE and decoded.avg_logprob < LEAST_LOGPROB
+def loops(text: str) -> bool:
+    """Whether a phrase of up to 8 words follows itself at least 4 times: too short a loop for the compression ratio."""
+    words = re.findall(r"\w+", text.lower())
+    if words and sum(map(len, words)) > _LETTERS_PER_WORD * len(words):
+        words = list("".join(words))
+    return any(_follows_itself(words, size) for size in range(1, _LONGEST_PHRASE + 1))
 
 
-def passes(decoded: Decoded) -> bool:
+def repetitive(text: str) -> bool:
+    """Whether the decoder was in a loop."""
+    return compression_ratio(text.strip()) > MOST_REPETITIVE or loops(text)
+
+
+def excessive(text: str, heard: Heard | None) -> bool:
+    """Whether nobody could have said so much in the time in which there was speech."""
+    return heard is not None and len(text.strip()) > _SPARE_CHARACTERS + _CHARACTERS_A_SECOND * heard.seconds
+
+
+def silent(decoded: Decoded, heard: Heard | None = None) -> bool:
+    """Whether the window holds no speech.
+
+    The model says so, and what it decoded all the same is unlikely. Where the voice detector was certain that there was
+    speech, the model must be surer; where it was not, a suspicion is enough.
+    """
+    if heard is None:
+        return decoded.no_speech_prob > SILENCE and decoded.avg_logprob < LEAST_LOGPROB
+    if heard.certainty < _CERTAIN or heard.seconds < _LONG_ENOUGH:
+        return decoded.no_speech_prob > _SILENCE_IF_FAINT or decoded.avg_logprob < _LOGPROB_IF_FAINT
+    return decoded.no_speech_prob > _SILENCE_IF_CERTAIN and decoded.avg_logprob < LEAST_LOGPROB
+
+
+def passes(decoded: Decoded, heard: Heard | None = None) -> bool:
     """Whether the window need not be tried again."""
-    if silent(decoded):
+    if silent(decoded, heard):
         return True
-    return compression_ratio(decoded.text.strip()) <= MOST_REPETITIVE and decoded.avg_logprob >= LEAST_LOGPROB
+    return _straight(decoded, heard) and decoded.avg_logprob >= LEAST_LOGPROB
 
 
-def best(tries: Sequence[Decoded]) -> Decoded:
-    """The last try if it passed; else the likeliest that is not a loop; else the likeliest."""
-    if passes(tries[-1]):
+def best(tries: Sequence[Decoded], heard: Heard | None = None) -> Decoded:
+    """The last try if it passed; else the likeliest that is no loop and not too long; else the likeliest."""
+    if passes(tries[-1], heard):
         return tries[-1]
-    straight = [each for each in tries if compression_ratio(each.text.strip()) <= MOST_REPETITIVE]
+    straight = [each for each in tries if _straight(each, heard)]
     return max(straight or tries, key=lambda each: each.avg_logprob)
+
+
+def _straight(decoded: Decoded, heard: Heard | None) -> bool:
+    return not repetitive(decoded.text) and not excessive(decoded.text, heard)
+
+
+def _follows_itself(words: Sequence[str], size: int) -> bool:
+    same = 0  # words in a row that are those `size` words before
+    for index in range(size, len(words)):
+        same = same + 1 if words[index] == words[index - size] else 0
+        if same >= size * (_TIMES - 1):
+            return True
+    return False

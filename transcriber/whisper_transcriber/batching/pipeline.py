@@ -6,15 +6,16 @@ from collections.abc import Callable, Hashable, Iterator, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from typing import Final, TypeVar
 
+from whisper_transcriber.batching.filters import believed, leaves_out
 from whisper_transcriber.batching.gate import LADDER, best, passes, silent
 from whisper_transcriber.batching.rows import Item, Row
 from whisper_transcriber.domain.audio import SAMPLE_RATE
 from whisper_transcriber.domain.options import Options, checked
 from whisper_transcriber.domain.transcript import WindowResult
-from whisper_transcriber.engine.port import Decoded, Engine, Language, Sampling, Timed
+from whisper_transcriber.engine.port import Decoded, Engine, Language, Prompt, Sampling, Timed
+from whisper_transcriber.metrics import Metrics
 
 _ROUNDS: Final = 8  # how often one window is gone on with where the model stopped short
-_SURE: Final = 0.5  # of a language; below it, what the rest of the file is in says more than one short window
 
 T = TypeVar("T")
 
@@ -23,32 +24,49 @@ class Pipeline:
     """Transcribes batches of windows of any requests on one engine.
 
     `batch_size` is the most rows in one call of the engine. Options may differ from item to item: what the engine
-    cannot mix in one call goes into several. Where the engine has several lanes, each window goes all its way by itself
-    on one of them, whichever is free first: so its result cannot depend on what is beside it, and the windows of all
-    the threads that call `run` wait in one queue. Blocks; call it in a thread.
+    cannot mix in one call goes into several. Blocks; call it in a thread.
     """
 
-    def __init__(self, engine: Engine, *, batch_size: int = 8, beam_size: int = 5) -> None:
+    def __init__(
+        self, engine: Engine, *, batch_size: int = 8, beam_size: int = 5, metrics: Metrics | None = None
+    ) -> None:
         self.engine = engine
         self._size = batch_size
         self._beam = beam_size
+        self._metrics = metrics or Metrics()
         self._lanes = ThreadPoolExecutor(engine.lanes, thread_name_prefix="lane") if engine.lanes > 1 else None
 
     def check(self, options: Options) -> Options:
         """The options as the engine takes them. Raises UnsupportedOption for what its model cannot do."""
         return checked(options, multilingual=self.engine.multilingual)
 
-    def run(self, batch: Sequence[Item]) -> list[WindowResult]:
-        """The results of the items, in their order. Raises UnsupportedOption where `check` would."""
-        rows = [Row(Item(i.window, i.samples, self.check(i.options), i.hint), 0.0) for i in batch]
-        if self._lanes is None:
-            self._finish(rows)
-        else:
-            # Longest first, so that no lane begins a long window when the others are about to be done.
-            by_length = sorted(rows, key=lambda row: len(row.item.samples), reverse=True)
-            going = [self._lanes.submit(self._finish, [row]) for row in by_length]
-            _gathered(going)
+    def key(self, item: Item) -> Hashable:
+        """Items (their options as `check` gave them) with equal keys gain from one batch."""
+        row, options = Row(item, 0.0), item.options
+        prompt = Prompt(options.language or "en", options.task, options.context, row.timed)
+        return options.temperature, self.engine.decode_key(prompt), self.engine.encode_key(len(item.samples))
+
+    def together(self, batch: Sequence[Item]) -> list[WindowResult]:
+        """The results of the items, in their order, computed as one batch. Raises UnsupportedOption like `check`."""
+        rows = self._rows(batch)
+        self._finish(rows)
         return [row.result() for row in rows]
+
+    def run(self, batch: Sequence[Item]) -> list[WindowResult]:
+        """The same for callers with a batch of their own and the engine to themselves; the rest go through a `Pump`.
+
+        Where the engine has several lanes, each window goes all its way by itself on whichever is free first.
+        """
+        if self._lanes is None:
+            return self.together(batch)
+        rows = self._rows(batch)
+        # Longest first, so that no lane begins a long window when the others are about to be done.
+        by_length = sorted(rows, key=lambda row: len(row.item.samples), reverse=True)
+        _gathered([self._lanes.submit(self._finish, [row]) for row in by_length])
+        return [row.result() for row in rows]
+
+    def _rows(self, batch: Sequence[Item]) -> list[Row]:
+        return [Row(Item(item.window, item.samples, self.check(item.options)), 0.0) for item in batch]
 
     def _finish(self, rows: Sequence[Row]) -> None:
         """Take rows all the way together, round by round."""
@@ -59,19 +77,27 @@ class Pipeline:
 
     def _round(self, rows: Sequence[Row]) -> list[Row]:
         """Take each row one decoding further; return those with more to say."""
-        self._encode(rows)
-        self._detect([row for row in rows if row.language is None])
-        decoded = self._decode(rows)
-        self._collect(rows, decoded)
+        stage = self._metrics.stage_seconds.labels
+        with stage("encode").time():
+            self._encode(rows)
+        with stage("detect").time():
+            self._detect([row for row in rows if row.language is None])
+        with stage("generate").time():
+            decoded = self._decode(rows)
+        with stage("align").time():
+            unheard = self._collect(rows, decoded)
         more = []
         for row, result in zip(rows, decoded, strict=True):
-            if result.resume is not None and not silent(result):
-                row.offset += result.resume
+            if row in unheard:
+                row.go_on(0)
+                more.append(row)
+            elif result.resume is not None and not silent(result, row.heard):
+                row.go_on(result.resume)
                 more.append(row)
         return more
 
     def _encode(self, rows: Sequence[Row]) -> None:
-        for part in _parts(rows, self._size, lambda row: None):
+        for part in _parts([row for row in rows if row.encoded is None], self._size, lambda row: None):
             audio = [row.item.samples[round(row.offset * SAMPLE_RATE) :] for row in part]
             for row, encoded in zip(part, self.engine.encode(audio), strict=True):
                 row.encoded = encoded
@@ -80,16 +106,18 @@ class Pipeline:
         for row in rows:
             if row.item.options.language is not None:
                 row.language = Language(row.item.options.language, 1.0)
-        for part in _parts([row for row in rows if row.language is None], self._size, lambda row: None):
-            for row, found in zip(part, self.engine.detect([row.states for row in part]), strict=True):
-                unsure = found.probability < _SURE and row.item.hint is not None
-                row.language = Language(row.item.hint or found.code, found.probability) if unsure else found
+        unknown = [row for row in rows if row.language is None]
+        for part in _parts(unknown, self._size, lambda row: row.item.options.languages):
+            among = part[0].item.options.languages
+            for row, found in zip(part, self.engine.detect([row.states for row in part], among), strict=True):
+                row.language = found
 
     def _decode(self, rows: Sequence[Row]) -> list[Decoded]:
         """Up the ladder of temperatures, each time with only the rows that have not passed yet, whosever they are."""
         tries: dict[int, list[Decoded]] = {id(row): [] for row in rows}
         for step, hotter in enumerate(LADDER):
-            left = [row for row in rows if _tries_again(row.item.options, tries[id(row)], step)]
+            left = [row for row in rows if _tries_again(row, tries[id(row)], step)]
+            self._metrics.fallbacks.inc(len(left) if step else 0)
             warmth = [(row, row.item.options.temperature or hotter) for row in left]
             for pairs in _parts(warmth, self._size, lambda pair: (pair[1], self.engine.decode_key(pair[0].prompt))):
                 part, sampling = [row for row, _ in pairs], Sampling(pairs[0][1], self._beam)
@@ -98,20 +126,26 @@ class Pipeline:
                     part, self.engine.decode(states, [row.prompt for row in part], sampling), strict=True
                 ):
                     tries[id(row)].append(result)
-        return [best(tries[id(row)]) for row in rows]
+        return [believed(best(tries[id(row)], row.heard), row.heard) for row in rows]
 
-    def _collect(self, rows: Sequence[Row], decoded: Sequence[Decoded]) -> None:
-        """Add what was decoded to the rows' segments, with words where they were asked for."""
-        spoken = [(row, result) for row, result in zip(rows, decoded, strict=True) if not silent(result)]
+    def _collect(self, rows: Sequence[Row], decoded: Sequence[Decoded]) -> list[Row]:
+        """Add what was decoded to the rows' segments; the words are found in time where that is asked for or needed.
+
+        Returns the rows that were left out, because there is speech in them where no word was found.
+        """
+        spoken = [(row, result) for row, result in zip(rows, decoded, strict=True) if result.phrases]
         timed: dict[int, list[list[Timed]]] = {}
-        asking = [(row, result) for row, result in spoken if row.item.options.word_timestamps and result.phrases]
+        asking = [(row, result) for row, result in spoken if row.needs_words]
         for part in _parts(asking, self._size, lambda pair: self.engine.align_key(pair[0].prompt)):
             words = self.engine.align(
                 [row.states for row, _ in part], [row.prompt for row, _ in part], [result.phrases for _, result in part]
             )
             timed.update({id(row): each for (row, _), each in zip(part, words, strict=True)})
+        unheard = [row for row, _ in spoken if not row.timed and leaves_out(timed[id(row)], row.heard)]
         for row, result in spoken:
-            row.add(result, timed.get(id(row)) or [[] for _ in result.phrases])
+            if row not in unheard:
+                row.add(result, timed.get(id(row)))
+        return unheard
 
 
 def _gathered(going: Sequence[Future[None]]) -> None:
@@ -126,11 +160,11 @@ def _gathered(going: Sequence[Future[None]]) -> None:
             each.result()
 
 
-def _tries_again(options: Options, tries: Sequence[Decoded], step: int) -> bool:
+def _tries_again(row: Row, tries: Sequence[Decoded], step: int) -> bool:
     """Whether a row is decoded on this step of the ladder: a temperature that was asked for is tried once."""
-    if options.temperature > 0:
+    if row.item.options.temperature > 0:
         return step == 0
-    return not tries or not passes(tries[-1])
+    return not tries or not passes(tries[-1], row.heard)
 
 
 def _parts(rows: Sequence[T], size: int, key: Callable[[T], Hashable]) -> Iterator[list[T]]:

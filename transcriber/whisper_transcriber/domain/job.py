@@ -2,15 +2,17 @@
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 from uuid import UUID
 
 from whisper_transcriber.domain.options import Options
+from whisper_transcriber.domain.parts import Part
 
 Status = Literal["queued", "running", "succeeded", "failed", "cancelled"]
 ErrorCode = Literal["invalid_audio", "audio_too_long", "fetch_failed", "model_unavailable", "internal_error"]
+Kind = Literal["open", "part", "close"]
 ENDED: frozenset[Status] = frozenset({"succeeded", "failed", "cancelled"})
 DEFAULT_TENANT = "default"
 
@@ -28,7 +30,7 @@ class JobRequest:
     @property
     def fingerprint(self) -> str:
         """Equal for equal requests (hex). The priority is left out: it is how soon, not what."""
-        what = {"model": self.model, "options": asdict(self.options), "url": self.source_url, "sha256": self.sha256}
+        what = {"model": self.model, "options": self.options.to_dict(), "url": self.source_url, "sha256": self.sha256}
         return hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()
 
 
@@ -56,7 +58,10 @@ class Failure:
 
 @dataclass(frozen=True)
 class Job:
-    """A job as recorded. Times are aware datetimes of the store's clock; durations are seconds of audio."""
+    """A job as recorded. Times are aware datetimes of the store's clock; durations are seconds of audio.
+
+    A short file has no `parts`. Those of a long one are recorded while it is opened; once `opened`, all are there.
+    """
 
     id: UUID
     request: JobRequest
@@ -73,6 +78,9 @@ class Job:
     windows_done: int = 0
     windows_total: int | None = None
     windows_repeated: int = 0
+    parts: int = 0
+    parts_done: int = 0
+    opened: bool = False
     started_at: datetime | None = None
     finished_at: datetime | None = None
     failure: Failure | None = None
@@ -81,6 +89,11 @@ class Job:
     def ended(self) -> bool:
         """Whether nothing about this job will change any more."""
         return self.status in ENDED
+
+    @property
+    def complete(self) -> bool:
+        """Whether all parts of a long file are done, so that only the closing is left."""
+        return self.opened and self.parts_done == self.parts
 
     @property
     def progress(self) -> int:
@@ -101,20 +114,51 @@ class Job:
 
 @dataclass(frozen=True)
 class Claim:
-    """A worker's hold on a job. `attempt` fences it: whatever an older attempt writes is refused."""
+    """A worker's hold on a job, or on one part of it. `attempt` fences it: whatever an older attempt writes is refused.
+
+    `failures` counts the attempts in a row at the same thing that brought no window.
+    """
 
     job: Job
     attempt: int
     worker: str
+    failures: int = 0
+    part: Part | None = None
+
+    @property
+    def kind(self) -> Kind:
+        """What there is to do: the first touch of a job, one part of it, or the end of one whose parts are all done."""
+        if self.part is not None:
+            return "part"
+        return "close" if self.job.complete else "open"
+
+    @property
+    def key(self) -> tuple[UUID, int | None]:
+        """What is claimed: the job, or the number of one part of it."""
+        return self.job.id, None if self.part is None else self.part.number
+
+    def __str__(self) -> str:
+        what = f"part {self.part.number} of job" if self.part is not None else "job"
+        return f"attempt {self.attempt} of {what} {self.job.id}"
 
 
 @dataclass(frozen=True)
 class Queue:
-    """How much waits: jobs by state, and how long (s) the oldest queued one has waited."""
+    """How much waits: jobs by state, and how long (s) the oldest queued one has waited; and what a scaler asks.
+
+    `backlog_seconds` of audio are claimable, `in_flight_seconds` are still to do in claims that are held. `unopened`
+    jobs are queued and nobody knows yet how long they are: they are in neither. `claimable` is how many workers could
+    claim something now, `claimed` how many claims are held.
+    """
 
     queued: int
     running: int
     oldest_seconds: float
+    backlog_seconds: float = 0.0
+    in_flight_seconds: float = 0.0
+    unopened: int = 0
+    claimable: int = 0
+    claimed: int = 0
 
 
 def folder(job: UUID) -> str:
@@ -130,3 +174,13 @@ def audio_key(job: UUID) -> str:
 def result_key(job: UUID) -> str:
     """The object that holds a finished job's transcript (JSON)."""
     return f"{folder(job)}result.json"
+
+
+def parts_folder(job: UUID) -> str:
+    """Where the audio of a job's parts lies while it runs, with the closing slash."""
+    return f"{folder(job)}parts/"
+
+
+def part_key(job: UUID, number: int) -> str:
+    """The object that holds the audio of one part of a job: 16 kHz mono, signed 16 bit, little endian."""
+    return f"{parts_folder(job)}{number}"

@@ -21,6 +21,9 @@ _TABLE: Final = (
 LANGUAGES: Final[dict[str, str]] = {row.split()[0]: row.split(" ", 1)[1] for row in _TABLE.split(",")}
 """Code → name, e.g. ``{"en": "english"}``."""
 
+UNSPACED: Final = frozenset({"zh", "ja", "th", "lo", "my", "yue"})
+"""Languages written without spaces between words."""
+
 _CODES: Final = {name: code for code, name in LANGUAGES.items()} | {
     "burmese": "my",
     "castilian": "es",

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Self
+from typing import Literal, Self, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic.alias_generators import to_camel
+
+EngineName: TypeAlias = Literal["ctranslate2", "openai-whisper"]
 
 
 class ModelUnavailable(Exception):
@@ -19,7 +21,7 @@ class _Value(BaseModel):
 
 
 class HuggingFace(_Value):
-    """A repository of the Hugging Face hub (or of the mirror in ``HF_ENDPOINT``) with a CTranslate2 model in it."""
+    """A repository of the Hugging Face hub (or of the mirror in ``HF_ENDPOINT``) with a model in it."""
 
     repo: str = Field(min_length=1, description="Repository, e.g. Systran/faster-whisper-small.")
     revision: str | None = Field(None, description="Branch, tag or commit; the default branch if absent.")
@@ -50,9 +52,10 @@ class ModelSpec(_Value):
     """One model that a worker can serve.
 
     Without a `source` the name is looked up among the preloaded folders and in the catalogue of known names. `digest`
-    is the SHA-256 of ``model.bin``; what does not match it is never loaded. `encoder_input`: ``full`` shows the encoder
-    30 s whatever the length of a window; ``short`` the window and 2 s of silence, which is faster the shorter the
-    window, and costs some weights accuracy in some languages; ``auto`` is ``short`` where that is known to cost none.
+    is the SHA-256 of the file with the weights; what does not match it is never loaded. `encoder_input`: ``full`` shows
+    the encoder 30 s whatever the length of a window; ``short`` the window and 2 s of silence, which is faster the
+    shorter the window, and costs some weights accuracy in some languages; ``auto`` is ``short`` where that is known to
+    cost none.
     """
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=128)
@@ -60,7 +63,7 @@ class ModelSpec(_Value):
     source: Source | None = None
     digest: str | None = Field(None, pattern=r"^sha256:[0-9a-f]{64}$")
     compute_type: Literal["auto", "int8", "float16", "float32"] = "auto"
-    engine: Literal["ctranslate2", "openai-whisper"] = "ctranslate2"
+    engine: EngineName = "ctranslate2"
     encoder_input: Literal["auto", "full", "short"] = "auto"
 
     def answers_to(self, name: str) -> bool:
@@ -70,7 +73,8 @@ class ModelSpec(_Value):
 
 @dataclass(frozen=True)
 class ModelFiles:
-    """A complete model on disk: its folder, and ``sha256:…`` of its ``model.bin``."""
+    """A complete model on disk: its folder, and the file in it that holds the weights, with its ``sha256:…``."""
 
     path: Path
     digest: str
+    weights: str = "model.bin"

@@ -1,74 +1,16 @@
-"""What was said, and when: words, segments, the result of one window, and the whole transcript."""
+"""What was said in a file, and when: the results of its windows, put together."""
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass, replace
 
 from whisper_transcriber.domain.options import Task
-from whisper_transcriber.domain.window import Window
+from whisper_transcriber.domain.seams import without_doubles
+from whisper_transcriber.domain.segments import Segment, WindowResult, Word
 
-
-@dataclass(frozen=True)
-class Word:
-    """A spoken word with its leading space; `start` and `end` in seconds of the file."""
-
-    start: float
-    end: float
-    word: str
-    probability: float
-
-
-@dataclass(frozen=True)
-class Segment:
-    """A phrase of the transcript; `start` and `end` in seconds of the file, the rest as openai-whisper defines it."""
-
-    start: float
-    end: float
-    text: str
-    tokens: tuple[int, ...]
-    temperature: float
-    avg_logprob: float
-    compression_ratio: float
-    no_speech_prob: float
-    words: tuple[Word, ...] = ()
-
-
-@dataclass(frozen=True)
-class WindowResult:
-    """One finished window: the unit that is checkpointed, so a killed worker goes on after the last one recorded."""
-
-    window: Window
-    language: str
-    language_probability: float
-    segments: tuple[Segment, ...]
-
-    def to_json(self) -> str:
-        """A compact JSON object; `from_json` is its inverse."""
-        return json.dumps(asdict(self), ensure_ascii=False, separators=(",", ":"))
-
-    @classmethod
-    def from_json(cls, text: str | bytes) -> WindowResult:
-        """Read what `to_json` wrote. Raises ValueError, KeyError or TypeError on anything else."""
-        body: dict[str, Any] = json.loads(text)
-        return cls(
-            window=Window(**body["window"]),
-            language=body["language"],
-            language_probability=body["language_probability"],
-            segments=tuple(
-                Segment(
-                    **{
-                        **segment,
-                        "tokens": tuple(segment["tokens"]),
-                        "words": tuple(Word(**word) for word in segment["words"]),
-                    }
-                )
-                for segment in body["segments"]
-            ),
-        )
+__all__ = ["Segment", "Transcript", "WindowResult", "Word", "main_language", "stitch"]
 
 
 @dataclass(frozen=True)
@@ -115,19 +57,20 @@ def stitch(
 ) -> Transcript:
     """The transcript of a file from the results of its windows, in any order.
 
-    Segment times come out within [0, duration] and in order. A window that is there twice counts once (the first).
-    `language` is the one that was asked for; where none was, the language of most of the speech is named, and English
-    where there was no speech at all.
+    Times come out within [0, duration] and in order, of segments and of words. A window that is there twice counts once
+    (the first), and what two windows share is in the text once. `language` is the one that was asked for; where none
+    was, the language of most of the speech is named, and English where there was no speech at all.
     """
     once: dict[int, WindowResult] = {}
     for result in results:
         once.setdefault(result.window.index, result)
     ordered = [once[index] for index in sorted(once)]
     segments: list[Segment] = []
-    for result in ordered:
+    floor = 0.0
+    for result in without_doubles(ordered):
         for segment in result.segments:
-            floor = segments[-1].start if segments else 0.0
             segments.append(_within(segment, floor, duration))
+            floor = max([floor, segments[-1].start, *(word.start for word in segments[-1].words)])
     return Transcript(
         task=task,
         language=language or main_language(ordered) or "en",
@@ -140,24 +83,15 @@ def stitch(
 
 
 def _within(segment: Segment, floor: float, ceiling: float) -> Segment:
-    """The segment with every time in [floor, ceiling] and every start ≤ its end."""
+    """The segment with every time in [floor, ceiling], every start ≤ its end, and its words in order."""
 
-    def clamp(time: float) -> float:
-        return min(max(time, floor), max(ceiling, floor))
+    def clamp(time: float, least: float) -> float:
+        return min(max(time, least), max(ceiling, floor))
 
-    start = clamp(segment.start)
-    words = tuple(
-        Word(clamp(word.start), max(clamp(word.start), clamp(word.end)), word.word, word.probability)
-        for word in segment.words
-    )
-    return Segment(
-        start=start,
-        end=max(start, clamp(segment.end)),
-        text=segment.text,
-        tokens=segment.tokens,
-        temperature=segment.temperature,
-        avg_logprob=segment.avg_logprob,
-        compression_ratio=segment.compression_ratio,
-        no_speech_prob=segment.no_speech_prob,
-        words=words,
-    )
+    start = least = clamp(segment.start, floor)
+    words: list[Word] = []
+    for word in segment.words:
+        least = clamp(word.start, least)
+        words.append(replace(word, start=least, end=clamp(word.end, least)))
+    end = max([start, clamp(segment.end, floor), *(word.end for word in words)])
+    return replace(segment, start=start, end=end, words=tuple(words))

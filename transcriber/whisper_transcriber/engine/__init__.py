@@ -12,12 +12,15 @@ def load(files: ModelFiles, spec: ModelSpec, threads: int = 0) -> Engine:
 
     Blocks for as long as reading the weights takes. Raises ModelUnavailable where they cannot be loaded as asked.
     """
-    if spec.engine != "ctranslate2":
-        raise ModelUnavailable(
-            f"The model {spec.name!r} asks for the engine {spec.engine}, which this image does not have."
-        )
     try:
+        if spec.engine == "openai-whisper":
+            from whisper_transcriber.engine.openai_whisper import OpenAIWhisperEngine
+
+            return OpenAIWhisperEngine(files, spec, threads)
         from whisper_transcriber.engine.ctranslate2 import CTranslate2Engine
+
+        return CTranslate2Engine(files, spec, threads)
     except ImportError as error:
-        raise ModelUnavailable(f"This image cannot run models: {error}.") from error
-    return CTranslate2Engine(files, spec, threads)
+        raise ModelUnavailable(
+            f"The model {spec.name!r} asks for the engine {spec.engine}, which this image does not have ({error})."
+        ) from error

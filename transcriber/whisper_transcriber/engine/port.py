@@ -50,11 +50,15 @@ class Sampling:
 
 @dataclass(frozen=True)
 class Prompt:
-    """What a window is decoded under: its language and task, and words that may occur in it."""
+    """What a window is decoded under: its language and task, and words that may occur in it.
+
+    `timed`: whether the model writes timestamps between the words. Without them a window takes fewer steps.
+    """
 
     language: str
     task: Task = "transcribe"
     text: str | None = None
+    timed: bool = True
 
 
 @dataclass(frozen=True)
@@ -69,10 +73,11 @@ class Phrase:
 
 @dataclass(frozen=True)
 class Decoded:
-    """What was decoded from one row.
+    """What was decoded from one row: phrases, or a single one of the whole window where the model wrote no times.
 
     `avg_logprob` and `no_speech_prob` as openai-whisper defines them. `resume` is the time in the window from which
-    there is more to decode, because the model opened a phrase that it did not finish; None where it was done.
+    there is more to decode, because the model opened a phrase that it did not finish, or ran out of tokens before it
+    had written any time (then it is 0 and there are no phrases); None where it was done.
     """
 
     phrases: tuple[Phrase, ...]
@@ -110,24 +115,38 @@ class Engine(Protocol):
         """``sha256:…`` of the loaded weights."""
 
     @property
+    def device(self) -> str:
+        """What it computes on: ``cpu``, or ``cuda``."""
+
+    @property
     def multilingual(self) -> bool:
         """False for an English-only model."""
+
+    def longest(self, language: str | None) -> float:
+        """Seconds of the windows that suit it best in a language (None: not known yet); it takes up to 30 s."""
 
     @property
     def lanes(self) -> int:
         """How many calls are computed side by side; more are queued. Above 1, single rows do better than batches."""
 
+    def encode_key(self, samples: int) -> Hashable:
+        """Windows of so many samples whose keys are equal gain from being in the same calls."""
+
     def encode(self, batch: Sequence[Samples]) -> list[Encoded]:
         """One row for each window of at most 30 s; windows may differ in length."""
 
-    def detect(self, rows: Sequence[Encoded]) -> list[Language]:
-        """The most likely language of each row; English, surely, for an English-only model."""
+    def detect(self, rows: Sequence[Encoded], among: Sequence[str] = ()) -> list[Language]:
+        """The most likely language of each row; English, surely, for an English-only model.
+
+        `among` are the only codes that come into question, and how sure the model is is how sure among these. Raises
+        UnsupportedOption where it knows none of them.
+        """
 
     def decode_key(self, prompt: Prompt) -> Hashable:
         """Rows whose prompts have the same key, and that are sampled alike, may share one call of `decode`."""
 
     def decode(self, rows: Sequence[Encoded], prompts: Sequence[Prompt], sampling: Sampling) -> list[Decoded]:
-        """Decode rows under prompts of one `decode_key`, with timestamps."""
+        """Decode rows under prompts of one `decode_key`."""
 
     def align_key(self, prompt: Prompt) -> Hashable:
         """Rows whose prompts have the same key may share one call of `align`."""

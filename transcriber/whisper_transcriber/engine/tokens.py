@@ -5,25 +5,55 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
-from typing import Final
+from typing import Any, Final, Protocol
 
-from tokenizers import Tokenizer
-
-from whisper_transcriber.domain.languages import LANGUAGES
+from whisper_transcriber.domain.languages import LANGUAGES, UNSPACED
+from whisper_transcriber.domain.options import UnsupportedOption
 from whisper_transcriber.engine.port import TIME_STEP, Phrase, Prompt
 
 CONTEXT: Final = 448  # tokens that the decoder can hold, prompt included
 LONGEST: Final = CONTEXT // 2  # tokens decoded for one window
-_UNSPACED: Final = frozenset({"zh", "ja", "th", "lo", "my", "yue"})  # languages written without spaces
 _LEADING: Final = frozenset("\"'“¿([{-")  # punctuation that belongs to the word after it …
 _TRAILING: Final = frozenset("\"'.。,，!！?？:：”)]}、")  # noqa: RUF001 … and to the word before it
+
+
+class Alphabet(Protocol):
+    """The tokens of one model by number: what the libraries of the engines each have in a form of their own."""
+
+    def id(self, token: str) -> int | None:
+        """The number of a token as it is written, e.g. ``<|en|>``; None if there is none."""
+
+    def encode(self, text: str) -> list[int]:
+        """Text as tokens, without marks around it."""
+
+    def decode(self, tokens: Sequence[int]) -> str:
+        """The text of tokens, of which none is a mark."""
+
+
+class FileAlphabet:
+    """A `tokenizer.json`, as models in CTranslate2's form have it."""
+
+    def __init__(self, file: Path) -> None:
+        from tokenizers import Tokenizer  # not needed where openai-whisper brings its own
+
+        self._tokenizer: Any = Tokenizer.from_file(str(file))
+
+    def id(self, token: str) -> int | None:
+        found = self._tokenizer.token_to_id(token)
+        return None if found is None else int(found)
+
+    def encode(self, text: str) -> list[int]:
+        return list(self._tokenizer.encode(text, add_special_tokens=False).ids)
+
+    def decode(self, tokens: Sequence[int]) -> str:
+        return str(self._tokenizer.decode(list(tokens)))
 
 
 class Tokens:
     """The tokenizer of one model. `multilingual` models have a token for each language and task in their prompts."""
 
-    def __init__(self, folder: Path, *, multilingual: bool) -> None:
-        self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    def __init__(self, alphabet: Alphabet, *, multilingual: bool) -> None:
+        self._alphabet = alphabet
         self.multilingual = multilingual
         self.eot = self._id("<|endoftext|>")
         self._sot = self._id("<|startoftranscript|>")
@@ -34,24 +64,31 @@ class Tokens:
         """The tokens after which decoding begins, without the text of the prompt."""
         if not self.multilingual:
             return [self._sot]
+        if not self.knows(prompt.language):
+            raise UnsupportedOption(f"The model does not know the language {prompt.language!r}.")
         return [self._sot, self._id(f"<|{prompt.language}|>"), self._id(f"<|{prompt.task}|>")]
 
     def prompt(self, prompt: Prompt) -> list[int]:
         """All tokens before the decoded ones; of a long text, the last words count, as with openai-whisper."""
         text = (prompt.text or "").strip()
         before = self.encode(" " + text)[-(LONGEST - 1) :] if text else []
-        return [*([self._previous, *before] if before else []), *self.start(prompt)]
+        untimed = [] if prompt.timed else [self._first_time - 1]
+        return [*([self._previous, *before] if before else []), *self.start(prompt), *untimed]
+
+    def full(self, prompt: Prompt, tokens: Sequence[int]) -> bool:
+        """Whether decoding ended because there was no room for more tokens."""
+        return len(tokens) >= min(LONGEST, CONTEXT + 1 - len(self.prompt(prompt)))
 
     def encode(self, text: str) -> list[int]:
-        return list(self._tokenizer.encode(text, add_special_tokens=False).ids)
+        return self._alphabet.encode(text)
 
     def text(self, tokens: Sequence[int]) -> str:
         """The text of tokens, without timestamps and other marks."""
-        return str(self._tokenizer.decode([token for token in tokens if token < self.eot]))
+        return self._alphabet.decode([token for token in tokens if token < self.eot])
 
     def knows(self, code: str) -> bool:
         """Whether this model has a token for the language (large-v3 has one more than the others)."""
-        return code in LANGUAGES and self._tokenizer.token_to_id(f"<|{code}|>") is not None
+        return code in LANGUAGES and self._alphabet.id(f"<|{code}|>") is not None
 
     def phrases(self, tokens: Sequence[int], seconds: float) -> tuple[tuple[Phrase, ...], float | None]:
         """Cut decoded tokens at their timestamps; and the time from which the window must be decoded again, if any.
@@ -75,7 +112,7 @@ class Tokens:
         """The words of a phrase with how many tokens each takes; punctuation stays with its word."""
         tokens = [token for token in phrase.tokens if token < self.eot]
         pieces = self._pieces(tokens)
-        return pieces if language in _UNSPACED else _joined(pieces)
+        return pieces if language in UNSPACED else _joined(pieces)
 
     def _pieces(self, tokens: Sequence[int]) -> list[tuple[str, int]]:
         """The smallest runs of tokens that are whole characters: a character may take several tokens."""
@@ -104,10 +141,10 @@ class Tokens:
         return round((token - self._first_time) * TIME_STEP, 2)
 
     def _id(self, token: str) -> int:
-        found = self._tokenizer.token_to_id(token)
+        found = self._alphabet.id(token)
         if found is None:
             raise KeyError(f"the model's tokenizer has no {token}")
-        return int(found)
+        return found
 
 
 def _joined(pieces: Sequence[tuple[str, int]]) -> list[tuple[str, int]]:

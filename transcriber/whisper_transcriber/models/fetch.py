@@ -4,23 +4,28 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Sequence
+from fnmatch import fnmatch
 from pathlib import Path, PurePosixPath
 
-from whisper_transcriber.domain.model import S3, HuggingFace, ModelUnavailable
-from whisper_transcriber.models.folder import WANTED
+from whisper_transcriber.domain.model import S3, EngineName, HuggingFace, ModelUnavailable
+from whisper_transcriber.models.folder import wanted
 
 _PART = 8 << 20
 
 
-def fetch(source: HuggingFace | S3, to: Path) -> None:
-    """Fill `to` with the model's files; those that an earlier fetch finished are kept. Raises ModelUnavailable."""
+def fetch(source: HuggingFace | S3, to: Path, engine: EngineName) -> None:
+    """Fill `to` with a model's files for the engine; those that an earlier fetch finished are kept.
+
+    Raises ModelUnavailable.
+    """
     if isinstance(source, HuggingFace):
-        _from_hub(source, to)
+        _from_hub(source, to, wanted(engine))
     else:
-        _from_s3(source, to)
+        _from_s3(source, to, wanted(engine))
 
 
-def _from_hub(source: HuggingFace, to: Path) -> None:
+def _from_hub(source: HuggingFace, to: Path, patterns: Sequence[str]) -> None:
     os.environ.setdefault("HF_HOME", str(to.parent / "hub"))  # it logs there; a pod's home is read-only
     os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"  # read once, when the package is imported
     import httpx
@@ -40,7 +45,7 @@ def _from_hub(source: HuggingFace, to: Path) -> None:
     what = f"{source.repo}@{source.revision}" if source.revision else source.repo
     try:
         snapshot_download(
-            source.repo, revision=source.revision, local_dir=to, allow_patterns=list(WANTED), endpoint=hub
+            source.repo, revision=source.revision, local_dir=to, allow_patterns=list(patterns), endpoint=hub
         )
         shutil.rmtree(to / ".cache", ignore_errors=True)  # its notes, and the halves of files that a kill left
     except GatedRepoError as error:
@@ -64,7 +69,7 @@ def _from_hub(source: HuggingFace, to: Path) -> None:
         ) from error
 
 
-def _from_s3(source: S3, to: Path) -> None:
+def _from_s3(source: S3, to: Path, patterns: Sequence[str]) -> None:
     import obstore
     from obstore.exceptions import BaseError
     from obstore.store import S3Store
@@ -74,8 +79,8 @@ def _from_s3(source: S3, to: Path) -> None:
         # An endpoint inside the cluster is often plain HTTP; whether it is, its address says.
         store = S3Store(bucket, prefix=prefix.strip("/") or None, client_options={"allow_http": True})
         there = {PurePosixPath(entry["path"]).name for page in obstore.list(store) for entry in page}
-        for name in WANTED:
-            if name in there:
+        for name in sorted(there):
+            if any(fnmatch(name, pattern) for pattern in patterns):
                 _download(store, name, to / name)
     except (BaseError, OSError) as error:
         raise ModelUnavailable(

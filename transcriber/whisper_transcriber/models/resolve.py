@@ -13,7 +13,7 @@ from whisper_transcriber.domain.model import S3, HuggingFace, ModelFiles, ModelS
 from whisper_transcriber.models.catalogue import CATALOGUE
 from whisper_transcriber.models.digest import digest_of
 from whisper_transcriber.models.fetch import fetch
-from whisper_transcriber.models.folder import missing_files
+from whisper_transcriber.models.folder import NoModel, weights_in
 
 
 def resolve(spec: ModelSpec, preloaded: Path, cache: Path) -> ModelFiles:
@@ -27,7 +27,7 @@ def resolve(spec: ModelSpec, preloaded: Path, cache: Path) -> ModelFiles:
     source, digest = _wanted(spec)
     image_may_hold_it = spec.source is None or source == _catalogued(spec.name)
     if image_may_hold_it and (preloaded / spec.name).is_dir():
-        return _proven(spec.name, preloaded / spec.name, digest, memo)
+        return _proven(spec, preloaded / spec.name, digest, memo)
     if source is None:
         raise ModelUnavailable(
             f"The model {spec.name!r} is not in {preloaded} and not a known name ({', '.join(CATALOGUE)}): "
@@ -38,10 +38,10 @@ def resolve(spec: ModelSpec, preloaded: Path, cache: Path) -> ModelFiles:
             raise ModelUnavailable(
                 f"The model {spec.name!r} should be in the folder {source.path}, which does not exist."
             )
-        return _proven(spec.name, Path(source.path), digest, memo)
+        return _proven(spec, Path(source.path), digest, memo)
     remote = source.hugging_face or source.s3
     assert remote is not None, "a source has one of its three kinds"
-    return _proven(spec.name, _cached(spec.name, remote, cache), digest, memo)
+    return _proven(spec, _cached(spec, remote, cache), digest, memo)
 
 
 def _wanted(spec: ModelSpec) -> tuple[Source | None, str | None]:
@@ -56,40 +56,41 @@ def _catalogued(name: str) -> Source | None:
     return Source(hugging_face=HuggingFace(repo=CATALOGUE[name].repo)) if name in CATALOGUE else None
 
 
-def _proven(name: str, folder: Path, digest: str | None, memo: Path) -> ModelFiles:
-    if missing := missing_files(folder):
-        raise ModelUnavailable(
-            f"The model {name!r} in {folder} is not a CTranslate2 model: it lacks {', '.join(missing)}. Convert it "
-            "with ct2-transformers-converter, or point `source` at a converted one."
-        )
-    found = digest_of(folder / "model.bin", memo)
+def _proven(spec: ModelSpec, folder: Path, digest: str | None, memo: Path) -> ModelFiles:
+    try:
+        weights = weights_in(folder, spec.engine)
+    except NoModel as error:
+        raise ModelUnavailable(f"The model {spec.name!r} in {folder} {error}") from error
+    found = digest_of(folder / weights, memo)
     if digest is not None and found != digest:
         raise ModelUnavailable(
-            f"The model {name!r} in {folder} has the digest {found}, but {digest} is expected: correct `digest`, or "
-            "`source`, or remove the folder if its files are damaged."
+            f"The model {spec.name!r} in {folder} has the digest {found}, but {digest} is expected: correct `digest`, "
+            "or `source`, or remove the folder if its files are damaged."
         )
-    return ModelFiles(folder, found)
+    return ModelFiles(folder, found, weights)
 
 
-def _cached(name: str, source: HuggingFace | S3, cache: Path) -> Path:
-    """The source's folder in the cache; filled under a lock, so that the pods that share a volume fetch once."""
+def _cached(spec: ModelSpec, source: HuggingFace | S3, cache: Path) -> Path:
+    """The source's folder in the cache; filled under a lock, so that the pods that share a volume fetch once.
+
+    One folder serves both engines: what is fetched for openai-whisper includes what CTranslate2 wants.
+    """
     key = hashlib.sha256(source.model_dump_json().encode()).hexdigest()[:16]
-    folder = cache / "models" / f"{name}-{key}"
+    folder = cache / "models" / f"{spec.name}-{key}"
     if folder.is_dir():
         return folder
-    with _locked(cache / "models" / f".{name}-{key}.lock"):
+    with _locked(cache / "models" / f".{spec.name}-{key}.lock"):
         if folder.is_dir():
             return folder
-        partial = cache / "models" / f".{name}-{key}.partial"
+        partial = cache / "models" / f".{spec.name}-{key}.partial"
         partial.mkdir(exist_ok=True)
-        fetch(source, partial)
-        if missing := missing_files(partial):
+        fetch(source, partial, spec.engine)
+        try:
+            weights_in(partial, spec.engine)
+        except NoModel as error:
             where = source.repo if isinstance(source, HuggingFace) else source.uri
             shutil.rmtree(partial)
-            raise ModelUnavailable(
-                f"{where} holds no CTranslate2 Whisper model: it lacks {', '.join(missing)}. Convert it with "
-                "ct2-transformers-converter, or name a converted one."
-            )
+            raise ModelUnavailable(f"What {where} holds {error}") from error
         partial.rename(folder)
     return folder
 

@@ -2,23 +2,14 @@
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from whisper_transcriber.domain.job import Claim, Failure, Job, NewJob, Queue, Status
+from whisper_transcriber.domain.parts import Part
 from whisper_transcriber.domain.transcript import WindowResult
+from whisper_transcriber.store.memory_rows import NOBODY, PartRow, Row, measured, next_claim
 from whisper_transcriber.store.port import Facts, IdempotencyMismatch, StaleClaim
-
-
-@dataclass
-class _Row:
-    job: Job
-    order: int
-    key: str | None
-    synchronous: bool = False
-    lease_until: float = 0.0
-    windows: dict[int, str] = field(default_factory=dict)
 
 
 class MemoryStore:
@@ -26,7 +17,7 @@ class MemoryStore:
 
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
         self._clock = clock
-        self._rows: dict[UUID, _Row] = {}
+        self._rows: dict[UUID, Row] = {}
         self._uploads: dict[UUID, float] = {}
         self._created = 0
 
@@ -48,7 +39,7 @@ class MemoryStore:
         self._created += 1
         self._uploads.pop(new.id, None)
         job = Job(new.id, new.request, "queued", self._now(), new.tenant)
-        self._rows[new.id] = _Row(job, self._created, new.idempotency_key, new.synchronous)
+        self._rows[new.id] = Row(job, self._created, new.idempotency_key, new.synchronous)
         return job, True
 
     async def get(self, job: UUID) -> Job | None:
@@ -62,51 +53,92 @@ class MemoryStore:
             rows = [row for row in rows if last and row.order < last.order]
         return [row.job for row in rows if status in (None, row.job.status)][:limit]
 
-    async def claim(self, worker: str, lease: float) -> Claim | None:
-        open_ = [row for row in self._rows.values() if row.job.status == "queued" or self._lapsed(row)]
-        if not open_:
+    async def claim(
+        self, worker: str, lease: float, *, parts: bool = True, longest: float | None = None
+    ) -> Claim | None:
+        found = next_claim(self._rows.values(), self._clock(), parts, longest)
+        if found is None:
             return None
-        row = min(open_, key=lambda row: (-row.job.request.priority, row.order))
+        row, part = found
+        if part is not None:
+            part.failures += part.status == "running"
+            part.status, part.attempt, part.claimed_at = "running", part.attempt + 1, self._now()
+            part.lease_until = self._clock() + lease
+            return Claim(row.job, part.attempt, worker, part.failures, part.part)
         job = row.job
-        row.job = replace(
-            job,
+        row.change(
             status="running",
             attempt=job.attempt + 1,
-            failures=job.failures + (job.status == "running"),
+            failures=job.failures + (job.status == "running" and row.lease_until != NOBODY),
             started_at=job.started_at or self._now(),
         )
-        row.lease_until = self._clock() + lease
-        return Claim(row.job, row.job.attempt, worker)
+        return self._claim(row, worker, lease)
 
     async def renew(self, claim: Claim, lease: float) -> None:
-        self._held(claim).lease_until = self._clock() + lease
+        self._held(claim)[1].lease_until = self._clock() + lease
+
+    async def add_part(self, claim: Claim, part: Part, lease: float) -> None:
+        row = self._held_job(claim)
+        if row.job.opened:
+            raise _stale(claim)
+        row.parts.setdefault(part.number, PartRow(part))
+        row.change(parts=len(row.parts), failures=0)
+        row.lease_until = self._clock() + lease
+
+    async def parts(self, job: UUID) -> Sequence[Part]:
+        row = self._rows.get(job)
+        return [row.parts[number].part for number in sorted(row.parts)] if row else []
+
+    async def opened(self, claim: Claim, audio_seconds: float, lease: float) -> Claim | None:
+        row = self._held_job(claim)
+        if row.job.opened or not row.parts:
+            raise _stale(claim)
+        row.change(opened=True, audio_seconds=audio_seconds, failures=0, attempt=row.job.attempt + 1)
+        row.lease_until = None
+        return self._claim(row, claim.worker, lease) if row.job.complete else None
+
+    async def finish_part(self, claim: Claim, lease: float) -> Claim | None:
+        row, part = self._held(claim)
+        assert isinstance(part, PartRow), "only a part is finished"
+        done = row.job.processed_seconds + part.left
+        part.status, part.processed, part.failures = "done", part.part.seconds, 0
+        row.change(parts_done=row.job.parts_done + 1, processed_seconds=done)
+        if not row.job.complete:
+            return None
+        row.change(attempt=row.job.attempt + 1)
+        return self._claim(row, claim.worker, lease)
 
     async def learn(self, claim: Claim, facts: Facts) -> None:
-        row = self._held(claim)
-        known = {name: value for name, value in vars(facts).items() if value is not None}
-        row.job = replace(row.job, **known)
+        row = self._held_job(claim)
+        row.change(**{name: value for name, value in vars(facts).items() if value is not None})
 
     async def checkpoint(self, claim: Claim, results: Sequence[WindowResult], lease: float) -> None:
-        row = self._held(claim)
-        again = sum(result.window.index in row.windows for result in results)
-        row.windows |= {result.window.index: result.to_json() for result in results}
-        row.lease_until = self._clock() + lease
-        row.job = replace(
-            row.job,
-            failures=0,
+        row, held = self._held(claim)
+        number = claim.part.number if claim.part else 0
+        again = sum((number, result.window.index) in row.windows for result in results)
+        row.windows |= {(number, result.window.index): result.to_json() for result in results}
+        held.lease_until = self._clock() + lease
+        end = max((result.window.end for result in results), default=0.0)
+        if isinstance(held, PartRow):
+            before, held.failures = held.processed, 0
+            held.processed = max(before, end - held.part.start)
+            processed = row.job.processed_seconds + held.processed - before
+        else:
+            processed = max(row.job.processed_seconds, end)
+            row.change(failures=0)
+        row.change(
             windows_done=row.job.windows_done + len(results) - again,
             windows_repeated=row.job.windows_repeated + again,
-            processed_seconds=max([row.job.processed_seconds, *(result.window.end for result in results)]),
+            processed_seconds=processed,
         )
 
-    async def windows(self, job: UUID) -> Sequence[WindowResult]:
-        row = self._rows.get(job)
-        return [WindowResult.from_json(row.windows[index]) for index in sorted(row.windows)] if row else []
+    async def windows(self, job: UUID, part: int | None = None) -> Sequence[WindowResult]:
+        windows = self._rows[job].windows if job in self._rows else {}
+        return [WindowResult.from_json(windows[key]) for key in sorted(windows) if part in (None, key[0])]
 
     async def succeed(self, claim: Claim, language: str, audio_seconds: float) -> Job:
-        row = self._held(claim)
-        row.job = replace(
-            row.job,
+        row = self._held_job(claim)
+        row.change(
             language=language,
             audio_seconds=audio_seconds,
             processed_seconds=audio_seconds,
@@ -115,13 +147,19 @@ class MemoryStore:
         return self._end(row, "succeeded")
 
     async def fail(self, claim: Claim, failure: Failure) -> Job:
-        row = self._held(claim)
-        row.job = replace(row.job, failure=failure)
+        row, _ = self._held(claim)
+        row.change(failure=failure)
         return self._end(row, "failed")
 
     async def hand_back(self, claim: Claim, *, failed: bool) -> None:
-        row = self._held(claim)
-        row.job = replace(row.job, status="queued", failures=row.job.failures + failed)
+        row, held = self._held(claim)
+        if isinstance(held, PartRow):
+            held.status, held.failures = "queued", held.failures + failed
+        elif row.parts:
+            row.change(failures=row.job.failures + failed, attempt=row.job.attempt + 1)
+            row.lease_until = NOBODY
+        else:
+            row.change(status="queued", failures=row.job.failures + failed)
 
     async def cancel(self, job: UUID) -> Job | None:
         row = self._rows.get(job)
@@ -140,11 +178,7 @@ class MemoryStore:
         return self._rows.pop(job, None) is not None
 
     async def queue(self) -> Queue:
-        queued = [row.job for row in self._rows.values() if row.job.status == "queued"]
-        running = sum(row.job.status == "running" for row in self._rows.values())
-        now = self._now()
-        oldest = min((job.created_at for job in queued), default=now)
-        return Queue(len(queued), running, (now - oldest).total_seconds())
+        return measured([row for row in self._rows.values() if not row.job.ended], self._clock(), self._now())
 
     async def close(self) -> None:
         return None
@@ -152,16 +186,27 @@ class MemoryStore:
     def _now(self) -> datetime:
         return datetime.fromtimestamp(self._clock(), UTC)
 
-    def _lapsed(self, row: _Row) -> bool:
-        return row.job.status == "running" and row.lease_until < self._clock()
+    def _claim(self, row: Row, worker: str, lease: float) -> Claim:
+        row.lease_until = self._clock() + lease
+        return Claim(row.job, row.job.attempt, worker, row.job.failures)
 
-    def _held(self, claim: Claim) -> _Row:
+    def _held(self, claim: Claim) -> tuple[Row, Row | PartRow]:
+        """The job, and what of it is claimed: itself, or one part. Raises StaleClaim."""
         row = self._rows.get(claim.job.id)
-        if row is None or row.job.status != "running" or row.job.attempt != claim.attempt:
-            raise StaleClaim(f"attempt {claim.attempt} of job {claim.job.id} is over")
-        return row
+        if row is None or (held := row.held(claim)) is None:
+            raise _stale(claim)
+        return row, held
 
-    def _end(self, row: _Row, status: Status) -> Job:
+    def _held_job(self, claim: Claim) -> Row:
+        assert claim.part is None, "only for a claim on the job itself"
+        return self._held(claim)[0]
+
+    def _end(self, row: Row, status: Status) -> Job:
         row.windows.clear()
-        row.job = replace(row.job, status=status, finished_at=self._now())
-        return row.job
+        row.parts.clear()
+        row.lease_until = None
+        return row.change(status=status, finished_at=self._now())
+
+
+def _stale(claim: Claim) -> StaleClaim:
+    return StaleClaim(f"{claim} is over")

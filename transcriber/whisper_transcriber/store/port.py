@@ -2,11 +2,18 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 from uuid import UUID
 
 from whisper_transcriber.domain.job import Claim, Failure, Job, NewJob, Queue, Status
+from whisper_transcriber.domain.parts import Part
 from whisper_transcriber.domain.transcript import WindowResult
+
+AGEING_SECONDS: Final = 300.0
+"""Who has waited so much longer goes before whoever is shorter, however short."""
+
+UNKNOWN_SECONDS: Final = 30.0
+"""What a job in a worker's hands weighs in its tenant's share while nobody knows how long its audio is."""
 
 
 class Unavailable(Exception):
@@ -18,7 +25,7 @@ class IdempotencyMismatch(Exception):
 
 
 class StaleClaim(Exception):
-    """The job is no longer this attempt's: it was cancelled, deleted, or another worker has it. Drop the work."""
+    """What was claimed is no longer this attempt's: the job has ended, or another worker has it. Drop the work."""
 
 
 @dataclass(frozen=True)
@@ -56,29 +63,58 @@ class Store(Protocol):
     async def list(self, limit: int, after: UUID | None = None, status: Status | None = None) -> Sequence[Job]:
         """At most `limit` jobs, newest first, those that follow the job `after`."""
 
-    async def claim(self, worker: str, lease: float) -> Claim | None:
-        """Take the next job: highest priority, then oldest; among them those whose worker fell silent."""
+    async def claim(
+        self, worker: str, lease: float, *, parts: bool = True, longest: float | None = None
+    ) -> Claim | None:
+        """Take what is next: a job nobody has opened, one part of a long one, or the end of one whose parts are done.
+
+        The highest priority first; then the tenant that has the least audio in workers' hands; then whoever is due. A
+        job is due the later the longer it is, by as many seconds, but `AGEING_SECONDS` at most; one of unknown length
+        is due when it was made. A long file with parts is due anew after each claim: so what is shorter does not wait
+        for its other parts. What a silent worker held is claimed again, and counts a failure.
+
+        A worker leaves to others what it has enough of in hand: `parts`, or the opening of jobs that are known to be
+        longer than `longest` seconds.
+        """
 
     async def renew(self, claim: Claim, lease: float) -> None:
         """Hold on to the claim for another `lease` seconds. Raises StaleClaim."""
 
+    async def add_part(self, claim: Claim, part: Part, lease: float) -> None:
+        """Record a part whose object is written, claimable at once, and renew the opening claim. Raises StaleClaim.
+
+        One that is there already stays as it is.
+        """
+
+    async def parts(self, job: UUID) -> Sequence[Part]:
+        """The parts recorded so far, in order; none of a short file, or one that has ended."""
+
+    async def opened(self, claim: Claim, audio_seconds: float, lease: float) -> Claim | None:
+        """End the opening of a file that has parts. Returns one to close it if they are done. Raises StaleClaim."""
+
+    async def finish_part(self, claim: Claim, lease: float) -> Claim | None:
+        """End the claim on a part that is done.
+
+        Returns the claim to close the job if all are; it runs out like any other. Raises StaleClaim.
+        """
+
     async def learn(self, claim: Claim, facts: Facts) -> None:
-        """Record what the worker found out. Raises StaleClaim."""
+        """Record what the opening worker found out. Raises StaleClaim."""
 
     async def checkpoint(self, claim: Claim, results: Sequence[WindowResult], lease: float) -> None:
         """Record finished windows and renew the claim, all or nothing. Raises StaleClaim."""
 
-    async def windows(self, job: UUID) -> Sequence[WindowResult]:
-        """The windows done so far, in order."""
+    async def windows(self, job: UUID, part: int | None = None) -> Sequence[WindowResult]:
+        """The windows done so far, in order: of one part, or of all. Those of a file without parts are in part 0."""
 
     async def succeed(self, claim: Claim, language: str, audio_seconds: float) -> Job:
         """Close the claim: the result is in the object store. Raises StaleClaim."""
 
     async def fail(self, claim: Claim, failure: Failure) -> Job:
-        """Close the claim: the job cannot be done. Raises StaleClaim."""
+        """Close the claim: the job cannot be done, nor any part of it. Raises StaleClaim."""
 
     async def hand_back(self, claim: Claim, *, failed: bool) -> None:
-        """Let any worker claim the job at once; `failed` counts against the job. Raises StaleClaim."""
+        """Let any worker claim the same at once; `failed` counts against it. Raises StaleClaim."""
 
     async def cancel(self, job: UUID) -> Job | None:
         """Cancel a job that has not ended, at once: its worker's next write is refused. Returns it as it stands."""
@@ -91,10 +127,10 @@ class Store(Protocol):
         """
 
     async def delete(self, job: UUID) -> bool:
-        """Forget the job, its windows, and that its upload was begun; False if there is no such job."""
+        """Forget the job, its parts and windows, and that its upload was begun; False if there is no such job."""
 
     async def queue(self) -> Queue:
-        """How much waits."""
+        """How much waits, and how much is being worked on."""
 
     async def close(self) -> None:
         """Let go of connections."""

@@ -1,11 +1,11 @@
 """Rows of the jobs table as values, and the other way round."""
 
 import json
-from dataclasses import asdict
 from typing import Any, Protocol
 
-from whisper_transcriber.domain.job import Failure, Job, JobRequest, NewJob
+from whisper_transcriber.domain.job import Claim, Failure, Job, JobRequest, NewJob, Queue
 from whisper_transcriber.domain.options import Options
+from whisper_transcriber.domain.parts import Part
 
 
 class Row(Protocol):
@@ -30,6 +30,9 @@ _SAME = (
     "windows_done",
     "windows_total",
     "windows_repeated",
+    "parts",
+    "parts_done",
+    "opened",
     "started_at",
     "finished_at",
 )
@@ -39,13 +42,38 @@ def job_of(row: Row) -> Job:
     """The job in a row of `SELECT * FROM jobs`."""
     request = JobRequest(
         model=row["model"],
-        options=Options(**json.loads(row["options"])),
+        options=Options.from_dict(json.loads(row["options"])),
         priority=row["priority"],
         source_url=row["source_url"],
         sha256=row["sha256"],
     )
     failure = Failure(row["error_code"], row["error_message"] or "") if row["error_code"] else None
     return Job(request=request, failure=failure, **{name: row[name] for name in _SAME})
+
+
+def claim_of(row: Row, worker: str) -> Claim:
+    """The claim in a row of `claim.sql`."""
+    part = None if row["part"] is None else part_of(row)
+    return Claim(job_of(row), row["claim_attempt"], worker, row["claim_failures"], part)
+
+
+def part_of(row: Row) -> Part:
+    """The part in a row of `SELECT part, start_seconds, end_seconds`."""
+    return Part(row["part"], row["start_seconds"], row["end_seconds"])
+
+
+def queue_of(row: Row) -> Queue:
+    """The row of `queue.sql`."""
+    return Queue(
+        queued=row["queued"],
+        running=row["running"],
+        oldest_seconds=float(row["oldest"]),
+        backlog_seconds=row["backlog"],
+        in_flight_seconds=row["in_flight"],
+        unopened=row["unopened"],
+        claimable=int(row["claimable"]),
+        claimed=row["claimed"],
+    )
 
 
 def new_row(new: NewJob) -> tuple[Any, ...]:
@@ -58,7 +86,7 @@ def new_row(new: NewJob) -> tuple[Any, ...]:
         request.fingerprint,
         request.priority,
         request.model,
-        json.dumps(asdict(request.options)),
+        json.dumps(request.options.to_dict()),
         request.source_url,
         request.sha256,
         new.synchronous,

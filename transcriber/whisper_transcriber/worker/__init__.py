@@ -1,4 +1,4 @@
-"""The worker: claims jobs one after another and turns each into a transcript, window by window."""
+"""The worker: claims jobs, several at once, and turns each into a transcript, window by window."""
 
 from whisper_transcriber.worker.loop import run
 from whisper_transcriber.worker.models import Models

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import TypeVar
 
+from whisper_transcriber.bell.port import ended
 from whisper_transcriber.deps import Deps
 from whisper_transcriber.domain.job import Claim
 from whisper_transcriber.logs import Log
@@ -23,9 +24,10 @@ class Hold:
 
     def __init__(self, deps: Deps, claim: Claim, stop: asyncio.Event) -> None:
         self.claim = claim
+        self.close: Claim | None = None  # the claim to close the job, where this one's end gave it
         self._deps = deps
         self._stop = stop
-        self._lost = False
+        self._lost = asyncio.Event()
 
     @property
     def lease(self) -> float:
@@ -40,8 +42,17 @@ class Hold:
 
     def check_lost(self) -> None:
         """Return if the job is still ours, as far as is known. Raises StaleClaim."""
-        if self._lost:
-            raise StaleClaim(f"attempt {self.claim.attempt} of job {self.claim.job.id} is over")
+        if self._lost.is_set():
+            raise StaleClaim(f"{self.claim} is over")
+
+    async def over(self) -> None:
+        """Wait until `check` raises."""
+        ways = [asyncio.create_task(event.wait()) for event in (self._lost, self._stop)]
+        try:
+            await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for way in ways:
+                way.cancel()
 
     async def persist(self, write: Callable[[], Awaitable[T]]) -> T:
         """Write to the store, again and again while it is away: only its own word ends a claim.
@@ -63,15 +74,16 @@ class Hold:
             wait = min(wait * 2, 5.0)
 
     async def beat(self) -> None:
-        """Renew the claim until it is lost."""
-        while not self._lost:
-            await asyncio.sleep(self.lease / 3)
-            try:
-                await self._deps.store.renew(self.claim, self.lease)
-            except StaleClaim:
-                self._lost = True
-            except Unavailable as error:
-                log.warning("Could not renew a claim, trying again", job=self.claim.job.id, reason=str(error))
+        """Renew the claim until it is lost: now and then, and whenever the bell says that the job has ended."""
+        async with self._deps.bell.listen(ended(self.claim.job.id)) as ear:
+            while not self._lost.is_set():
+                await ear.heard(self.lease / 3)
+                try:
+                    await self._deps.store.renew(self.claim, self.lease)
+                except StaleClaim:
+                    self._lost.set()
+                except Unavailable as error:
+                    log.warning("Could not renew a claim, trying again", job=self.claim.job.id, reason=str(error))
 
 
 @asynccontextmanager

@@ -1,55 +1,75 @@
-"""The worker's loop: claim, work, and between jobs wait for the bell or the clock."""
+"""The worker's loop: claim while a slot is free, and otherwise wait for a slot, the bell or the clock."""
 
 import asyncio
+from collections.abc import Collection, Coroutine
+from typing import Any
 
 from whisper_transcriber.bell.port import WORK, Listener
 from whisper_transcriber.deps import Deps
 from whisper_transcriber.domain.job import Claim
-from whisper_transcriber.logs import Log
-from whisper_transcriber.store.port import Unavailable
-from whisper_transcriber.worker.attempt import attempt
+from whisper_transcriber.worker.attempt import Outcome, attempt
+from whisper_transcriber.worker.claims import Claims
+from whisper_transcriber.worker.desk import Desk
 from whisper_transcriber.worker.models import Models
 from whisper_transcriber.worker.sweep import sweeping
 
-log = Log(__name__)
-
 
 async def run(deps: Deps, models: Models, stop: asyncio.Event) -> None:
-    """Do jobs until `stop`; the job at hand is then handed back at its next window. Sweeps meanwhile."""
-    async with asyncio.TaskGroup() as group:
-        group.create_task(sweeping(deps, stop), name="sweep")
-        await models.warm_up(stop)
-        await _work(deps, models, stop)
+    """Do jobs until `stop`; then what is being computed is recorded, and the rest handed back. Sweeps meanwhile."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(sweeping(deps, stop), name="sweep")
+            await models.warm_up(stop)
+            await _work(deps, models, stop)
+    finally:
+        await models.close()
 
 
 async def _work(deps: Deps, models: Models, stop: asyncio.Event) -> None:
-    async with deps.bell.listen(WORK) as ear:
+    claims, desk, held = Claims(deps), Desk(), dict[asyncio.Task[Outcome], Claim]()
+    async with asyncio.TaskGroup() as group, deps.bell.listen(WORK) as ear:
         while not stop.is_set():
-            claim = await _claim(deps)
-            if claim is None:
-                await _wait(ear, stop, deps.settings.poll_seconds)
+            desk.freed.clear()
+            ended = [task for task in held if task.done()]
+            for task in ended:
+                del held[task]
+            if any(task.result() in ("handed_back", "crashed") for task in ended):
+                # What failed now would fail at once again; the ring that it was handed back with is not for us.
+                await _first(min(1.0, deps.settings.poll_seconds), stop.wait())
                 continue
-            with deps.metrics.busy.track_inprogress():
-                outcome = await attempt(deps, models, claim, stop)
-            if outcome in ("handed_back", "crashed", "dropped"):
-                # What failed now would fail at once again.
-                await _wait(ear, stop, min(1.0, deps.settings.poll_seconds))
+            if len(held) < deps.settings.claims and (claim := await claims.next(held.values(), desk)) is not None:
+                desk.take(claim)
+                task = group.create_task(_hold(deps, models, desk, claim, stop), name=f"claim {claim.job.id}")
+                held[task] = claim
+                continue
+            await _idle(deps, ear, held, desk, stop)
 
 
-async def _claim(deps: Deps) -> Claim | None:
-    settings = deps.settings
+async def _hold(deps: Deps, models: Models, desk: Desk, claim: Claim, stop: asyncio.Event) -> Outcome:
     try:
-        return await deps.store.claim(settings.worker_id, settings.claim_lease_seconds)
-    except Unavailable as error:
-        log.warning("Could not look for jobs, looking again", reason=str(error))
-        return None
+        with deps.metrics.busy.track_inprogress():
+            return await attempt(deps, models, desk, claim, stop)
+    finally:
+        desk.off(claim)
 
 
-async def _wait(ear: Listener, stop: asyncio.Event, seconds: float) -> None:
-    """Return on a ring, on `stop`, or after `seconds`."""
-    tasks = {asyncio.create_task(ear.heard(seconds)), asyncio.create_task(stop.wait())}
+async def _idle(
+    deps: Deps, ear: Listener, held: Collection[asyncio.Task[Outcome]], desk: Desk, stop: asyncio.Event
+) -> None:
+    """Wait until a claim has ended or, with a slot free, there may be something to claim."""
+    ways: list[Coroutine[Any, Any, object]] = [stop.wait()]
+    if len(held) < deps.settings.claims:
+        ways += [ear.heard(deps.settings.poll_seconds), desk.freed.wait()]
+    if held:
+        ways.append(asyncio.wait(held, return_when=asyncio.FIRST_COMPLETED))
+    await _first(None, *ways)
+
+
+async def _first(seconds: float | None, *ways: Coroutine[Any, Any, object]) -> None:
+    """Return when the first of them does, or after `seconds`."""
+    tasks = {asyncio.create_task(way) for way in ways}
     try:
-        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait(tasks, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
     finally:
         for task in tasks:
             task.cancel()

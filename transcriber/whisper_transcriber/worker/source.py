@@ -25,7 +25,7 @@ async def audio_file(deps: Deps, job: Job, hold: Hold) -> AsyncIterator[Path]:
         await _keep(deps, job, job.request.source_url, hold)
     with TemporaryDirectory(prefix="whisper-", dir=deps.settings.scratch) as folder:
         path = Path(folder) / "audio"
-        with path.open("wb") as file:
+        with deps.metrics.stage_seconds.labels("fetch").time(), path.open("wb") as file:
             async with aclosing(deps.objects.get(audio_key(job.id))) as chunks:
                 async for chunk in chunks:
                     hold.check()

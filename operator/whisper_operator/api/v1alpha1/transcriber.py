@@ -105,7 +105,11 @@ class TranscriberSpec(Model, json_schema_extra=SPEC_RULES):
     version: Tag | None = Field(
         None, description="Version of the transcriber, the tag of its images. Default: the operator's own version."
     )
-    paused: bool = Field(False, description="Leave everything as it is until this is false again.")
+    paused: bool = Field(
+        False,
+        description="Leave everything as it is until this is false again. The condition Reconciling then has the "
+        "reason Paused; the others go on saying what is.",
+    )
     deletion_policy: Literal["Retain", "Delete"] = Field(
         "Retain",
         description="What deleting this resource does to volumes and generated Secrets: Retain keeps them for a "

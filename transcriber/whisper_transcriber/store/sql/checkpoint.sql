@@ -12,7 +12,7 @@ WITH given AS (
         windows_repeated = windows_repeated + again.n,
         processed_seconds = greatest(processed_seconds, $6)
     FROM again
-    WHERE id = $1 AND attempt = $2 AND status = 'running'
+    WHERE id = $1 AND attempt = $2 AND status = 'running' AND parts = 0
     RETURNING jobs.*
 ), saved AS (
     INSERT INTO windows (job_id, index, attempt, result)

@@ -11,10 +11,13 @@ WITH ended AS (
         error_message = $7,
         worker = NULL,
         lease_until = NULL,
+        held_until = NULL,
         finished_at = clock_timestamp()
     WHERE id = $1 AND attempt = $2 AND status = 'running'
     RETURNING *
 ), forgotten AS (
     DELETE FROM windows USING ended WHERE job_id = ended.id
+), parts_forgotten AS (
+    DELETE FROM parts USING ended WHERE job_id = ended.id
 )
 SELECT * FROM ended

@@ -1,4 +1,13 @@
--- $1 job, $2 attempt, $3 whether this attempt failed
-UPDATE jobs SET status = 'queued', worker = NULL, lease_until = NULL, failures = failures + ($3::boolean)::integer
+-- $1 job, $2 attempt, $3 whether this attempt failed, $4 seconds of waiting that make up for any length
+-- A job with parts stays running: workers may be at them. Its opening or closing is claimable at once, and the next
+-- attempt begins now: a late sign of life of this one must not hold it.
+UPDATE jobs SET
+    status = CASE WHEN parts = 0 THEN 'queued' ELSE status END,
+    attempt = attempt + (parts > 0)::integer,
+    worker = NULL,
+    lease_until = NULL,
+    held_until = CASE WHEN parts > 0 THEN '-infinity'::timestamptz END,
+    due_at = created_at + make_interval(secs => least(coalesce(audio_seconds, 0), $4)),
+    failures = failures + ($3::boolean)::integer
 WHERE id = $1 AND attempt = $2 AND status = 'running'
 RETURNING *

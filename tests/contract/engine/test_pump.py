@@ -1,0 +1,77 @@
+"""The pump before real weights: whatever is beside a window, it is heard as if it were alone, and short jobs pass."""
+
+import asyncio
+from functools import cache
+from pathlib import Path
+from typing import Literal
+
+from assets import speech, weights
+from assets.speech import Clip
+from whisper_transcriber import audio, engine
+from whisper_transcriber.batching import Item, Pipeline, Pump, Ticket
+from whisper_transcriber.batching.stream import hear
+from whisper_transcriber.domain.model import ModelSpec, Source
+from whisper_transcriber.domain.options import Options
+from whisper_transcriber.domain.transcript import WindowResult
+from whisper_transcriber.engine.port import Engine
+from whisper_transcriber.models import resolve
+
+
+@cache
+def real(name: Literal["base", "tiny.en"]) -> Engine:
+    folder = {"base": weights.base, "tiny.en": weights.tiny_en}[name]()
+    spec = ModelSpec(name=name, source=Source(path=str(folder)), compute_type="int8")
+    return engine.load(resolve(spec, Path("/models"), Path("/nonexistent")), spec, 2)
+
+
+def items(clip: Clip, options: Options) -> list[Item]:
+    return [Item(window, samples, options) for window, samples in audio.windows(audio.decode(clip.path))]
+
+
+async def test_on_processors_a_window_is_heard_to_the_byte_as_if_it_were_alone() -> None:
+    clips = [clip for clip in speech.sentences() if clip.seconds < 8][:30:10]
+    french = next(clip for clip in speech.sentences("fr") if clip.seconds < 8)
+    asked = [
+        *(item for clip in clips for item in items(clip, Options(language="en", word_timestamps=True))),
+        *items(french, Options()),
+        *items(clips[0], Options(language="en", prompt="Asterisk")),
+    ]
+    pipeline = Pipeline(real("base"))
+    alone = [pipeline.together([item])[0].to_json() for item in asked]
+    pump = Pump(pipeline)
+    try:
+        answers = [pump.submit(item, Ticket(n, tenant=f"tenant {n % 2}")) for n, item in enumerate(asked)]
+        among = await asyncio.gather(*answers)
+        reverse = await asyncio.gather(*(pump.submit(item, Ticket("one job")) for item in reversed(asked)))
+    finally:
+        await pump.close()
+    assert [result.to_json() for result in among] == alone
+    assert [result.to_json() for result in reversed(reverse)] == alone
+
+
+async def test_a_short_job_behind_a_long_one_waits_for_no_more_than_is_being_computed() -> None:
+    long = speech.long(120)
+    (short,) = items(next(clip for clip in speech.sentences() if clip.seconds < 4), Options(language="en"))
+    pump, begun, done = Pump(Pipeline(real("tiny.en"))), asyncio.Event(), list[WindowResult]()
+
+    def told(result: WindowResult) -> None:
+        done.append(result)
+        begun.set()
+
+    async def heard() -> list[WindowResult]:
+        with audio.decode(long.path) as decoding:
+            ticket = Ticket("long", remaining=long.seconds)
+            return await hear(pump, audio.windows(decoding), Options(language="en"), ticket, told)
+
+    try:
+        long_job = asyncio.create_task(heard())
+        await begun.wait()
+        before = len(done)
+        await pump.submit(short, Ticket("short", remaining=short.window.end))
+        meanwhile = len(done) - before
+        everything = await long_job
+    finally:
+        await pump.close()
+    # Those that the two lanes had begun, and then, beside the short one, what the other lane took.
+    assert meanwhile <= 4
+    assert before + meanwhile < len(everything)

@@ -1,0 +1,104 @@
+"""Long files over several workers: the transcript of one, whoever dies, and nobody who is short waits."""
+
+import json
+from typing import Any
+
+from assets import speech
+from clips import word_error_rate
+from services.running import PATIENCE, Client, Process, Service
+from services.servers import s3, wait_until
+from services.test_faults import SLOW, events
+
+# Few minutes of audio make many parts.
+SMALL = {"WHISPER_PART_SECONDS": "15", "WHISPER_CLAIMS": "2"}
+
+
+def result(service: Service, job: str) -> bytes:
+    """The result object of a job."""
+    return (s3().data / service.env["WHISPER_S3_BUCKET"] / "jobs" / job / "result.json").read_bytes()
+
+
+def windows(service: Service, job: str) -> list[dict[str, Any]]:
+    """The windows in the result object of a job."""
+    found: list[dict[str, Any]] = json.loads(result(service, job))["windows"]
+    return found
+
+
+def sampled(window: dict[str, Any]) -> bool:
+    """Whether chance had a part in it: what fails the quality gate is decoded again by sampling."""
+    return any(segment["temperature"] > 0 for segment in window["segments"])
+
+
+def parts_of(worker: Process, job: str, event: str = "Claimed job") -> list[dict[str, Any]]:
+    """The parts of a job in the worker's log, in order."""
+    return [line for line in events(worker, event) if line["job"] == job and line["kind"] == "part"]
+
+
+def test_two_workers_give_byte_for_byte_the_transcript_of_one(service: Service) -> None:
+    clip = speech.long(100)
+    client = Client(service.start("serve"))
+    first = service.start("work", **SMALL)
+    alone = client.ended(client.submit(clip.path, wordTimestamps="true")["id"])
+    assert alone["status"] == "succeeded", alone
+    assert len(parts_of(first, alone["id"])) >= 5
+    assert word_error_rate(clip.text, client.result(alone["id"], "text").text) < 0.25
+
+    second = service.start("work", **SMALL)
+    shared = client.ended(client.submit(clip.path, wordTimestamps="true")["id"])
+    assert shared["status"] == "succeeded", shared
+    numbers = [{line["part"] for line in parts_of(worker, shared["id"])} for worker in (first, second)]
+    assert all(numbers), "both took parts"
+    assert not numbers[0] & numbers[1]
+    assert numbers[0] | numbers[1] == {line["part"] for line in parts_of(first, alone["id"])}
+    assert not any(map(sampled, windows(service, alone["id"])))
+    assert result(service, shared["id"]) == result(service, alone["id"])
+    for job in (alone, shared):
+        assert job["audio_seconds"] == job["processed_seconds"]
+        assert job["windows"]["done"] == job["windows"]["total"] == len(windows(service, job["id"]))
+        assert job["windows"]["repeated"] == 0
+    kept = [path.name for path in (s3().data / service.env["WHISPER_S3_BUCKET"]).rglob("*") if path.is_file()]
+    assert sorted(kept) == ["audio", "audio", "result.json", "result.json"]
+
+
+def test_a_worker_killed_in_a_part_costs_only_what_was_being_computed(service: Service) -> None:
+    clip = speech.long(130)
+    env = {**SLOW, "WHISPER_PART_SECONDS": "60", "WHISPER_CLAIMS": "3"}
+    client = Client(service.start("serve"))
+    first = service.start("work", **env)
+    job = client.submit(clip.path)["id"]
+    wait_until(lambda: [line for line in events(first, "Left job") if line["outcome"] == "opened"] != [], "opening")
+    wait_until(lambda: client.job(job)["windows"]["done"] >= 2, "two windows", PATIENCE)
+    first.kill()
+    recorded = client.job(job)["windows"]["done"]
+    held = {line["part"] for line in parts_of(first, job)} - {line["part"] for line in parts_of(first, job, "Left job")}
+    assert held, "it died in a part"
+
+    second = service.start("work", **env)
+    done = client.ended(job)
+    assert done["status"] == "succeeded", done
+    assert done["windows"]["repeated"] == 0
+    assert second.metric("whisper_windows_total") == done["windows"]["total"] - recorded
+    assert held <= {line["part"] for line in parts_of(second, job)}
+    assert [line for line in events(second, "Claimed job") if line["kind"] == "open"] == []
+    again = client.ended(client.submit(clip.path)["id"])["id"]
+    pairs = list(zip(windows(service, job), windows(service, again), strict=True))
+    assert [one["window"] for one, _ in pairs] == [two["window"] for _, two in pairs]
+    steady = [(one, two) for one, two in pairs if not sampled(one) and not sampled(two)]
+    assert len(steady) >= 2
+    assert all(one == two for one, two in steady)
+
+
+def test_a_clip_is_claimed_before_the_other_parts_of_a_long_file(service: Service) -> None:
+    clip = speech.long(5)
+    client = Client(service.start("serve"))
+    worker = service.start("work", **SLOW, **SMALL)
+    long = client.submit(speech.long(120).path)["id"]
+    wait_until(lambda: client.job(long)["windows"]["done"] >= 1, "a window of the long file", PATIENCE)
+    short = client.submit(clip.path)["id"]
+    done, other = client.ended(short), client.job(long)
+    assert done["status"] == "succeeded", done
+    assert other["status"] == "running"
+    assert client.ended(long)["status"] == "succeeded"
+    claimed = [line["job"] for line in events(worker, "Claimed job")]
+    assert long in claimed[claimed.index(short) + 1 :]
+    assert word_error_rate(clip.text, client.result(short, "text").text) < 0.3

@@ -1,0 +1,100 @@
+"""From a stream of samples to parts that are kept by themselves, and from a part back to samples."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Final, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from whisper_transcriber.domain.audio import SAMPLE_RATE, Samples
+from whisper_transcriber.domain.parts import Part, PartRules, part_end, part_of, samples_at
+from whisper_transcriber.domain.window import FRAME
+
+Pcm: TypeAlias = NDArray[np.int16]
+"""Samples as they are kept: signed 16 bit. Audio that was 16 kHz and 16 bit comes back as it was."""
+
+_SCALE: Final = 32768
+
+
+class Kept:
+    """The samples of a short file, decoded once and read as often as is needed; `warning` as the decoder gave it."""
+
+    def __init__(self, blocks: Sequence[Samples], warning: str | None = None) -> None:
+        self._blocks = blocks
+        self.seconds = sum(map(len, blocks)) / SAMPLE_RATE
+        self.warning = warning
+
+    def __iter__(self) -> Iterator[Samples]:
+        return iter(self._blocks)
+
+
+def beginning(blocks: Iterable[Samples], rules: PartRules, most: float = 60.0) -> tuple[bool, list[Samples] | None]:
+    """Whether a stream is long enough for parts, and its blocks if it has ended within `most` seconds.
+
+    Reads to the end of a file that is not long. Memory stays flat: of more than `most` seconds nothing is kept.
+    """
+    kept: list[Samples] | None = []
+    count = 0
+    for block in blocks:
+        count += len(block)
+        if count > rules.longest * FRAME:
+            return True, None
+        if count > most * SAMPLE_RATE:
+            kept = None
+        if kept is not None:
+            kept.append(block)
+    return False, kept
+
+
+def parts(blocks: Iterable[Samples], rules: PartRules, last: Part | None = None) -> Iterator[tuple[Part, Pcm]]:
+    """Cut a stream into parts, each with its samples; `last` is the last one that is there already.
+
+    Parts follow one another without gap or overlap. The same samples give the same parts, however they are divided into
+    blocks and wherever somebody goes on. Holds little more than one and a half parts of samples at a time.
+    """
+    number, start = (0, 0) if last is None else (last.number + 1, samples_at(last.end))
+    held: list[Pcm] = []
+    count = 0
+    for block in _after(blocks, start):
+        held.append(_pcm(block))
+        count += len(block)
+        while count > rules.longest * FRAME:
+            audio = np.concatenate(held)
+            size = part_end(_energy(audio, rules.search), rules) * FRAME
+            yield part_of(number, start, start + size), audio[:size]
+            held, count = [audio[size:]], count - size
+            number, start = number + 1, start + size
+    if count:
+        yield part_of(number, start, start + count), np.concatenate(held)
+
+
+def pcm_bytes(audio: Pcm) -> bytes:
+    """Samples as the bytes that are kept."""
+    return audio.astype("<i2", copy=False).tobytes()
+
+
+def blocks_of(kept: bytes | bytearray) -> Iterator[Samples]:
+    """The bytes of a part as blocks of samples, a second each but for the last."""
+    audio = np.frombuffer(kept, dtype="<i2")
+    for start in range(0, len(audio), SAMPLE_RATE):
+        yield audio[start : start + SAMPLE_RATE].astype(np.float32) / np.float32(_SCALE)
+
+
+def _after(blocks: Iterable[Samples], start: int) -> Iterator[Samples]:
+    """The blocks without the first `start` samples."""
+    for block in blocks:
+        if start < len(block):
+            yield block[start:]
+        start = max(0, start - len(block))
+
+
+def _pcm(samples: Samples) -> Pcm:
+    return np.clip(np.rint(samples * _SCALE), -_SCALE, _SCALE - 1).astype(np.int16)
+
+
+def _energy(audio: Pcm, frames: range) -> list[int]:
+    """The sum of squares in each of these frames: whole numbers, so that every processor agrees on them."""
+    whole = audio[frames.start * FRAME : frames.stop * FRAME].reshape(-1, FRAME).astype(np.int64)
+    return [int(value) for value in np.sum(whole * whole, axis=1)]

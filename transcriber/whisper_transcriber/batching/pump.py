@@ -1,0 +1,209 @@
+"""The one queue of windows before a loaded model: windows of all jobs go in, and every lane of the engine takes the
+next batch when it is free.
+
+Which one that is, `due` decides; here is only the machinery around it. One event loop owns a pump.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Hashable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Final
+
+from prometheus_client import Gauge
+
+from whisper_transcriber.batching.due import Policy, Ticket, Waiting, charged, due, joined, taken
+from whisper_transcriber.batching.faults import bisected, out_of_memory
+from whisper_transcriber.batching.pace import Pace
+from whisper_transcriber.batching.pipeline import Pipeline
+from whisper_transcriber.batching.rows import Item
+from whisper_transcriber.domain.audio import SAMPLE_RATE
+from whisper_transcriber.domain.cutting import CutRules, rules_for
+from whisper_transcriber.domain.options import Options
+from whisper_transcriber.domain.transcript import WindowResult
+from whisper_transcriber.engine.port import Engine
+from whisper_transcriber.logs import Log
+from whisper_transcriber.metrics import Metrics
+
+log = Log(__name__)
+_AGEING: Final = 30.0  # seconds
+_OVERDUE_SHARE: Final = 0.25  # of the device, that work which ages may take from work whose turn it would be
+_PATIENCE: Final = 0.1  # of the seconds that a full batch takes
+
+
+@dataclass(frozen=True, eq=False)
+class _Queued(Waiting):
+    """A window in the queue, with what it is and who waits for the answer."""
+
+    item: Item
+    answer: asyncio.Future[WindowResult]
+    came: float
+
+
+class Pump:
+    """Feeds a pipeline with batches of windows of any jobs.
+
+    `size` is the most rows in a batch of one lane: with one, a window's result cannot depend on what is beside it.
+    Batches are kept so small that they take about `seconds`, because what comes next waits for them.
+    """
+
+    def __init__(self, pipeline: Pipeline, *, size: int = 1, seconds: float = 2.0, metrics: Metrics | None = None):
+        self._pipeline = pipeline
+        self._metrics = metrics or Metrics()
+        self._pace = Pace(size, seconds)
+        self._ahead = pipeline.engine.lanes * size + max(2, size)
+        self._queue: list[_Queued] = []
+        self._computing: list[_Queued] = []
+        self._served: dict[str, float] = {}
+        self._cutting = 0
+        self._news = asyncio.Event()
+        self._lanes: list[asyncio.Task[None]] = []
+        self._threads = ThreadPoolExecutor(pipeline.engine.lanes, thread_name_prefix="lane")
+        self._show()
+
+    @property
+    def engine(self) -> Engine:
+        """What computes."""
+        return self._pipeline.engine
+
+    @property
+    def ahead(self) -> int:
+        """How many windows of one job are worth having here at once: as many as all lanes take, and the next ones."""
+        return self._ahead
+
+    def check(self, options: Options) -> Options:
+        """The options as the engine takes them. Raises UnsupportedOption for what its model cannot do."""
+        return self._pipeline.check(options)
+
+    def rules(self, options: Options) -> CutRules:
+        """How to cut audio for this engine, under options as `check` gave them."""
+        return rules_for(options.vad, self.engine.longest(options.language))
+
+    async def submit(self, item: Item, ticket: Ticket) -> WindowResult:
+        """The result of a window, when its turn has come. Cancelling this takes it out of the queue at once.
+
+        Raises:
+            UnsupportedOption: where `check` would.
+            Exception: what the engine raised for this very window, or what its job was dropped with.
+        """
+        item = replace(item, options=self.check(item.options))
+        answer: asyncio.Future[WindowResult] = asyncio.get_running_loop().create_future()
+        now, seconds = time.monotonic(), len(item.samples) / SAMPLE_RATE
+        self._start()
+        self._served = joined(self._served, ticket.tenant, self._active())
+        self._queue.append(_Queued(ticket, self._pipeline.key(item), seconds, now, item, answer, now))
+        self._news.set()
+        try:
+            return await answer
+        finally:
+            self._queue = [each for each in self._queue if each.answer is not answer]
+
+    def drop(self, job: Hashable, error: Exception) -> None:
+        """Let all windows of a job that are not being computed end with `error`, at once."""
+        dropped = [each for each in self._queue if each.ticket.job == job]
+        self._queue = [each for each in self._queue if each.ticket.job != job]
+        for each in dropped:
+            _answer(each.answer, error)
+
+    @contextmanager
+    def expected(self) -> Iterator[None]:
+        """While the block lasts a window is about to come: a batch that is not full waits a moment for it."""
+        self._cutting += 1
+        try:
+            yield
+        finally:
+            self._cutting -= 1
+            self._news.set()
+
+    async def close(self) -> None:
+        """Stop the lanes. Whoever still waits for a window gets an error; what is being computed is for nobody."""
+        for lane in self._lanes:
+            lane.cancel()
+        if self._lanes:
+            # Not gather: what this task is woken with would hold on to the lanes' errors, and they to the engine.
+            await asyncio.wait(self._lanes)
+        self._threads.shutdown(wait=False)
+        for each in (*self._queue, *self._computing):
+            _answer(each.answer, RuntimeError("the pump was closed"))
+        for gauge in self._gauges():
+            gauge.set_function(float)  # the one before holds on to the engine
+
+    def _start(self) -> None:
+        if not self._lanes:
+            self._lanes = [asyncio.create_task(self._lane(), name=f"lane {n}") for n in range(self.engine.lanes)]
+        if any(lane.done() for lane in self._lanes):
+            raise RuntimeError("the lanes have stopped, nobody would take the window")
+
+    async def _lane(self) -> None:
+        while True:
+            while not (batch := self._take(time.monotonic())):
+                self._news.clear()
+                try:
+                    await asyncio.wait_for(self._news.wait(), self._policy().patience if self._queue else None)
+                except TimeoutError:
+                    continue
+            await self._compute(batch)
+
+    def _take(self, now: float) -> Sequence[_Queued]:
+        """The next batch, out of the queue and charged to its tenants."""
+        batch = due(self._queue, self._served, now, self._policy(), more=self._cutting > 0)
+        if batch:
+            self._queue = taken(self._queue, batch, now)
+            self._served = charged(self._served, batch)
+        return batch
+
+    async def _compute(self, batch: Sequence[_Queued]) -> None:
+        started = time.monotonic()
+        for each in batch:
+            self._metrics.stage_seconds.labels("queue").observe(started - each.came)
+        self._metrics.batch_windows.observe(len(batch))
+        self._computing += batch
+        run, items = asyncio.get_running_loop().run_in_executor, [each.item for each in batch]
+        answers = await run(self._threads, lambda: bisected(self._pipeline.together, items, self._failed))
+        self._computing = [each for each in self._computing if each not in batch]
+        took = time.monotonic() - started
+        self._pace.took(len(batch), took)
+        self._metrics.batch_seconds.observe(took)
+        for each, answer in zip(batch, answers, strict=True):
+            _answer(each.answer, answer)
+
+    def _failed(self, rows: int, error: Exception) -> None:
+        """Note what a batch raised; called in the lane's thread."""
+        kind = "out_of_memory" if out_of_memory(error) else "engine"
+        self._metrics.errors.labels(kind).inc()
+        if kind == "out_of_memory":
+            self._pace.too_large(rows)
+        log.warning("Failed at a batch", windows=rows, kind=kind, error=type(error).__name__)
+
+    def _policy(self) -> Policy:
+        jobs = len({each.ticket.job for each in self._queue})
+        # If each waiting job had one batch in this time, they would take their share of the device and no more.
+        turns = jobs * self._pace.seconds / (self.engine.lanes * _OVERDUE_SHARE)
+        return Policy(self._pace.size, min(_PATIENCE * self._pace.seconds, _PATIENCE), max(_AGEING, turns))
+
+    def _active(self) -> frozenset[str]:
+        return frozenset(each.ticket.tenant for each in (*self._queue, *self._computing))
+
+    def _show(self) -> None:
+        """What is asked for whenever the metrics are read."""
+        waiting, oldest, backlog = self._gauges()
+        waiting.set_function(lambda: len(self._queue))
+        oldest.set_function(lambda: max((time.monotonic() - each.came for each in self._queue), default=0.0))
+        backlog.set_function(lambda: sum(each.seconds for each in self._queue))
+
+    def _gauges(self) -> Sequence[Gauge]:
+        model, metrics = self.engine.model, self._metrics
+        return [each.labels(model) for each in (metrics.windows_waiting, metrics.windows_oldest, metrics.backlog)]
+
+
+def _answer(waiting: asyncio.Future[WindowResult], answer: WindowResult | Exception) -> None:
+    if waiting.done():  # whoever asked has gone
+        return
+    if isinstance(answer, Exception):
+        waiting.set_exception(answer)
+    else:
+        waiting.set_result(answer)

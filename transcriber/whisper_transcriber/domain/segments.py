@@ -1,0 +1,69 @@
+"""What was heard in a window: words, segments, and the result that is kept of it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from whisper_transcriber.domain.window import Window
+
+
+@dataclass(frozen=True)
+class Word:
+    """A spoken word with its leading space; `start` and `end` in seconds of the file."""
+
+    start: float
+    end: float
+    word: str
+    probability: float
+
+
+@dataclass(frozen=True)
+class Segment:
+    """A phrase of the transcript; `start` and `end` in seconds of the file, the rest as openai-whisper defines it."""
+
+    start: float
+    end: float
+    text: str
+    tokens: tuple[int, ...]
+    temperature: float
+    avg_logprob: float
+    compression_ratio: float
+    no_speech_prob: float
+    words: tuple[Word, ...] = ()
+
+
+@dataclass(frozen=True)
+class WindowResult:
+    """One finished window: the unit that is checkpointed, so a killed worker goes on after the last one recorded."""
+
+    window: Window
+    language: str
+    language_probability: float
+    segments: tuple[Segment, ...]
+
+    def to_json(self) -> str:
+        """A compact JSON object; `from_json` is its inverse."""
+        window = {"index": self.window.index, "start": self.window.start, "end": self.window.end}
+        return json.dumps({**asdict(self), "window": window}, ensure_ascii=False, separators=(",", ":"))
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> WindowResult:
+        """Read what `to_json` wrote. Raises ValueError, KeyError or TypeError on anything else."""
+        body: dict[str, Any] = json.loads(text)
+        return cls(
+            window=Window(**body["window"]),
+            language=body["language"],
+            language_probability=body["language_probability"],
+            segments=tuple(
+                Segment(
+                    **{
+                        **segment,
+                        "tokens": tuple(segment["tokens"]),
+                        "words": tuple(Word(**word) for word in segment["words"]),
+                    }
+                )
+                for segment in body["segments"]
+            ),
+        )

@@ -1,0 +1,93 @@
+"""The first touch of a job: is it short, then it is done at once; is it long, then it becomes parts for any worker."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+from whisper_transcriber.audio import Decoding, Kept, Limits, beginning, decode, duration_hint, parts, pcm_bytes
+from whisper_transcriber.bell.port import WORK
+from whisper_transcriber.deps import Deps
+from whisper_transcriber.domain.audio import InvalidAudio, Samples
+from whisper_transcriber.domain.job import Claim, part_key
+from whisper_transcriber.domain.parts import PartRules
+from whisper_transcriber.engine import Engine
+from whisper_transcriber.logs import Log
+from whisper_transcriber.store.port import Facts
+from whisper_transcriber.worker.desk import longest
+from whisper_transcriber.worker.hold import Hold
+from whisper_transcriber.worker.transcribe import File
+
+log = Log(__name__)
+_CHUNK = 1024**2
+
+
+async def learn(deps: Deps, hold: Hold, path: Path, engine: Engine) -> float | None:
+    """Record what is known before a sample is decoded; returns the seconds that headers claim. Raises InvalidAudio."""
+    hint = await asyncio.to_thread(duration_hint, path)
+    facts = Facts(model_digest=engine.digest, engine=engine.name, audio_seconds=hint)
+    await hold.persist(lambda: deps.store.learn(hold.claim, facts))
+    return hint
+
+
+async def short_file(deps: Deps, hold: Hold, path: Path, hint: float | None) -> File | None:
+    """The file, if it is to be transcribed as a whole; None if it is long.
+
+    It is what it was for an earlier attempt: one that has recorded windows but no parts began it as a whole.
+    """
+    job, rules, limits = hold.claim.job, _rules(deps), _limits(deps)
+    if job.parts:
+        return None
+    if job.windows_done:
+        return File(path, limits)
+    if hint is not None and hint > longest(deps.settings):
+        return None
+    with await asyncio.to_thread(decode, path, limits) as decoding:
+        long, blocks = await asyncio.to_thread(beginning, _checked(decoding, hold), rules)
+        if long:
+            return None
+        return File(path, limits, Kept(blocks, decoding.warning) if blocks is not None else None)
+
+
+async def split(deps: Deps, hold: Hold, path: Path) -> Claim | None:
+    """Cut a long file into parts, each claimable as soon as its object is written. Parts that are there stay.
+
+    Returns the claim to close the job, if all parts are done by then.
+
+    Raises:
+        InvalidAudio: the user must send another file.
+        StaleClaim, Stopping: from the hold.
+    """
+    job = hold.claim.job
+    known = await hold.persist(lambda: deps.store.parts(job.id))
+    with await asyncio.to_thread(decode, path, _limits(deps)) as decoding:
+        cut = parts(_checked(decoding, hold), _rules(deps), known[-1] if known else None)
+        while (found := await asyncio.to_thread(next, cut, None)) is not None:
+            part, audio = found
+            await deps.objects.put(part_key(job.id, part.number), _chunks(pcm_bytes(audio)))
+            await hold.persist(lambda part=part: deps.store.add_part(hold.claim, part, hold.lease))  # type: ignore[misc]
+            await deps.bell.ring(WORK)
+        seconds, warning = decoding.seconds, decoding.warning
+    if seconds == 0:
+        raise InvalidAudio("The file holds no audio.")
+    if warning:
+        log.warning("Decoded only a part of the audio", job=job.id, reason=warning)
+    return await hold.persist(lambda: deps.store.opened(hold.claim, seconds, hold.lease))
+
+
+def _rules(deps: Deps) -> PartRules:
+    return PartRules.of(deps.settings.part_seconds)
+
+
+def _limits(deps: Deps) -> Limits:
+    return Limits(max_seconds=deps.settings.max_audio_seconds)
+
+
+def _checked(blocks: Decoding, hold: Hold) -> Iterator[Samples]:
+    for block in blocks:
+        hold.check()
+        yield block
+
+
+async def _chunks(body: bytes) -> AsyncIterator[bytes]:
+    for start in range(0, len(body), _CHUNK):
+        yield body[start : start + _CHUNK]

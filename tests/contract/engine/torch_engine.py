@@ -135,7 +135,7 @@ class TorchEngine:
         return self._call(list[Language], "detect", rows, tuple(among))
 
     def decode_key(self, prompt: Prompt) -> Hashable:
-        return self._call(tuple[int, bool], "decode_key", None, prompt)
+        return self._call(int, "decode_key", None, prompt)
 
     def decode(self, rows: Sequence[Encoded], prompts: Sequence[Prompt], sampling: Sampling) -> list[Decoded]:
         return self._call(list[Decoded], "decode", rows, list(prompts), sampling)

@@ -19,18 +19,6 @@ def said(
     return Decoded(phrases, " ".join(texts), logprob, no_speech, 0.0, resume)
 
 
-def _untimed(decoded: Decoded, seconds: float) -> Decoded:
-    """The same without timestamps: one phrase; nothing of it where there was not room enough for all of it."""
-    if decoded.resume is not None:
-        return replace(decoded, phrases=(), resume=0.0)
-    if not decoded.phrases:
-        return decoded
-    tokens = tuple(token for phrase in decoded.phrases for token in phrase.tokens)
-    end = min(decoded.phrases[-1].end, seconds)
-    whole = Phrase(decoded.phrases[0].start, end, tokens, "".join(phrase.text for phrase in decoded.phrases))
-    return replace(decoded, phrases=(whole,))
-
-
 @dataclass
 class ScriptedEngine:
     """Rows are known by their first sample. `calls` is what was asked, in order: (method, rows)."""
@@ -60,18 +48,14 @@ class ScriptedEngine:
         return [found if self.multilingual else Language("en", 1.0) for _ in rows]
 
     def decode_key(self, prompt: Prompt) -> Hashable:
-        return len(prompt.text or ""), prompt.timed
+        return len(prompt.text or "")
 
     def decode(self, rows: Sequence[Encoded], prompts: Sequence[Prompt], sampling: Sampling) -> list[Decoded]:
         self._called("decode", rows)
         results = [
             self.script(row.states, prompt, sampling.temperature) for row, prompt in zip(rows, prompts, strict=True)
         ]
-        written = [
-            result if prompt.timed else _untimed(result, row.seconds)
-            for result, prompt, row in zip(results, prompts, rows, strict=True)
-        ]
-        return [replace(result, temperature=sampling.temperature) for result in written]
+        return [replace(result, temperature=sampling.temperature) for result in results]
 
     def align_key(self, prompt: Prompt) -> Hashable:
         return (prompt.language, prompt.task)

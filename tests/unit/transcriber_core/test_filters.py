@@ -3,10 +3,10 @@
 import pytest
 
 from unit.transcriber_core.scripted import said
-from whisper_transcriber.batching.filters import believed, heard_from, leaves_out
+from whisper_transcriber.batching.filters import believed, heard_from
 from whisper_transcriber.batching.gate import best, loops, passes, silent
 from whisper_transcriber.domain.window import Heard, Stretch
-from whisper_transcriber.engine.port import Decoded, Phrase, Timed
+from whisper_transcriber.engine.port import Decoded, Phrase
 
 SURE = Heard((Stretch(0.5, 5.0),), 0.93)
 FAINT = Heard((Stretch(0.3, 1.0),), 0.45)
@@ -91,15 +91,3 @@ def test_what_was_heard_is_counted_from_where_a_row_begins() -> None:
     assert heard_from(heard, 13.0) == Heard((Stretch(0.0, 1.0),), 0.9)
     assert heard_from(heard, 13.0) != heard
     assert heard_from(None, 3.0) is None
-
-
-def test_speech_without_a_word_in_it_is_noticed() -> None:
-    heard = Heard((Stretch(0.0, 4.0), Stretch(6.0, 8.0)), 0.9)
-    first = [Timed(" one", 0.2, 1.5, 0.9, 1), Timed(" two", 1.6, 3.2, 0.9, 1)]
-    second = [Timed(" three", 6.1, 7.4, 0.9, 1)]
-    assert not leaves_out([first, second], heard)
-    assert not leaves_out([[*first, *second]], heard)
-    assert leaves_out([first], heard)
-    assert leaves_out([first[:1], second], heard)
-    assert leaves_out([first[1:], second], heard)
-    assert not leaves_out([first], None)

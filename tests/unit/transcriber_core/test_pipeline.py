@@ -83,40 +83,12 @@ def test_a_window_goes_on_from_where_the_model_stopped() -> None:
 
     parts = iter([said("one", seconds=10, resume=10.0), said("two", seconds=10, resume=10.0), said("three", seconds=5)])
     engine = ScriptedEngine(script)
-    results = Pipeline(engine).run([item(1, Options(task="translate"), seconds=25)])
+    results = Pipeline(engine).run([item(1, seconds=25)])
     assert [(s.text, s.start, s.end) for s in results[0].segments] == [
         (" one", 10.0, 20.0),
         (" two", 20.0, 30.0),
         (" three", 30.0, 35.0),
     ]
-
-
-def test_timestamps_are_written_only_where_they_are_needed() -> None:
-    timed: list[tuple[float, bool]] = []
-
-    def script(name: float, prompt: Prompt, temperature: float) -> Decoded:
-        timed.append((name, prompt.timed))
-        more = 20.0 if name == 2 and len(timed) < 4 else None
-        return said("so much", "that no room was left", seconds=20, resume=more)
-
-    results = Pipeline(ScriptedEngine(script)).run([item(1, seconds=25), item(2, seconds=25)])
-    assert timed == [(1, False), (2, False), (2, True), (2, True)]
-    assert len(results[0].segments) == 1
-    assert len(results[1].segments) == 4
-
-
-def test_what_was_left_out_is_heard_again_with_timestamps() -> None:
-    def script(name: float, prompt: Prompt, temperature: float) -> Decoded:
-        return said("so", "so", seconds=10) if prompt.timed else said("so", seconds=5)
-
-    heard = Heard((Stretch(10.0, 20.0),), 0.9)
-    one = item(1, seconds=10)
-    engine = ScriptedEngine(script)
-    (whole,) = Pipeline(engine).run([replace(one, window=replace(one.window, heard=heard))])
-    assert [segment.text for segment in whole.segments] == [" so", " so"]
-    assert engine.batches("encode") == [[1]]
-    (unwatched,) = Pipeline(ScriptedEngine(script)).run([one])
-    assert [segment.text for segment in unwatched.segments] == [" so"]
 
 
 def test_a_window_that_never_ends_is_given_up() -> None:
@@ -125,12 +97,10 @@ def test_a_window_that_never_ends_is_given_up() -> None:
     assert 1 < len(results[0].segments) < 10
 
 
-def test_words_found_in_time_give_the_segments_theirs_and_are_kept_where_asked_for() -> None:
+def test_words_are_aligned_only_where_asked_for_and_give_the_segments_their_times() -> None:
     engine = ScriptedEngine()
-    asked = [item(1), item(2, Options(word_timestamps=True)), item(3, Options(task="translate"))]
-    plain, worded, translated = Pipeline(engine).run(asked)
-    assert engine.batches("align") == [[1, 2]]  # a translation has the times that the model wrote
-    assert translated.segments[0].words == ()
+    plain, worded = Pipeline(engine).run([item(1), item(2, Options(word_timestamps=True))])
+    assert engine.batches("align") == [[2]]
     assert plain.segments[0].words == ()
     assert [word.word for word in worded.segments[0].words] == [" row 2 at 0"]
 
@@ -152,9 +122,8 @@ def test_one_language_that_comes_into_question_need_not_be_detected() -> None:
 def test_words_of_a_window_that_shares_audio_are_aligned_to_tell_which_are_shared() -> None:
     engine = ScriptedEngine()
     lapping = item(2)
-    translated = Options(task="translate")
-    lapping = Item(replace(lapping.window, laps=True), lapping.samples, translated)
-    Pipeline(engine).run([item(1, translated), lapping])
+    lapping = Item(replace(lapping.window, laps=True), lapping.samples)
+    Pipeline(engine).run([item(1), lapping])
     assert engine.batches("align") == [[2]]
 
 

@@ -9,11 +9,9 @@ from typing import Final
 
 from whisper_transcriber.batching.gate import excessive, repetitive, silent
 from whisper_transcriber.domain.window import Heard, Stretch
-from whisper_transcriber.engine.port import Decoded, Phrase, Timed
+from whisper_transcriber.engine.port import Decoded, Phrase
 
 _MARGIN: Final = 0.5  # s; the model's timestamps are not exact, and speech that near is taken for the phrase's own
-_NEAR: Final = 0.3  # s around a word in which speech is taken for the word's
-_MISSED: Final = 0.8  # s of speech without a word
 _REPETITIONS: Final = 2  # phrases that are left of a row of equal ones, where the decoder was in a loop
 
 
@@ -39,23 +37,6 @@ def believed(decoded: Decoded, heard: Heard | None) -> Decoded:
     if len(phrases) == len(decoded.phrases):
         return decoded
     return replace(decoded, phrases=tuple(phrases), text="".join(phrase.text for phrase in phrases))
-
-
-def leaves_out(phrases: Sequence[Sequence[Timed]], heard: Heard | None) -> bool:
-    """Whether the voice detector heard somebody for a while in which no word was found; both since the same moment.
-
-    Without timestamps, models are inclined to write only once what is said twice in a row.
-    """
-    words = sorted((word.start - _NEAR, word.end + _NEAR) for phrase in phrases for word in phrase)
-    for stretch in heard.stretches if heard else ():
-        at = stretch.start
-        for start, end in words:
-            if min(start, stretch.end) - at >= _MISSED:
-                return True
-            at = max(at, end)
-        if stretch.end - at >= _MISSED:
-            return True
-    return False
 
 
 def _without_loop(phrases: Sequence[Phrase]) -> list[Phrase]:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Hashable, Iterator, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from typing import Final, TypeVar
 
-from whisper_transcriber.batching.filters import believed, leaves_out
+from whisper_transcriber.batching.filters import believed
 from whisper_transcriber.batching.gate import LADDER, best, passes, silent
 from whisper_transcriber.batching.rows import Item, Row
 from whisper_transcriber.domain.audio import SAMPLE_RATE
@@ -42,8 +42,8 @@ class Pipeline:
 
     def key(self, item: Item) -> Hashable:
         """Items (their options as `check` gave them) with equal keys gain from one batch."""
-        row, options = Row(item, 0.0), item.options
-        prompt = Prompt(options.language or "en", options.task, options.context, row.timed)
+        options = item.options
+        prompt = Prompt(options.language or "en", options.task, options.context)
         return options.temperature, self.engine.decode_key(prompt), self.engine.encode_key(len(item.samples))
 
     def together(self, batch: Sequence[Item]) -> list[WindowResult]:
@@ -85,19 +85,16 @@ class Pipeline:
         with stage("generate").time():
             decoded = self._decode(rows)
         with stage("align").time():
-            unheard = self._collect(rows, decoded)
+            self._collect(rows, decoded)
         more = []
         for row, result in zip(rows, decoded, strict=True):
-            if row in unheard:
-                row.go_on(0)
-                more.append(row)
-            elif result.resume is not None and not silent(result, row.heard):
-                row.go_on(result.resume)
+            if result.resume is not None and not silent(result, row.heard):
+                row.offset += result.resume
                 more.append(row)
         return more
 
     def _encode(self, rows: Sequence[Row]) -> None:
-        for part in _parts([row for row in rows if row.encoded is None], self._size, lambda row: None):
+        for part in _parts(rows, self._size, lambda row: None):
             audio = [row.item.samples[round(row.offset * SAMPLE_RATE) :] for row in part]
             for row, encoded in zip(part, self.engine.encode(audio), strict=True):
                 row.encoded = encoded
@@ -128,11 +125,8 @@ class Pipeline:
                     tries[id(row)].append(result)
         return [believed(best(tries[id(row)], row.heard), row.heard) for row in rows]
 
-    def _collect(self, rows: Sequence[Row], decoded: Sequence[Decoded]) -> list[Row]:
-        """Add what was decoded to the rows' segments; the words are found in time where that is asked for or needed.
-
-        Returns the rows that were left out, because there is speech in them where no word was found.
-        """
+    def _collect(self, rows: Sequence[Row], decoded: Sequence[Decoded]) -> None:
+        """Add what was decoded to the rows' segments, with words where they were asked for or are needed."""
         spoken = [(row, result) for row, result in zip(rows, decoded, strict=True) if result.phrases]
         timed: dict[int, list[list[Timed]]] = {}
         asking = [(row, result) for row, result in spoken if row.needs_words]
@@ -141,11 +135,8 @@ class Pipeline:
                 [row.states for row, _ in part], [row.prompt for row, _ in part], [result.phrases for _, result in part]
             )
             timed.update({id(row): each for (row, _), each in zip(part, words, strict=True)})
-        unheard = [row for row, _ in spoken if not row.timed and leaves_out(timed[id(row)], row.heard)]
         for row, result in spoken:
-            if row not in unheard:
-                row.add(result, timed.get(id(row)))
-        return unheard
+            row.add(result, timed.get(id(row)) or [[] for _ in result.phrases])
 
 
 def _gathered(going: Sequence[Future[None]]) -> None:

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from itertools import repeat
 
-from whisper_transcriber.batching.filters import believed, heard_from
+from whisper_transcriber.batching.filters import heard_from
 from whisper_transcriber.batching.gate import compression_ratio
-from whisper_transcriber.batching.phrasing import phrases
 from whisper_transcriber.domain.audio import Samples
 from whisper_transcriber.domain.options import Options
 from whisper_transcriber.domain.transcript import Segment, WindowResult, Word
@@ -34,21 +32,11 @@ class Row:
     language: Language | None = None
     encoded: Encoded | None = None
     segments: list[Segment] = field(default_factory=list)
-    ran_out: bool = False  # of tokens, before it was all said
-
-    @property
-    def timed(self) -> bool:
-        """Whether the model writes timestamps.
-
-        Finding the words in time afterwards costs less. But a translation's words are not in the order of the speech;
-        and where the model ran out of tokens, its timestamps say how far it came.
-        """
-        return self.ran_out or self.item.options.task == "translate"
 
     @property
     def prompt(self) -> Prompt:
         assert self.language is not None, "languages are settled before decoding"
-        return Prompt(self.language.code, self.item.options.task, self.item.options.context, self.timed)
+        return Prompt(self.language.code, self.item.options.task, self.item.options.context)
 
     @property
     def states(self) -> Encoded:
@@ -61,28 +49,14 @@ class Row:
         return heard_from(self.item.window.heard, self.item.window.start + self.offset)
 
     @property
-    def keeps_words(self) -> bool:
-        """Whether its words are a part of the result: they were asked for, or tell what two windows share."""
+    def needs_words(self) -> bool:
+        """Whether its words must be found in time: because they were asked for, or to tell which two windows share."""
         return self.item.options.word_timestamps or self.item.window.laps
 
-    @property
-    def needs_words(self) -> bool:
-        """Whether its words must be found in time."""
-        return self.keeps_words or not self.timed
-
-    def go_on(self, resume: float) -> None:
-        """Leave out what has been decoded, up to `resume` seconds of this stretch."""
-        self.ran_out = self.ran_out or resume == 0
-        self.offset += resume
-        self.encoded = None if resume else self.encoded
-
-    def add(self, decoded: Decoded, words: Sequence[Sequence[Timed]] | None) -> None:
-        """Add the phrases that were decoded, each with its words if they are known, as segments of the file."""
-        if words is not None and not self.timed:
-            decoded, words = _parted(decoded, words, self.heard)
+    def add(self, decoded: Decoded, words: Sequence[Sequence[Timed]]) -> None:
+        """Add the phrases that were decoded, each with its words, as segments with times of the file."""
         origin = self.item.window.start + self.offset
-        for phrase, own in zip(decoded.phrases, words or repeat(()), strict=False):
-            self.segments.append(_segment(phrase, own if self.keeps_words else (), decoded, origin))
+        self.segments += [_segment(*pair, decoded, origin) for pair in zip(decoded.phrases, words, strict=True)]
 
     def result(self) -> WindowResult:
         """What was made of the window."""
@@ -90,18 +64,6 @@ class Row:
         language, probability = self.language.code, round(self.language.probability, 4)
         window = replace(self.item.window, heard=None)  # of no use any more, and a file has many windows
         return WindowResult(window, language, probability, tuple(self.segments))
-
-
-def _parted(
-    decoded: Decoded, words: Sequence[Sequence[Timed]], heard: Heard | None
-) -> tuple[Decoded, Sequence[Sequence[Timed]]]:
-    """The one phrase of a decoding without timestamps as those that its words make, without what was never said."""
-    ((whole,), (all_words,)) = decoded.phrases, words
-    if not all_words:
-        return decoded, words
-    parts = list(phrases(all_words, whole.tokens))
-    left = believed(replace(decoded, phrases=tuple(phrase for phrase, _ in parts)), heard).phrases
-    return replace(decoded, phrases=left), [own for phrase, own in parts if phrase in left]
 
 
 def _segment(phrase: Phrase, words: Sequence[Timed], decoded: Decoded, origin: float) -> Segment:

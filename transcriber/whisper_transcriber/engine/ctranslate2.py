@@ -77,18 +77,13 @@ class CTranslate2Engine(RowEngine):
             return_scores=True,
             return_no_speech_prob=True,
         )
-        return [
-            self._result(result, row, prompt, sampling)
-            for result, row, prompt in zip(results, rows, prompts, strict=True)
-        ]
+        return [self._result(result, row, sampling) for result, row in zip(results, rows, strict=True)]
 
-    def _result(self, result: Any, row: Encoded, prompt: Prompt, sampling: Sampling) -> Decoded:
+    def _result(self, result: Any, row: Encoded, sampling: Sampling) -> Decoded:
         tokens = result.sequences_ids[0]
         # The library's score is the mean over the tokens; openai-whisper counts the end token as well.
         mean = float(result.scores[0]) * len(tokens) / (len(tokens) + 1)
-        return self._decoded(
-            tokens, row, prompt, sampling, avg_logprob=mean, no_speech_prob=float(result.no_speech_prob)
-        )
+        return self._decoded(tokens, row, sampling, avg_logprob=mean, no_speech_prob=float(result.no_speech_prob))
 
     def _align(self, rows: Sequence[Encoded], start: list[int], texts: list[list[int]]) -> list[Path]:
         frames = [max(1, int(row.seconds * SAMPLE_RATE / HOP)) for row in rows]

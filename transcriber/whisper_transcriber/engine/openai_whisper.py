@@ -86,7 +86,6 @@ class OpenAIWhisperEngine(RowEngine):
             temperature=sampling.temperature,
             beam_size=None if warm or sampling.beam_size == 1 else sampling.beam_size,
             best_of=sampling.best_of if warm else None,
-            without_timestamps=not prompts[0].timed,
             fp16=self._type == torch.float16,
         )
         tokens = [self.tokens.prompt(prompt) for prompt in prompts]
@@ -99,12 +98,11 @@ class OpenAIWhisperEngine(RowEngine):
             self._decoded(
                 each.tokens,
                 row,
-                prompt,
                 sampling,
                 avg_logprob=float(each.avg_logprob),
                 no_speech_prob=each.no_speech_prob,
             )
-            for each, row, prompt in zip(results, rows, prompts, strict=True)
+            for each, row in zip(results, rows, strict=True)
         ]
 
     def _rows_in_a_call(self, hidden: Any, beams: int) -> int:

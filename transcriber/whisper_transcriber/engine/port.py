@@ -50,15 +50,11 @@ class Sampling:
 
 @dataclass(frozen=True)
 class Prompt:
-    """What a window is decoded under: its language and task, and words that may occur in it.
-
-    `timed`: whether the model writes timestamps between the words. Without them a window takes fewer steps.
-    """
+    """What a window is decoded under: its language and task, and words that may occur in it."""
 
     language: str
     task: Task = "transcribe"
     text: str | None = None
-    timed: bool = True
 
 
 @dataclass(frozen=True)
@@ -73,11 +69,10 @@ class Phrase:
 
 @dataclass(frozen=True)
 class Decoded:
-    """What was decoded from one row: phrases, or a single one of the whole window where the model wrote no times.
+    """What was decoded from one row.
 
     `avg_logprob` and `no_speech_prob` as openai-whisper defines them. `resume` is the time in the window from which
-    there is more to decode, because the model opened a phrase that it did not finish, or ran out of tokens before it
-    had written any time (then it is 0 and there are no phrases); None where it was done.
+    there is more to decode, because the model opened a phrase that it did not finish; None where it was done.
     """
 
     phrases: tuple[Phrase, ...]
@@ -146,7 +141,7 @@ class Engine(Protocol):
         """Rows whose prompts have the same key, and that are sampled alike, may share one call of `decode`."""
 
     def decode(self, rows: Sequence[Encoded], prompts: Sequence[Prompt], sampling: Sampling) -> list[Decoded]:
-        """Decode rows under prompts of one `decode_key`."""
+        """Decode rows under prompts of one `decode_key`, with timestamps."""
 
     def align_key(self, prompt: Prompt) -> Hashable:
         """Rows whose prompts have the same key may share one call of `align`."""

@@ -57,9 +57,8 @@ class RowEngine(ABC):
         return in_groups(_lengths(rows), lambda group: self._detected([rows[i] for i in group], among))
 
     def decode_key(self, prompt: Prompt) -> Hashable:
-        # The libraries want <|startoftranscript|> at the same place in all prompts of a batch, and timestamps in all or
-        # in none.
-        return len(self.tokens.prompt(prompt)), prompt.timed
+        # The libraries want <|startoftranscript|> at the same place in all prompts of a batch.
+        return len(self.tokens.prompt(prompt))
 
     def decode(self, rows: Sequence[Encoded], prompts: Sequence[Prompt], sampling: Sampling) -> list[Decoded]:
         fit = [self._fit(row, prompt) for row, prompt in zip(rows, prompts, strict=True)]
@@ -107,18 +106,9 @@ class RowEngine(ABC):
         """Where the tokens of each text, which is not empty, lie in its row; rows of one length."""
 
     def _decoded(
-        self,
-        tokens: list[int],
-        row: Encoded,
-        prompt: Prompt,
-        sampling: Sampling,
-        *,
-        avg_logprob: float,
-        no_speech_prob: float,
+        self, tokens: list[int], row: Encoded, sampling: Sampling, *, avg_logprob: float, no_speech_prob: float
     ) -> Decoded:
         phrases, resume = self.tokens.phrases(tokens, row.seconds)
-        if not prompt.timed and self.tokens.full(prompt, tokens):
-            phrases, resume = (), 0.0
         return Decoded(phrases, self.tokens.text(tokens), avg_logprob, no_speech_prob, sampling.temperature, resume)
 
     def _frames(self, samples: int) -> int:

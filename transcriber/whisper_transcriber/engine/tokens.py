@@ -72,12 +72,7 @@ class Tokens:
         """All tokens before the decoded ones; of a long text, the last words count, as with openai-whisper."""
         text = (prompt.text or "").strip()
         before = self.encode(" " + text)[-(LONGEST - 1) :] if text else []
-        untimed = [] if prompt.timed else [self._first_time - 1]
-        return [*([self._previous, *before] if before else []), *self.start(prompt), *untimed]
-
-    def full(self, prompt: Prompt, tokens: Sequence[int]) -> bool:
-        """Whether decoding ended because there was no room for more tokens."""
-        return len(tokens) >= min(LONGEST, CONTEXT + 1 - len(self.prompt(prompt)))
+        return [*([self._previous, *before] if before else []), *self.start(prompt)]
 
     def encode(self, text: str) -> list[int]:
         return self._alphabet.encode(text)

@@ -69,7 +69,7 @@ async def test_a_model_is_fetched_from_a_bucket_once_proven_and_loaded(s3: serve
 
 async def test_what_a_bucket_lacks_is_said_by_name(s3: servers.S3Server, tmp_path: Path) -> None:
     upload(s3, "half", lambda name: name == "config.json")
-    with pytest.raises(ModelUnavailable, match=r"s3://.*/half holds no CTranslate2 Whisper model: it lacks model\.bin"):
+    with pytest.raises(ModelUnavailable, match=r"s3://.*/half holds is not a CTranslate2 model: it lacks model\.bin"):
         resolve(spec(f"s3://{BUCKET}/half"), NOWHERE, tmp_path)
 
 

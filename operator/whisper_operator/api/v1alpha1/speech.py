@@ -111,5 +111,5 @@ class SpeechModel(Model):
     encoder_input: EncoderInput = Field(
         "auto",
         description="What the encoder is shown of a window: full (30 s), or short (the speech and 2 s of silence), "
-        "which is faster and costs some weights accuracy. auto: short on CPUs where that is known to cost nothing.",
+        "which is faster and costs accuracy. auto: short on CPUs for weights and languages in which it was measured.",
     )

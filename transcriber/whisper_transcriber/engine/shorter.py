@@ -18,11 +18,10 @@ TAIL: Final = (
 )
 _STEP: Final = 200  # frames; windows whose inputs are equally long can share a batch
 
-LONGEST_SHORT: Final = 15.0
-"""Seconds of a window for a short input. What attention costs grows with the square of the input, so 30 s in two
-windows are encoded in three quarters of the time, and more of them share each reading of the decoder's weights.
+LONGEST_SHORT: Final = 20.0
+"""Seconds of a window for a short input. What attention costs grows with the square of the input, and shorter windows
+share more of the decoder's work; but with less around it, `base` understands less (docs/benchmarks.md has the figures).
 
-Of 1160 s of English prompts `base` (int8) had 4.6 % of the words wrong in windows of 15 s, and 4.3 % in those of 30 s.
 Languages that are not decoded from a short input have 30 s where it is known which one it is."""
 _NEARLY_FULL: Final = FRAMES - 200  # from here on there is too little to gain
 

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from unit.transcriber_service.test_worker import Scripted, said, submitted, working
+from unit.transcriber_core.scripted import said
+from unit.transcriber_service.test_worker import Scripted, submitted, working
 from whisper_transcriber.deps import Deps
 from whisper_transcriber.domain.demand import Team, workers
 from whisper_transcriber.domain.job import JobRequest, NewJob, Queue
@@ -80,7 +81,7 @@ def test_time_counts_once_however_many_claims_are_held() -> None:
     effort.take()
     now = 700.0
     busy, audio = effort.figures
-    assert (busy, audio) == (pytest.approx(605.0), pytest.approx(20.0)), "what is old fades"
+    assert [busy, audio] == pytest.approx([605.0, 20.0]), "what is old fades"
 
 
 async def test_a_worker_tells_how_fast_it_was(deps: Deps) -> None:

@@ -5,6 +5,7 @@ Every arm has the same weights, compute type, beam, language and number of proce
 
 import argparse
 import importlib.metadata
+import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
@@ -12,7 +13,7 @@ from pathlib import Path
 
 from assets import weights
 from assets.cache import cache_root
-from benchmarks import arms, material, words
+from benchmarks import arms, material, service, words
 from benchmarks.material import Recording
 from benchmarks.measure import rounds, table
 from whisper_transcriber.engine import processors
@@ -36,6 +37,9 @@ def main(argv: Sequence[str] | None = None) -> None:
         if case == "words":
             _words(asked, makers)
             continue
+        if case in service.CASES:
+            _of_the_service(case, asked, setting.threads)
+            continue
         recordings, names = _case(case, asked, makers)
         _say(f"\n{case}: {len(recordings)} recordings, {_seconds(recordings):.0f} s of speech")
         running = {name: makers[name]() for name in names}
@@ -52,6 +56,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("cases", nargs="*", default=["clips", "file"], help="of: clips, alone, file, gate, words")
     parser.add_argument("--clips", type=int, default=16, help="how many recordings of 5 to 30 s arrive at once")
     parser.add_argument("--seconds", type=float, default=600, help="how long the one file is")
+    parser.add_argument("--count", type=int, default=40, help="of behind and soak: how many short requests are sent")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--model", choices=("base", "tiny.en"), default="base")
     parser.add_argument("--beam", type=int, default=5)
@@ -104,6 +109,14 @@ def _words(asked: argparse.Namespace, makers: Mapping[str, Maker]) -> None:
         found[name] = words.written(makers[name], file, recordings, _say)
     title = f"**words**: {len(recordings)} recordings, {_seconds(recordings):.0f} s"
     sys.stdout.write("\n".join(["", title, "", *words.table(found, next(iter(found))), ""]))
+
+
+def _of_the_service(case: str, asked: argparse.Namespace, threads: int) -> None:
+    """A case that needs the transcriber's processes, with a database and a bucket."""
+    _say(f"\n{case}: load {os.getloadavg()[0]:.1f}")
+    lines = service.CASES[case](service.Asked(asked.model, threads, asked.seconds, asked.count), _say)
+    title = f"**{case}**: {asked.model}, {threads} processors; load after it {os.getloadavg()[0]:.1f}"
+    sys.stdout.write("\n".join(["", title, "", *lines, ""]))
 
 
 def _seconds(recordings: Sequence[Recording]) -> float:

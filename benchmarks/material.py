@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from itertools import cycle
 from pathlib import Path
 
+import av
 import numpy as np
 from numpy.typing import NDArray
 
 from assets import speech
+from assets.cache import cache_root, made_once
 
 Samples = NDArray[np.float32]
 _RATE = speech.SAMPLE_RATE
@@ -59,6 +61,27 @@ def joined(language: str, every: int = 1) -> list[Recording]:
     while taken := _taken(left, next(lengths)):
         files.append(_recording(taken, f"{language}/file-{len(files)}"))
     return files
+
+
+def sparse(seconds: float) -> Path:
+    """A FLAC of so many seconds, in every minute of which somebody speaks for about ten."""
+    name = f"sparse-{seconds:g}"
+    folder = made_once(cache_root() / "speech" / "long" / name, lambda to: _write_sparse(seconds, to / "audio.flac"))
+    return folder / "audio.flac"
+
+
+def _write_sparse(seconds: float, to: Path) -> None:
+    sentences = cycle(speech.sentences())
+    with av.open(str(to), "w") as container:
+        stream = container.add_stream("flac", rate=_RATE, layout="mono")
+        stream.codec_context.format = "s16"
+        for minute in range(round(seconds / 60)):
+            spoken = _with_pauses([_samples(clip.path) for clip in _taken(sentences, 8.0)])[: 60 * _RATE]
+            samples = np.pad(spoken, (0, 60 * _RATE - len(spoken)))
+            frame = av.AudioFrame.from_ndarray((samples * 32767).astype(np.int16)[None, :], format="s16", layout="mono")
+            frame.sample_rate, frame.pts = _RATE, minute * len(samples)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
 
 
 def _taken(sentences: Iterator[speech.Clip], enough: float) -> list[speech.Clip]:

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
 from whisper_transcriber.api.access import Given
+from whisper_transcriber.api.callers import Called, Caller
 from whisper_transcriber.api.errors import succeeded
 from whisper_transcriber.api.openapi import TRANSCRIPTION
 from whisper_transcriber.api.parameters import Wanted, transcription
@@ -27,25 +28,26 @@ _GONE = 499
 
 
 @router.post("/transcriptions", openapi_extra=TRANSCRIPTION)
-async def transcriptions(request: Request, deps: Given) -> Response:
+async def transcriptions(request: Request, deps: Given, who: Called) -> Response:
     """Transcribe a file and wait for the transcript."""
-    return await _answer(request, deps, "transcribe")
+    return await _answer(request, deps, who, "transcribe")
 
 
 @router.post("/translations", openapi_extra=TRANSCRIPTION)
-async def translations(request: Request, deps: Given) -> Response:
+async def translations(request: Request, deps: Given, who: Called) -> Response:
     """Translate the speech of a file into English and wait for it."""
-    return await _answer(request, deps, "translate")
+    return await _answer(request, deps, who, "translate")
 
 
-async def _answer(request: Request, deps: Deps, task: Task) -> Response:
+async def _answer(request: Request, deps: Deps, who: Caller, task: Task) -> Response:
     async with AsyncExitStack() as stack:
         id_ = uuid4()
         stack.push_async_callback(_forget, deps, id_)
         form = await receive(request, deps, id_)
         assert form.sha256 is not None
         wanted = transcription(form.fields, deps.models, form.sha256, task)
-        job, _ = await deps.store.create(NewJob(id_, wanted.request, synchronous=True))
+        new = NewJob(id_, wanted.request, tenant=who.tenant, synchronous=True, api_key=who.key)
+        job, _ = await deps.store.create(new)
         await deps.bell.ring(WORK)
         if wanted.stream:
             return await _streamed(request, deps, job, wanted, stack)

@@ -12,14 +12,16 @@ from whisper_transcriber.api.errors import bad, invalid, not_found
 from whisper_transcriber.deps import Catalogue
 from whisper_transcriber.domain.job import JobRequest
 from whisper_transcriber.domain.languages import language_code
-from whisper_transcriber.domain.options import Options, Task, Vad
+from whisper_transcriber.domain.options import Channels, Options, Task, Vad
 from whisper_transcriber.render import FORMATS, GRANULARITIES, Format, Granularity
 
 Fields = Mapping[str, Sequence[str]]
 # Somebody waits for these, so they go before jobs that name no priority.
 _SYNCHRONOUS = 10
 _MANY = frozenset({"timestamp_granularities", "keywords", "hotwords", "languages"})
-_SHARED = frozenset({"model", "language", "languages", "keywords", "prompt", "temperature", "chunking_strategy"})
+_SHARED = frozenset(
+    {"model", "language", "languages", "keywords", "prompt", "temperature", "chunking_strategy", "channels"}
+)
 _OPENAI = _SHARED | {"response_format", "timestamp_granularities"}
 # The decoder looks back at 223 tokens at most; these always fit into them, in any writing.
 _KEYWORD_BYTES = 400
@@ -70,6 +72,9 @@ class JobOptions(_Value):
         None,
         validation_alias=AliasChoices("chunking_strategy", "chunkingStrategy"),
         description="`auto`, or how speech is told from silence",
+    )
+    channels: Channels = Field(
+        "mixed", description="`mixed` down to one, or `speakers`: each transcribed by itself, as what one person says"
     )
     temperature: float = Field(0.0, ge=0, le=1)
     word_timestamps: bool = False
@@ -155,7 +160,7 @@ def _request(
         raise bad("Send language or languages, not both.", "languages")
     vad = asked.chunking_strategy.vad if asked.chunking_strategy else Vad()
     prompt = asked.prompt or None
-    options = Options(language, task, prompt, asked.temperature, words, asked.keywords, languages, vad)
+    options = Options(language, task, prompt, asked.temperature, words, asked.keywords, languages, vad, asked.channels)
     return JobRequest(model.name, options, priority, **source)
 
 

@@ -21,7 +21,10 @@ class Word:
 
 @dataclass(frozen=True)
 class Segment:
-    """A phrase of the transcript; `start` and `end` in seconds of the file, the rest as openai-whisper defines it."""
+    """A phrase of the transcript; `start` and `end` in seconds of the file, the rest as openai-whisper defines it.
+
+    `channel`, from 0, is known in a transcript of channels that were kept apart; in a window's result the window says.
+    """
 
     start: float
     end: float
@@ -32,6 +35,12 @@ class Segment:
     compression_ratio: float
     no_speech_prob: float
     words: tuple[Word, ...] = ()
+    channel: int | None = None
+
+    @property
+    def speaker(self) -> str | None:
+        """A name for who says it, where each has a channel."""
+        return None if self.channel is None else f"Speaker {self.channel + 1}"
 
 
 @dataclass(frozen=True)
@@ -45,8 +54,14 @@ class WindowResult:
 
     def to_json(self) -> str:
         """A compact JSON object; `from_json` is its inverse."""
-        window = {"index": self.window.index, "start": self.window.start, "end": self.window.end}
-        return json.dumps({**asdict(self), "window": window}, ensure_ascii=False, separators=(",", ":"))
+        # What is as it always was is written as it always was: workers of the version before read it.
+        window: dict[str, Any] = {"index": self.window.index, "start": self.window.start, "end": self.window.end}
+        if self.window.channel is not None:
+            window["channel"] = self.window.channel
+        body = {**asdict(self), "window": window}
+        for segment in body["segments"]:
+            del segment["channel"]
+        return json.dumps(body, ensure_ascii=False, separators=(",", ":"))
 
     @classmethod
     def from_json(cls, text: str | bytes) -> WindowResult:

@@ -47,8 +47,8 @@ class RowEngine(ABC):
     def encode_key(self, samples: int) -> Hashable:
         return self._frames(samples)
 
-    def encode(self, batch: Sequence[Samples]) -> list[Encoded]:
-        lengths = [self._frames(len(samples)) for samples in batch]
+    def encode(self, batch: Sequence[Samples], *, full: bool = False) -> list[Encoded]:
+        lengths = [FRAMES if full else self._frames(len(samples)) for samples in batch]
         return in_groups(lengths, lambda group: self._encoded([batch[i] for i in group], lengths[group[0]]))
 
     def detect(self, rows: Sequence[Encoded], among: Sequence[str] = ()) -> list[Language]:
@@ -109,7 +109,16 @@ class RowEngine(ABC):
         self, tokens: list[int], row: Encoded, sampling: Sampling, *, avg_logprob: float, no_speech_prob: float
     ) -> Decoded:
         phrases, resume = self.tokens.phrases(tokens, row.seconds)
-        return Decoded(phrases, self.tokens.text(tokens), avg_logprob, no_speech_prob, sampling.temperature, resume)
+        states: States = row.states
+        return Decoded(
+            phrases,
+            self.tokens.text(tokens),
+            avg_logprob,
+            no_speech_prob,
+            sampling.temperature,
+            resume,
+            short=not states.full,
+        )
 
     def _frames(self, samples: int) -> int:
         return input_frames(samples, short=bool(self.short_languages))

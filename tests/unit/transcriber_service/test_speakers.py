@@ -48,7 +48,7 @@ def long(deps: Deps) -> Deps:
 class ByLoudness(ScriptedEngine):
     """Says `loud` or `soft`, and in which language."""
 
-    def encode(self, batch: Sequence[Samples]) -> list[Encoded]:
+    def encode(self, batch: Sequence[Samples], *, full: bool = False) -> list[Encoded]:
         return [Encoded(float(np.abs(samples).max() > 0.3), len(samples) / 16_000) for samples in batch]
 
 

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
-from typing import Final
 
+from whisper_transcriber.domain.lasting import SURE
 from whisper_transcriber.domain.transcript import WindowResult, by_channel, main_language
 from whisper_transcriber.domain.window import Window
-
-SURE: Final = 0.5
-"""Of a language; below it, what the rest of the file is in says more than one short window."""
 
 
 def unsettled(results: Iterable[WindowResult]) -> dict[Window, str]:

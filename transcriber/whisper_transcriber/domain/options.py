@@ -42,7 +42,7 @@ class Options:
     0 means: try 0, and go up the ladder to 1 for the windows that fail the quality gate; any other value is used as it
     is. `prompt` and `hotwords`, words that are likely to occur, are given to every window, so that each window's text
     depends on nothing but its own audio. `channels` are ``mixed`` down to one, or are ``speakers``, each transcribed by
-    itself.
+    itself. `logprobs`: how likely each token was is wanted, too.
     """
 
     language: str | None = None
@@ -54,6 +54,7 @@ class Options:
     languages: tuple[str, ...] = ()
     vad: Vad = Vad()
     channels: Channels = "mixed"
+    logprobs: bool = False
 
     @property
     def apart(self) -> bool:

@@ -9,9 +9,9 @@ from itertools import groupby
 
 from whisper_transcriber.domain.options import Task
 from whisper_transcriber.domain.seams import without_doubles
-from whisper_transcriber.domain.segments import Segment, WindowResult, Word
+from whisper_transcriber.domain.segments import Segment, Token, WindowResult, Word
 
-__all__ = ["Segment", "Transcript", "WindowResult", "Word", "by_channel", "main_language", "stitch"]
+__all__ = ["Segment", "Token", "Transcript", "WindowResult", "Word", "by_channel", "main_language", "stitch"]
 
 
 @dataclass(frozen=True)

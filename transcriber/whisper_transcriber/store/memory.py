@@ -123,7 +123,8 @@ class MemoryStore:
 
     async def parts(self, job: UUID) -> Sequence[Part]:
         row = self._rows.get(job)
-        return [row.parts[number].part for number in sorted(row.parts)] if row else []
+        parts = [row.parts[number] for number in sorted(row.parts)] if row else []
+        return [replace(each.part, done=each.status == "done") for each in parts]
 
     async def opened(self, claim: Claim, audio_seconds: float, lease: float) -> Claim | None:
         row = self._held_job(claim)

@@ -127,7 +127,7 @@ class Store(Protocol):
         """
 
     async def parts(self, job: UUID) -> Sequence[Part]:
-        """The parts recorded so far, in order; none of a short file, or one that has ended."""
+        """The parts recorded so far, in order, and which are done; none of a short file, or one that has ended."""
 
     async def opened(self, claim: Claim, audio_seconds: float, lease: float) -> Claim | None:
         """End the opening of a file that has parts. Returns one to close it if they are done. Raises StaleClaim."""

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -99,7 +100,7 @@ class PostgresStore:
         await self._fenced("add_part", claim, part.number, part.start, part.end, timedelta(seconds=lease))
 
     async def parts(self, job: UUID) -> Sequence[Part]:
-        return [part_of(row) for row in await self._database.rows("parts", job)]
+        return [replace(part_of(row), done=row["done"]) for row in await self._database.rows("parts", job)]
 
     async def opened(self, claim: Claim, audio_seconds: float, lease: float) -> Claim | None:
         job = await self._fenced("opened", claim, audio_seconds, timedelta(seconds=lease))

@@ -145,7 +145,7 @@ def test_once_heard_again_everything_is_settled(results: list[WindowResult]) -> 
 
 def test_each_channel_has_a_language_of_its_own() -> None:
     def heard(index: int, channel: int, language: str, probability: float) -> WindowResult:
-        return result(Window(index, 10.0 * index, 10.0 * index + 9, channel), language, probability)
+        return result(Window(index, 10.0 * index, 10.0 * index + 9, channel=channel), language, probability)
 
     results = [heard(0, 0, "en", 0.9), heard(1, 1, "fr", 0.9), heard(2, 0, "fr", 0.4), heard(3, 1, "en", 0.4)]
     assert unsettled(results) == {results[2].window: "en", results[3].window: "fr"}

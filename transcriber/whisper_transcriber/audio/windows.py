@@ -95,7 +95,7 @@ class _Cutter:
 
         heard = Heard(tuple(Stretch(seconds(run.start), seconds(run.end)) for run in span.speech), span.certainty)
         times = seconds(span.start), seconds(span.end)
-        window = Window(next(self._indices), *times, self._channel, laps=span.laps, heard=heard)
+        window = Window(next(self._indices), *times, span.laps, heard, self._channel)
         return window, self._tape.take(span.start * FRAME, end)
 
 

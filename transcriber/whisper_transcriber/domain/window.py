@@ -44,9 +44,9 @@ class Window:
     index: int
     start: float
     end: float
-    channel: int | None = None
     laps: bool = field(default=False, compare=False)
     heard: Heard | None = field(default=None, compare=False)
+    channel: int | None = None
 
     def moved(self, seconds: float) -> Window:
         """The same window of a file that begins so many seconds earlier."""

@@ -70,7 +70,9 @@ def test_windows_are_put_in_order_and_a_repeated_one_counts_once() -> None:
 
 
 def on(channel: int, index: int, start: float, text: str) -> WindowResult:
-    return WindowResult(Window(index, start, start + 10, channel=channel), "en", 0.9, (segment(text, start, start + 1),))
+    return WindowResult(
+        Window(index, start, start + 10, channel=channel), "en", 0.9, (segment(text, start, start + 1),)
+    )
 
 
 def test_channels_that_were_kept_apart_go_on_at_the_same_time() -> None:

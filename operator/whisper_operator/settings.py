@@ -17,12 +17,14 @@ NAMESPACE_FILE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 class Settings:
     """One process' settings. Durations are seconds.
 
-    `namespaces` empty means all of them. `api_url` is a template with `{name}` and `{namespace}` of a transcriber.
+    `namespaces` empty means all of them; `own_namespace` is "" outside a cluster. `api_url` is a template with `{name}`
+    and `{namespace}` of a transcriber.
     """
 
     namespaces: tuple[str, ...] = ()
     lease_name: str = "whisper-operator"
     lease_namespace: str = "default"
+    own_namespace: str = ""
     identity: str = "whisper-operator"
     http_host: str = "0.0.0.0"  # noqa: S104  a kubelet's probes come from outside the pod
     http_port: int = 8080
@@ -33,6 +35,7 @@ class Settings:
     resync: float = 300.0
     recheck: float = 10.0
     debounce: float = 0.2
+    scale_interval: float = 5.0
     concurrency: int = 16
     log_level: str = "INFO"
 
@@ -55,6 +58,7 @@ def parser() -> argparse.ArgumentParser:
     run.add_argument("--api-url", help="URL template of a transcriber's API")
     run.add_argument("--resync", type=float, help="seconds between two looks at a resource nothing happened to")
     run.add_argument("--recheck", type=float, help="seconds between two looks at a resource that is not ready")
+    run.add_argument("--scale-interval", type=float, help="seconds between two looks at a queue that holds jobs")
     run.add_argument("--concurrency", type=int, help="resources reconciled at the same time (default: 16)")
     run.add_argument("--log-level", choices=["DEBUG", "INFO", "WARNING", "ERROR"])
     return top
@@ -83,7 +87,9 @@ def load(argv: Sequence[str], env: Mapping[str, str]) -> Settings:
                 values[name] = type(getattr(Settings, name))(text)
             except ValueError:
                 top.error(f"{PREFIX}{name.upper()}: {text!r} is not a number")
-    values.setdefault("lease_namespace", _own_namespace(env))
+    own = _own_namespace(env)
+    values["own_namespace"] = own
+    values.setdefault("lease_namespace", own or Settings.lease_namespace)
     values.setdefault("identity", f"{env.get('POD_NAME') or socket.gethostname()}-{uuid.uuid4().hex[:8]}")
     values.setdefault("version", version("whisper-operator"))
     return Settings(**values)  # type: ignore[arg-type]  # checked by argparse and by the type of each default
@@ -92,7 +98,7 @@ def load(argv: Sequence[str], env: Mapping[str, str]) -> Settings:
 def _own_namespace(env: Mapping[str, str]) -> str:
     if env.get("POD_NAMESPACE"):
         return env["POD_NAMESPACE"]
-    return NAMESPACE_FILE.read_text().strip() if NAMESPACE_FILE.exists() else Settings.lease_namespace
+    return NAMESPACE_FILE.read_text().strip() if NAMESPACE_FILE.exists() else ""
 
 
 def environment() -> Mapping[str, str]:

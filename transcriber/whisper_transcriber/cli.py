@@ -7,7 +7,6 @@ import os
 import shutil
 import sys
 import time
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -37,6 +36,9 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     transcribe.add_argument("--language", help="language spoken, e.g. en or french; detected if absent")
     transcribe.add_argument("--task", choices=("transcribe", "translate"), default="transcribe")
     transcribe.add_argument("--prompt", help="words that may occur, to help with their spelling")
+    transcribe.add_argument(
+        "--channels", choices=("mixed", "speakers"), default="mixed", help="speakers: a person on each channel"
+    )
     transcribe.add_argument("--format", choices=_FORMATS, default="text")
     transcribe.add_argument("--word-timestamps", action="store_true", help="find the time of each word")
     transcribe.add_argument("--output", type=Path, help="file to write; standard output if absent")
@@ -58,7 +60,13 @@ def _transcribe(arguments: argparse.Namespace) -> int:
     from whisper_transcriber.domain.options import Options, UnsupportedOption
     from whisper_transcriber.render import GRANULARITIES, render
 
-    options = Options(arguments.language, arguments.task, arguments.prompt, word_timestamps=arguments.word_timestamps)
+    options = Options(
+        arguments.language,
+        arguments.task,
+        arguments.prompt,
+        word_timestamps=arguments.word_timestamps,
+        channels=arguments.channels,
+    )
     try:
         pipeline, options = _pipeline(model_spec(arguments.model, arguments.engine), arguments.threads, options)
         transcript = _run(arguments.file, pipeline, options)
@@ -115,23 +123,21 @@ async def _heard(file: Path, pipeline: Pipeline, options: Options) -> tuple[list
     from whisper_transcriber.batching.language import settled, unsettled
     from whisper_transcriber.batching.stream import hear
 
-    pump, ticket, hint = Pump(pipeline), Ticket(file), audio.duration_hint(file)
-    of = f" of {hint:.0f} s" if hint else ""
+    pump, ticket, said = Pump(pipeline), Ticket(file), audio.headers(file)
+    of = f" of {said.seconds:.0f} s" if said.seconds else ""
+    channels, rules = said.channels if options.apart else None, pump.rules(options)
+
+    def tell(done: WindowResult) -> None:
+        _say(f"{done.window.end:.0f} s{of} transcribed")
+
     try:
-        with audio.decode(file) as decoding:
-            results = await hear(
-                pump,
-                audio.windows(decoding, rules=pump.rules(options)),
-                options,
-                ticket,
-                lambda done: _say(f"{done.window.end:.0f} s{of} transcribed"),
-            )
-        language, unsure = unsettled(results)
-        before = {result.window: result for result in unsure}
-        if before:
-            with audio.decode(file) as once_more:
-                cut = (pair for pair in audio.windows(once_more) if pair[0] in before)
-                again = await hear(pump, cut, replace(options, language=language), ticket)
+        with audio.decode(file, channels=channels) as decoding:
+            results = await hear(pump, audio.windows(decoding, rules=rules), options, ticket, tell)
+        if unsure := unsettled(results):
+            before = {result.window: result for result in results if result.window in unsure}
+            with audio.decode(file, channels=channels) as once_more:
+                cut = (pair for pair in audio.windows(once_more, rules=rules) if pair[0] in before)
+                again = await hear(pump, cut, options, ticket, languages=unsure)
             after = {result.window: settled(before[result.window], result) for result in again}
             results = [after.get(result.window, result) for result in results]
     finally:

@@ -22,7 +22,11 @@ LABEL_COLOUR: Final = f"{GROUP}/colour"
 RESERVED_PREFIXES: Final = ("app.kubernetes.io/", f"{GROUP}/")
 APP: Final = "whisper-transcriber"
 MANAGER: Final = "whisper-operator"
+OPERATOR: Final = "operator"
+"""The component label of the operator's own pods, as its chart sets it."""
 CONFIG_CHECKSUM: Final = f"{GROUP}/config-checksum"
+# On the workers' Deployment: how few ready pods are enough, where more may be on their way.
+LEAST: Final = f"{GROUP}/least-replicas"
 SECRETS_CHECKSUM: Final = f"{GROUP}/secrets-checksum"
 
 # The longest child name is `<cr>-migrate-<10 hex digits>`; a pod adds six more, and all must fit 63 characters.

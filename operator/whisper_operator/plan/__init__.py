@@ -8,6 +8,7 @@ from whisper_operator.plan.api import api, api_service
 from whisper_operator.plan.common import Manifest, Observed, PlanSettings
 from whisper_operator.plan.config import config_map
 from whisper_operator.plan.migrate import done, due, migrate
+from whisper_operator.plan.network import network
 from whisper_operator.plan.objects import objects
 from whisper_operator.plan.postgres import postgres
 from whisper_operator.plan.redis import redis
@@ -30,13 +31,14 @@ def desired(cr: WhisperTranscriber, observed: Observed, settings: PlanSettings, 
     plan = [
         *accounts(cr),
         config_map(cr),
+        *network(cr, observed, settings),
         *made,
         *postgres(cr, observed, settings),
         *redis(cr, observed, settings),
         *objects(cr, observed, settings),
         api_service(cr),
         *([job] if due(cr, job, observed) else []),
-        *([*api(cr, settings), *worker(cr, settings)] if done(job, observed) else []),
+        *([*api(cr, settings), *worker(cr, observed, settings)] if done(job, observed) else []),
     ]
     values = {**observed.values, **{secret["metadata"]["name"]: secret["data"] for secret in made}}
     return stamped(cr, plan, values, observed)

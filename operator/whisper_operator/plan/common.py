@@ -14,11 +14,15 @@ Manifest = dict[str, Any]
 
 @dataclass(frozen=True)
 class PlanSettings:
-    """What the operator was told about images. `image_registry` goes before `whisper-operator/…`; it may be empty."""
+    """What the operator was told about images, and where it runs.
+
+    `image_registry` goes before `whisper-operator/…`; it may be empty. `namespace` is "" outside a cluster.
+    """
 
     image_registry: str = ""
     version: str = "0.1.0"
     image_pull_policy: str = "IfNotPresent"
+    namespace: str = ""
 
 
 @dataclass(frozen=True)
@@ -27,12 +31,13 @@ class Observed:
 
     `secrets`: names of the generated Secrets that exist; they are never made again. `children`: live objects by
     (kind, name), with their status; claims among them let volumes grow. `values`: the data (base64) of every Secret
-    that pods use, by its name.
+    that pods use, by its name. `workers`: how many the operator's own scaler has decided on; None: nothing yet.
     """
 
     secrets: frozenset[str] = frozenset()
     children: Mapping[tuple[str, str], Manifest] = field(default_factory=dict)
     values: Mapping[str, Mapping[str, str]] = field(default_factory=dict, repr=False)
+    workers: int | None = None
 
 
 def labels(cr: WhisperTranscriber, component: Component | None) -> dict[str, str]:

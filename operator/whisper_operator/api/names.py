@@ -47,6 +47,9 @@ KEY_ACCESS_KEY: Final = "access-key"
 KEY_SECRET_KEY: Final = "secret-key"  # noqa: S105
 KEY_API_KEY: Final = "api-key"
 KEY_ROLLOUT: Final = "hmac-key"
+KEY_CERTIFICATE: Final = "tls.crt"
+KEY_PRIVATE: Final = "tls.key"
+KEY_CA: Final = "ca.crt"
 
 
 class Component(StrEnum):
@@ -65,6 +68,12 @@ class Env(StrEnum):
 
     DATABASE_URL = "WHISPER_DATABASE_URL"
     REDIS_URL = "WHISPER_REDIS_URL"
+    DATABASE_CA = "WHISPER_DATABASE_CA"
+    REDIS_TLS = "WHISPER_REDIS_TLS"
+    REDIS_CA = "WHISPER_REDIS_CA"
+    S3_CA = "WHISPER_S3_CA"
+    TLS_CERT = "WHISPER_TLS_CERT"
+    TLS_KEY = "WHISPER_TLS_KEY"
     S3_ENDPOINT = "WHISPER_S3_ENDPOINT"
     S3_BUCKET = "WHISPER_S3_BUCKET"
     S3_REGION = "WHISPER_S3_REGION"
@@ -140,6 +149,16 @@ def api_key(transcriber: str) -> str:
 def rollout(transcriber: str) -> str:
     """The Secret with the key of the hashes that roll pods when their Secrets change."""
     return child(transcriber, "rollout")
+
+
+def authority(transcriber: str) -> str:
+    """The Secret with the key of the transcriber's own certificate authority; the ConfigMap with what to trust."""
+    return child(transcriber, "ca")
+
+
+def certificate(service: str) -> str:
+    """The Secret with a service's certificate and its key."""
+    return child(service, "tls")
 
 
 def generated(transcriber: str) -> tuple[str, ...]:

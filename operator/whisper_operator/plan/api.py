@@ -7,6 +7,7 @@ from whisper_operator.plan.common import Manifest, PlanSettings, budget, manifes
 from whisper_operator.plan.config import checksum, credentials, variables
 from whisper_operator.plan.pods import Pod, from_secret, http_probe, template
 from whisper_operator.plan.spread import spread
+from whisper_operator.plan.tls import trust_files
 
 
 def api(cr: WhisperTranscriber, settings: PlanSettings) -> list[Manifest]:
@@ -28,7 +29,7 @@ def api(cr: WhisperTranscriber, settings: PlanSettings) -> list[Manifest]:
             "readinessProbe": http_probe("/readyz", period=5, failures=3),
             "livenessProbe": http_probe("/livez", period=10, failures=6),
         },
-        mounts={"/tmp": {"emptyDir": {}}},  # noqa: S108  a path in the pod
+        mounts={"/tmp": {"emptyDir": {}}, **trust_files(cr)},  # noqa: S108  a path in the pod
         requests={"cpu": "50m", "memory": "128Mi"},
         limits={"memory": "1Gi"},
         grace=60,  # it drains by itself: unready at once, closed 5 s later, 40 s for requests in flight

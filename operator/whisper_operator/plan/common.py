@@ -27,12 +27,15 @@ class Observed:
 
     `secrets`: names of the generated Secrets that exist; they are never made again. `children`: live objects by
     (kind, name), with their status; claims among them let volumes grow. `values`: the data (base64) of every Secret
-    that pods use, by its name.
+    that pods use, by its name. `bundle`: the authorities that clients of the managed stores trust, PEM.
+    `uncertified`: servers that lack a certificate; while there are any, what runs stays as it is.
     """
 
     secrets: frozenset[str] = frozenset()
     children: Mapping[tuple[str, str], Manifest] = field(default_factory=dict)
     values: Mapping[str, Mapping[str, str]] = field(default_factory=dict, repr=False)
+    bundle: str = ""
+    uncertified: frozenset[Component] = frozenset()
 
 
 def labels(cr: WhisperTranscriber, component: Component | None) -> dict[str, str]:

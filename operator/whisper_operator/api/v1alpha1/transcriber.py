@@ -17,6 +17,7 @@ from whisper_operator.api.v1alpha1.conditions import Condition
 from whisper_operator.api.v1alpha1.pods import PodOptions, PullPolicy
 from whisper_operator.api.v1alpha1.speech import ModelName, SpeechModel
 from whisper_operator.api.v1alpha1.stores import Objects, Postgres, Redis
+from whisper_operator.api.v1alpha1.tls import Tls
 from whisper_operator.api.v1alpha1.transcriber_rules import SPEC_RULES
 
 Tag = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_][A-Za-z0-9._-]*$", min_length=1, max_length=128)]
@@ -134,6 +135,7 @@ class TranscriberSpec(Model, json_schema_extra=SPEC_RULES):
         Objects(), description="Where audio and transcripts are kept. Default: run by the operator."
     )
     fetch: Fetch = Field(Fetch(), description="How audio is fetched from URLs.")
+    tls: Tls = Field(Tls(), description="How connections between the parts are encrypted. Default: all, by our own CA.")
 
     @property
     def main_model(self) -> SpeechModel:
@@ -168,7 +170,8 @@ class TranscriberStatus(Lenient):
         (),
         max_length=32,
         json_schema_extra=keyed("type"),
-        description="Ready, Reconciling, Stalled, DatabaseReady, QueueReady, ObjectsReady, WorkersReady and ApiReady.",
+        description="Ready, Reconciling, Stalled, DatabaseReady, QueueReady, ObjectsReady, WorkersReady, ApiReady and "
+        "CertificatesReady.",
     )
     workers: WorkerStatus = Field(WorkerStatus(), description="How many workers there are.")
     selector: str = Field("", description="Label selector of the worker pods, for the scale subresource.")

@@ -17,12 +17,14 @@ NAMESPACE_FILE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 class Settings:
     """One process' settings. Durations are seconds.
 
-    `namespaces` empty means all of them. `api_url` is a template with `{name}` and `{namespace}` of a transcriber.
+    `namespaces` empty means all of them; `own_namespace` is "" outside a cluster. `api_url` is a template with `{name}`
+    and `{namespace}` of a transcriber.
     """
 
     namespaces: tuple[str, ...] = ()
     lease_name: str = "whisper-operator"
     lease_namespace: str = "default"
+    own_namespace: str = ""
     identity: str = "whisper-operator"
     http_host: str = "0.0.0.0"  # noqa: S104  a kubelet's probes come from outside the pod
     http_port: int = 8080
@@ -83,7 +85,9 @@ def load(argv: Sequence[str], env: Mapping[str, str]) -> Settings:
                 values[name] = type(getattr(Settings, name))(text)
             except ValueError:
                 top.error(f"{PREFIX}{name.upper()}: {text!r} is not a number")
-    values.setdefault("lease_namespace", _own_namespace(env))
+    own = _own_namespace(env)
+    values["own_namespace"] = own
+    values.setdefault("lease_namespace", own or Settings.lease_namespace)
     values.setdefault("identity", f"{env.get('POD_NAME') or socket.gethostname()}-{uuid.uuid4().hex[:8]}")
     values.setdefault("version", version("whisper-operator"))
     return Settings(**values)  # type: ignore[arg-type]  # checked by argparse and by the type of each default
@@ -92,7 +96,7 @@ def load(argv: Sequence[str], env: Mapping[str, str]) -> Settings:
 def _own_namespace(env: Mapping[str, str]) -> str:
     if env.get("POD_NAMESPACE"):
         return env["POD_NAMESPACE"]
-    return NAMESPACE_FILE.read_text().strip() if NAMESPACE_FILE.exists() else Settings.lease_namespace
+    return NAMESPACE_FILE.read_text().strip() if NAMESPACE_FILE.exists() else ""
 
 
 def environment() -> Mapping[str, str]:

@@ -26,6 +26,7 @@ def job(spec: Any, name: str = "clip") -> dict[str, Any]:
     return {"apiVersion": API_VERSION, "kind": "TranscriptionJob", "metadata": {"name": name}, "spec": spec}
 
 
+LABELLED = {"key": "app", "operator": "In", "values": ["prometheus", "agent"]}
 FULL: dict[str, Any] = {
     "version": "0.1.0",
     "deletionPolicy": "Delete",
@@ -67,17 +68,34 @@ FULL: dict[str, Any] = {
     "redis": {"managed": {"maxMemory": "256Mi"}},
     "objects": {"managed": {"storage": "200Gi"}},
     "fetch": {"allowPrivateNetworks": True},
+    "networkPolicy": {
+        "ingress": {
+            "api": [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "ingress-nginx"}}}],
+            "metrics": [{"namespaceSelector": {}, "podSelector": {"matchExpressions": [LABELLED]}}],
+        },
+        "egress": {
+            "dns": {"ports": [53, 5353]},
+            "public": {"except": ["8.8.8.0/24", "2620:0:860::/46"], "ports": [443]},
+            "workers": [{"to": [{"ipBlock": {"cidr": "10.0.0.0/8", "except": ["10.1.0.0/16"]}}], "ports": [9000]}],
+        },
+    },
 }
 EXTERNAL: dict[str, Any] = {
     "postgres": {"external": {"secretRef": {"name": "pg", "key": "url"}}},
     "redis": {"external": {"secretRef": {"name": "redis"}}},
     "objects": {"external": {"endpoint": "https://s3.example.com", "bucket": "whisper", "secretRef": {"name": "s3"}}},
+    "networkPolicy": {"egress": {"postgres": {"to": [{"ipBlock": {"cidr": "10.0.0.5/32"}}], "ports": [5432]}}},
 }
 
 
 def api_pod(**pod: Any) -> dict[str, Any]:
     """PodOptions of the API."""
     return {"api": {"pod": pod}}
+
+
+def network(**policy: Any) -> dict[str, Any]:
+    """NetworkPolicies."""
+    return {"networkPolicy": policy}
 
 
 # What a person may get wrong, and a word of the answer by which they find it.
@@ -140,6 +158,28 @@ BAD_TRANSCRIBERS: dict[str, tuple[Any, str]] = {
     ),
     "bad quantity": (api_pod(resources={"limits": {"memory": "1GB"}}), "spec.api.pod.resources.limits.memory"),
     "spaces in image": (api_pod(image="a b"), "spec.api.pod.image"),
+    "nobody": (network(ingress={"api": [{}]}), "a peer takes either ipBlock, or podSelector"),
+    "pods and addresses": (
+        network(ingress={"metrics": [{"podSelector": {}, "ipBlock": {"cidr": "10.0.0.0/8"}}]}),
+        "a peer takes either ipBlock, or podSelector",
+    ),
+    "no network": (network(egress={"public": {"except": ["private"]}}), "spec.networkPolicy.egress.public.except"),
+    "no port": (network(egress={"dns": {"ports": [70000]}}), "spec.networkPolicy.egress.dns.ports"),
+    "way to a store of ours": (
+        network(egress={"redis": {"ports": [6379]}}),
+        "spec.networkPolicy.egress.redis is for one of yours",
+    ),
+    "no way to the hub": (
+        {
+            "models": [{"name": "own", "source": {"huggingFace": {"repo": "a/b"}}}],
+            **network(egress={"public": {"enabled": False}}),
+        },
+        "spec.models[].source huggingFace and s3 must be reached",
+    ),
+    "ports of what is closed": (
+        network(egress={"public": {"enabled": False, "ports": [443]}}),
+        "spec.networkPolicy.egress.public: except and ports say nothing",
+    ),
 }
 BAD_JOBS: dict[str, tuple[Any, str]] = {
     "no source": ({**JOB, "source": {}}, "spec.source takes exactly one"),

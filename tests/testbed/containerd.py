@@ -1,10 +1,10 @@
 """containerd: its configuration, and loading image archives into it."""
 
-import json
 import shutil
 from pathlib import Path
 
 from testbed import images, paths, tiny
+from testbed.loaded import Loaded
 from testbed.locks import locked
 from testbed.shell import CommandFailed, run
 
@@ -64,16 +64,13 @@ def load(name: str, archive: Path) -> list[str]:
 
     An archive that was the last one loaded under its names is not loaded again.
     """
-    stamp = paths.state(name) / "loaded.json"
-    info = archive.stat()
-    fingerprint = f"{archive.resolve()} {info.st_size} {info.st_mtime_ns}"
+    loaded = Loaded(paths.state(name) / "loaded.json")
     found = images.names(archive)
     if not found:
         raise ValueError(f"{archive} names no image: give it a name when you push or save it")
     with locked(f"load-{name}"):
-        loaded: dict[str, str] = json.loads(stamp.read_text()) if stamp.exists() else {}
         full = sorted({alias for short in found for alias in images.aliases(short)})
-        if all(loaded.get(alias) == fingerprint for alias in full):
+        if loaded.has(full, archive):
             return full
         ctr(name, "images", "import", archive)
         present = set(ctr(name, "images", "ls", "-q").split())
@@ -81,5 +78,5 @@ def load(name: str, archive: Path) -> list[str]:
             source = next(each for each in (images.normalise(short), short) if each in present)
             for alias in images.aliases(short) - {source}:
                 ctr(name, "images", "tag", "--force", source, alias)
-        stamp.write_text(json.dumps({**loaded, **dict.fromkeys(full, fingerprint)}, indent=1))
+        loaded.note(full, archive)
     return full

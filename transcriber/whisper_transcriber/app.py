@@ -4,7 +4,7 @@ import asyncio
 
 from fastapi import Depends, FastAPI
 
-from whisper_transcriber.api import errors, health, jobs, models, transcriptions
+from whisper_transcriber.api import demand, errors, health, jobs, models, transcriptions
 from whisper_transcriber.api.access import Access, require_key
 from whisper_transcriber.deps import Deps
 
@@ -15,7 +15,7 @@ def create_app(deps: Deps, stopping: asyncio.Event | None = None) -> FastAPI:
     app = FastAPI(title="Whisper transcriber", version="v1", redirect_slashes=False)
     app.state.deps = deps
     app.state.stopping = stopping
-    for resource in (transcriptions, jobs, models):
+    for resource in (transcriptions, jobs, models, demand):
         app.include_router(resource.router, dependencies=[Depends(require_key)])
     app.include_router(health.router)
     errors.install(app)

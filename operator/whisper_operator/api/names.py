@@ -22,6 +22,8 @@ LABEL_COLOUR: Final = f"{GROUP}/colour"
 RESERVED_PREFIXES: Final = ("app.kubernetes.io/", f"{GROUP}/")
 APP: Final = "whisper-transcriber"
 MANAGER: Final = "whisper-operator"
+OPERATOR: Final = "operator"
+"""The component label of the operator's own pods, as its chart sets it."""
 CONFIG_CHECKSUM: Final = f"{GROUP}/config-checksum"
 SECRETS_CHECKSUM: Final = f"{GROUP}/secrets-checksum"
 

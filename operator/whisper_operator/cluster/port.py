@@ -24,6 +24,7 @@ DEPLOYMENT = Kind("apps/v1", "Deployment")
 STATEFUL_SET = Kind("apps/v1", "StatefulSet")
 JOB = Kind("batch/v1", "Job")
 BUDGET = Kind("policy/v1", "PodDisruptionBudget")
+NETWORK_POLICY = Kind("networking.k8s.io/v1", "NetworkPolicy")
 LEASE = Kind("coordination.k8s.io/v1", "Lease")
 
 

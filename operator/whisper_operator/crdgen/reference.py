@@ -15,6 +15,7 @@ def reference(crds: Sequence[dict[str, Any]]) -> str:
     """The reference of all kinds, as Markdown."""
     parts = [_HEAD, _introduction(crds)]
     pod: Schema | None = None
+    peer: Schema | None = None
     for crd in crds:
         kind, version = crd["spec"]["names"]["kind"], crd["spec"]["versions"][0]
         properties = version["schema"]["openAPIV3Schema"]["properties"]
@@ -24,10 +25,14 @@ def reference(crds: Sequence[dict[str, Any]]) -> str:
             parts += [f"\n### {kind}.{part}\n\n{properties[part]['description']}\n\n", _TABLE]
             parts += [f"{line}\n" for line in _lines(part, properties[part])]
         parts += _rules(version["schema"]["openAPIV3Schema"])
+        peer = peer or next(_peers(properties["spec"]), None)
         pod = pod or properties["spec"]["properties"].get("workers", {}).get("properties", {}).get(_POD)
     if pod:
         parts += ["\n## PodOptions\n\nThe same for every `pod` field above.\n\n", _TABLE]
         parts += [f"{line}\n" for line in _lines("pod", pod)]
+    if peer:
+        parts += [f"\n## Peer\n\n{peer['description']}\n\n", _TABLE]
+        parts += [f"{line}\n" for line in _lines("peer", peer)]
     return "".join(parts)
 
 
@@ -45,10 +50,25 @@ def _lines(path: str, schema: Schema) -> Iterator[str]:
         if name == _POD:
             yield f"| `{here}` | [PodOptions](#podoptions) | | {text} |"
             continue
+        if _is_peer(child.get("items", {})):
+            yield f"| `{here}` | list of [Peer](#peer) | | {text} |"
+            continue
         mark = " **required**" if name in required else ""
         yield f"| `{here}` | {_type(child)}{mark} | {default} | {text} |"
         inner = child.get("items", child)
         yield from _lines(f"{here}[]" if "items" in child else here, inner)
+
+
+def _is_peer(schema: Schema) -> bool:
+    return "ipBlock" in schema.get("properties", {})
+
+
+def _peers(schema: Schema) -> Iterator[Schema]:
+    """The schemas of peers in a schema."""
+    if _is_peer(schema):
+        yield schema
+    for child in (*schema.get("properties", {}).values(), schema.get("items", {})):
+        yield from _peers(child) if child else ()
 
 
 def _text(schema: Schema) -> str:

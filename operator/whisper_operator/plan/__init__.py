@@ -8,6 +8,7 @@ from whisper_operator.plan.api import api, api_service
 from whisper_operator.plan.common import Manifest, Observed, PlanSettings
 from whisper_operator.plan.config import config_map
 from whisper_operator.plan.migrate import done, due, migrate
+from whisper_operator.plan.network import network
 from whisper_operator.plan.objects import objects
 from whisper_operator.plan.postgres import postgres
 from whisper_operator.plan.redis import redis
@@ -33,6 +34,7 @@ def desired(cr: WhisperTranscriber, observed: Observed, settings: PlanSettings, 
     plan = [
         *accounts(cr),
         config_map(cr),
+        *network(cr, observed, settings),
         *made,
         *trust_bundle(cr, observed),
         *postgres(cr, observed, settings),

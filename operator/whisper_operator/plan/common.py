@@ -14,11 +14,15 @@ Manifest = dict[str, Any]
 
 @dataclass(frozen=True)
 class PlanSettings:
-    """What the operator was told about images. `image_registry` goes before `whisper-operator/…`; it may be empty."""
+    """What the operator was told about images, and where it runs.
+
+    `image_registry` goes before `whisper-operator/…`; it may be empty. `namespace` is "" outside a cluster.
+    """
 
     image_registry: str = ""
     version: str = "0.1.0"
     image_pull_policy: str = "IfNotPresent"
+    namespace: str = ""
 
 
 @dataclass(frozen=True)

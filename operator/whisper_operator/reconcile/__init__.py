@@ -134,6 +134,7 @@ def plan_settings(settings: Settings) -> PlanSettings:
         image_registry=settings.image_registry,
         version=settings.version,
         image_pull_policy=settings.image_pull_policy,
+        namespace=settings.own_namespace,
     )
 
 

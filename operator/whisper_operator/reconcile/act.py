@@ -18,7 +18,9 @@ from whisper_operator.reconcile.observe import Sight
 log = Log(__name__)
 
 # Never here: PersistentVolumeClaim, Secret, StatefulSet. They hold data or the keys to it.
-PRUNED = frozenset({"ServiceAccount", "ConfigMap", "Service", "Deployment", "Job", "PodDisruptionBudget"})
+PRUNED = frozenset(
+    {"ServiceAccount", "ConfigMap", "Service", "Deployment", "Job", "PodDisruptionBudget", "NetworkPolicy"}
+)
 VOLATILE = frozenset({"resourceVersion", "managedFields", "generation"})
 
 

@@ -13,6 +13,7 @@ from whisper_operator.cluster.port import (
     DEPLOYMENT,
     EVENT,
     JOB,
+    NETWORK_POLICY,
     POD,
     PVC,
     SECRET,
@@ -28,7 +29,7 @@ from whisper_operator.judge import Verdict, kept, missing, references
 from whisper_operator.plan import named
 from whisper_operator.reconcile.events import Deed
 
-CHILD_KINDS = (SERVICE_ACCOUNT, CONFIG_MAP, SERVICE, STATEFUL_SET, DEPLOYMENT, JOB, BUDGET)
+CHILD_KINDS = (SERVICE_ACCOUNT, CONFIG_MAP, SERVICE, STATEFUL_SET, DEPLOYMENT, JOB, BUDGET, NETWORK_POLICY)
 
 
 @dataclass(frozen=True)

@@ -62,7 +62,7 @@ async def test_a_job_in_flight_goes_on_through_the_migration(old: OldProcess, st
     job = await old.create()
     claim = await old.claim()
     await old.checkpoint(claim, done(0))
-    assert await store.migrate() == ["0003_parts"]
+    assert (await store.migrate())[0] == "0003_parts"
     assert await store.claim("new worker", LONG) is None
     assert await old.checkpoint(claim, done(1)) is not None
     assert await old.say("renew", job, claim["attempt"], timedelta(seconds=LONG)) is not None

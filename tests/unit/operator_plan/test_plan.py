@@ -62,6 +62,8 @@ def test_an_empty_spec_is_a_whole_service() -> None:
         ("ServiceAccount", "main-worker"),
         ("ServiceAccount", "main-data"),
         ("ConfigMap", "main-config"),
+        *(("NetworkPolicy", f"main-{c}") for c in ("api", "worker", "migrate", "postgres", "redis", "objects")),
+        ("NetworkPolicy", "main-default-deny"),
         ("Secret", "main-postgres"),
         ("Secret", "main-redis"),
         ("Secret", "main-objects"),

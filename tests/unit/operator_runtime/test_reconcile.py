@@ -7,7 +7,17 @@ from typing import Any
 
 import pytest
 
-from whisper_operator.cluster.port import CONFIG_MAP, DEPLOYMENT, JOB, PVC, SECRET, SERVICE, STATEFUL_SET, Kind
+from whisper_operator.cluster.port import (
+    CONFIG_MAP,
+    DEPLOYMENT,
+    JOB,
+    NETWORK_POLICY,
+    PVC,
+    SECRET,
+    SERVICE,
+    STATEFUL_SET,
+    Kind,
+)
 from whisper_operator.errors import Immutable, Rejected, Transient
 
 TRANSCRIBER = Kind("whisper-operator.dev/v1alpha1", "WhisperTranscriber")
@@ -179,6 +189,17 @@ async def test_a_missing_secret_of_the_user_is_named(world: Any) -> None:
     await world.cluster.apply({**secret, "data": {"uri": "cG9zdGdyZXNxbDovL2EvYg=="}})
     await world.settle()
     assert world.condition("DatabaseReady")["status"] == "True"
+
+
+async def test_network_policies_go_when_they_are_disabled_and_come_back(world: Any) -> None:
+    await world.settle()
+    assert len(world.cluster.names(NETWORK_POLICY)) == 7
+    edit(world, networkPolicy={"enabled": False})
+    await world.look()
+    assert world.cluster.names(NETWORK_POLICY) == []
+    edit(world, networkPolicy={"enabled": True})
+    await world.look()
+    assert len(world.cluster.names(NETWORK_POLICY)) == 7
 
 
 async def test_what_is_no_longer_planned_is_pruned_but_data_never(world: Any) -> None:

@@ -16,7 +16,7 @@ from whisper_transcriber.logs import Log
 from whisper_transcriber.metrics import Metrics
 
 log = Log("whisper_transcriber.access")
-_PROBES = frozenset({"/livez", "/readyz", "/metrics"})
+_PROBES = frozenset({"/livez", "/readyz", "/metrics", "/internal/demand"})
 
 
 def deps_of(request: Request) -> Deps:

@@ -5,10 +5,11 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
+from whisper_transcriber.domain.demand import Team
 from whisper_transcriber.domain.job import Claim, Failure, Job, NewJob, Queue, Status
 from whisper_transcriber.domain.parts import Part
 from whisper_transcriber.domain.transcript import WindowResult
-from whisper_transcriber.store.memory_rows import NOBODY, PartRow, Row, measured, next_claim
+from whisper_transcriber.store.memory_rows import NOBODY, PartRow, Row, busy, factor, measured, next_claim
 from whisper_transcriber.store.port import Facts, IdempotencyMismatch, StaleClaim
 
 
@@ -20,6 +21,7 @@ class MemoryStore:
         self._rows: dict[UUID, Row] = {}
         self._uploads: dict[UUID, float] = {}
         self._created = 0
+        self._paces: dict[str, tuple[float, float, float]] = {}
 
     async def migrate(self) -> Sequence[str]:
         return []
@@ -63,7 +65,7 @@ class MemoryStore:
         if part is not None:
             part.failures += part.status == "running"
             part.status, part.attempt, part.claimed_at = "running", part.attempt + 1, self._now()
-            part.lease_until = self._clock() + lease
+            part.lease_until, part.worker = self._clock() + lease, worker
             return Claim(row.job, part.attempt, worker, part.failures, part.part)
         job = row.job
         row.change(
@@ -180,6 +182,13 @@ class MemoryStore:
     async def queue(self) -> Queue:
         return measured([row for row in self._rows.values() if not row.job.ended], self._clock(), self._now())
 
+    async def pace(self, worker: str, busy: float, audio: float) -> None:
+        self._paces[worker] = (busy, audio, self._clock())
+
+    async def team(self) -> Team:
+        now = self._clock()
+        return Team(factor(self._paces.values(), now), busy(self._rows.values(), now))
+
     async def close(self) -> None:
         return None
 
@@ -187,7 +196,7 @@ class MemoryStore:
         return datetime.fromtimestamp(self._clock(), UTC)
 
     def _claim(self, row: Row, worker: str, lease: float) -> Claim:
-        row.lease_until = self._clock() + lease
+        row.lease_until, row.worker = self._clock() + lease, worker
         return Claim(row.job, row.job.attempt, worker, row.job.failures)
 
     def _held(self, claim: Claim) -> tuple[Row, Row | PartRow]:

@@ -1,5 +1,6 @@
 """What the store in memory keeps of a job; in which order claims are given, and how much waits: as `sql/` has it."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -7,7 +8,7 @@ from typing import Literal
 
 from whisper_transcriber.domain.job import Claim, Job, Queue
 from whisper_transcriber.domain.parts import Part
-from whisper_transcriber.store.port import AGEING_SECONDS, UNKNOWN_SECONDS
+from whisper_transcriber.store.port import AGEING_SECONDS, PACE_HALF_SECONDS, PACE_SECONDS, UNKNOWN_SECONDS
 
 NOBODY = float("-inf")
 
@@ -23,6 +24,7 @@ class PartRow:
     processed: float = 0.0
     lease_until: float = 0.0
     claimed_at: datetime | None = None
+    worker: str = ""
 
     @property
     def left(self) -> float:
@@ -45,6 +47,7 @@ class Row:
     lease_until: float | None = None
     windows: dict[tuple[int, int], str] = field(default_factory=dict)
     parts: dict[int, PartRow] = field(default_factory=dict)
+    worker: str = ""
 
     def change(self, **fields: object) -> Job:
         """Replace fields of the job."""
@@ -132,6 +135,22 @@ def measured(jobs: Sequence[Row], now: float, at: datetime) -> Queue:
         claimable=len(free) + sum(map(len, parts.values())),
         claimed=len(held) + sum(row.lease_until is not None for row in busy),
     )
+
+
+def busy(rows: Iterable[Row], now: float) -> dict[str, int]:
+    """How many claims each worker holds."""
+    running = [row for row in rows if row.job.status == "running"]
+    jobs = [row.worker for row in running if row.lease_until is not None and row.lease_until >= now]
+    parts = [part for row in running for part in row.open_parts if part.status == "running"]
+    return dict(sorted(Counter([*jobs, *(part.worker for part in parts if part.lease_until >= now)]).items()))
+
+
+def factor(paces: Iterable[tuple[float, float, float]], now: float) -> float | None:
+    """Seconds at work for each second of audio, from (at work, of audio, when); the newest count most."""
+    known = [pace for pace in paces if now - pace[2] <= PACE_SECONDS]
+    weights = [0.5 ** ((now - at) / PACE_HALF_SECONDS) for _, _, at in known]
+    audio = sum(weight * pace[1] for weight, pace in zip(weights, known, strict=True))
+    return sum(weight * pace[0] for weight, pace in zip(weights, known, strict=True)) / audio if audio else None
 
 
 def _claimable(

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 from uuid import UUID
 
+from whisper_transcriber.domain.demand import Team
 from whisper_transcriber.domain.job import Claim, Failure, Job, NewJob, Queue, Status
 from whisper_transcriber.domain.parts import Part
 from whisper_transcriber.domain.transcript import WindowResult
@@ -14,6 +15,13 @@ AGEING_SECONDS: Final = 300.0
 
 UNKNOWN_SECONDS: Final = 30.0
 """What a job in a worker's hands weighs in its tenant's share while nobody knows how long its audio is."""
+
+
+PACE_HALF_SECONDS: Final = 900.0
+"""After so long a worker's word about its pace counts half."""
+
+PACE_SECONDS: Final = 7 * 86400.0
+"""So long a worker's pace is remembered, so that a service without workers knows how fast they were."""
 
 
 class Unavailable(Exception):
@@ -131,6 +139,12 @@ class Store(Protocol):
 
     async def queue(self) -> Queue:
         """How much waits, and how much is being worked on."""
+
+    async def pace(self, worker: str, busy: float, audio: float) -> None:
+        """A worker was busy for so many seconds, and did so many seconds of audio in them."""
+
+    async def team(self) -> Team:
+        """How fast workers have been, the newest words counting most, and who is busy."""
 
     async def close(self) -> None:
         """Let go of connections."""

@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
+from whisper_transcriber.domain.demand import Team
 from whisper_transcriber.domain.job import Claim, Failure, Job, NewJob, Queue, Status
 from whisper_transcriber.domain.parts import Part
 from whisper_transcriber.domain.transcript import WindowResult
@@ -12,6 +13,8 @@ from whisper_transcriber.store.database import Database
 from whisper_transcriber.store.migrations import apply, migrations
 from whisper_transcriber.store.port import (
     AGEING_SECONDS,
+    PACE_HALF_SECONDS,
+    PACE_SECONDS,
     UNKNOWN_SECONDS,
     Facts,
     IdempotencyMismatch,
@@ -123,6 +126,14 @@ class PostgresStore:
         row = await self._database.row("queue")
         assert row is not None
         return queue_of(row)
+
+    async def pace(self, worker: str, busy: float, audio: float) -> None:
+        await self._database.rows("pace", worker, busy, audio, timedelta(seconds=PACE_SECONDS))
+
+    async def team(self) -> Team:
+        row = await self._database.row("factor", PACE_HALF_SECONDS, timedelta(seconds=PACE_SECONDS))
+        busy = await self._database.rows("busy")
+        return Team(row["factor"] if row else None, {each["worker"]: each["claims"] for each in busy})
 
     async def close(self) -> None:
         await self._database.close()

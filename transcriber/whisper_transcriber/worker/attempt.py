@@ -101,6 +101,7 @@ async def _do(deps: Deps, models: Models, desk: Desk, hold: Hold) -> Outcome:
         if part is not None:
             await transcribe_part(deps, hold, part, pump, lambda: desk.cut(hold.claim))
             hold.close = await hold.persist(lambda: deps.store.finish_part(hold.claim, hold.lease))
+            desk.effort.did(part.seconds)
             return "part_done"
         if hold.claim.kind == "close":
             return await _succeed(deps, hold, *await put_together(deps, hold, pump))
@@ -111,7 +112,10 @@ async def _open(deps: Deps, desk: Desk, hold: Hold, pump: Pump) -> Outcome:
     async with audio_file(deps, hold.claim.job, hold) as path:
         hint = await learn(deps, hold, path, pump.engine)
         if (file := await short_file(deps, hold, path, hint)) is not None:
-            return await _succeed(deps, hold, *await transcribe(deps, hold, file, pump, hint))
+            about, windows = await transcribe(deps, hold, file, pump, hint)
+            outcome = await _succeed(deps, hold, about, windows)
+            desk.effort.did(about.duration)
+            return outcome
         if desk.opening.locked() and (hint or 0.0) > longest(deps.settings):
             # Another worker may open it now; we ask for none that is known to be so long while we open one.
             return await _hand_back(deps, hold, "postponed")

@@ -8,6 +8,7 @@ from whisper_transcriber.domain.job import Claim
 from whisper_transcriber.domain.parts import PartRules
 from whisper_transcriber.domain.window import FRAME
 from whisper_transcriber.settings import Settings
+from whisper_transcriber.worker.effort import Effort
 
 _PARTS: Final = 2
 
@@ -26,6 +27,7 @@ class Desk:
     def __init__(self) -> None:
         self.opening = asyncio.Lock()
         self.freed = asyncio.Event()
+        self.effort = Effort()
         self._parts: set[object] = set()
         self._cutting: set[object] = set()
 
@@ -36,6 +38,7 @@ class Desk:
 
     def take(self, claim: Claim) -> None:
         """Put a claim on the desk."""
+        self.effort.take()
         if claim.part is not None:
             self._parts.add(claim.key)
             self._cutting.add(claim.key)
@@ -47,5 +50,6 @@ class Desk:
 
     def off(self, claim: Claim) -> None:
         """Take a claim off the desk, whether it is done or not."""
+        self.effort.off()
         self._parts.discard(claim.key)
         self.cut(claim)

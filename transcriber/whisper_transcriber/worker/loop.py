@@ -10,6 +10,7 @@ from whisper_transcriber.domain.job import Claim
 from whisper_transcriber.worker.attempt import Outcome, attempt
 from whisper_transcriber.worker.claims import Claims
 from whisper_transcriber.worker.desk import Desk
+from whisper_transcriber.worker.effort import telling
 from whisper_transcriber.worker.models import Models
 from whisper_transcriber.worker.sweep import sweeping
 
@@ -28,6 +29,7 @@ async def run(deps: Deps, models: Models, stop: asyncio.Event) -> None:
 async def _work(deps: Deps, models: Models, stop: asyncio.Event) -> None:
     claims, desk, held = Claims(deps), Desk(), dict[asyncio.Task[Outcome], Claim]()
     async with asyncio.TaskGroup() as group, deps.bell.listen(WORK) as ear:
+        group.create_task(telling(deps, desk.effort, stop), name="pace")
         while not stop.is_set():
             desk.freed.clear()
             ended = [task for task in held if task.done()]

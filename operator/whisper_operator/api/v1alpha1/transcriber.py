@@ -14,6 +14,7 @@ from whisper_operator.api.v1alpha1.base import (
     keyed,
 )
 from whisper_operator.api.v1alpha1.conditions import Condition
+from whisper_operator.api.v1alpha1.network import NetworkPolicy
 from whisper_operator.api.v1alpha1.pods import PodOptions, PullPolicy
 from whisper_operator.api.v1alpha1.speech import ModelName, SpeechModel
 from whisper_operator.api.v1alpha1.stores import Objects, Postgres, Redis
@@ -95,8 +96,8 @@ class Fetch(Model):
 
     allow_private_networks: bool = Field(
         False,
-        description="Fetch from private, loopback and link-local addresses too. Anyone with the API key could then "
-        "reach servers inside your network.",
+        description="Fetch from private, loopback and link-local addresses too, where networkPolicy lets it: to "
+        "link-local ones it never does. Anyone with the API key could then reach servers inside your network.",
     )
 
 
@@ -136,6 +137,11 @@ class TranscriberSpec(Model, json_schema_extra=SPEC_RULES):
     )
     fetch: Fetch = Field(Fetch(), description="How audio is fetched from URLs.")
     tls: Tls = Field(Tls(), description="How connections between the parts are encrypted. Default: all, by our own CA.")
+    network_policy: NetworkPolicy = Field(
+        NetworkPolicy(),
+        json_schema_extra={"x-default": {}},
+        description="NetworkPolicies of its pods. Default: made, and the API open to every pod of the cluster.",
+    )
 
     @property
     def main_model(self) -> SpeechModel:
@@ -152,6 +158,11 @@ class TranscriberSpec(Model, json_schema_extra=SPEC_RULES):
             raise ValueError("models: each name and alias may be given once")
         if len({model.engine for model in self.models}) > 1:
             raise ValueError("models: all must use the same engine; make a second WhisperTranscriber for the other")
+        for store in ("postgres", "redis", "objects"):
+            if getattr(self.network_policy.egress, store) and not getattr(self, store).external:
+                raise ValueError(
+                    f"networkPolicy.egress.{store} is for one of yours: remove it, or set {store}.external"
+                )
         return self
 
 

@@ -74,6 +74,21 @@ SPEC_RULES = rules(
         "n.source.s3.secretRef.name == m.source.s3.secretRef.name))",
         "spec.models[].source.s3.secretRef must be the same Secret for all models",
     ),
+    *(
+        (
+            f"!has(self.networkPolicy) || !has(self.networkPolicy.egress.{field}) || "
+            f"(has(self.{field}) && has(self.{field}.external))",
+            f"spec.networkPolicy.egress.{field} is for one of yours: remove it, or set spec.{field}.external",
+        )
+        for field in _STORES
+    ),
+    (
+        "!has(self.models) || !has(self.networkPolicy) || !self.networkPolicy.enabled || "
+        "self.networkPolicy.egress.public.enabled || has(self.networkPolicy.egress.workers) || "
+        "!self.models.exists(m, has(m.source) && (has(m.source.huggingFace) || has(m.source.s3)))",
+        "spec.models[].source huggingFace and s3 must be reached: set spec.networkPolicy.egress.public.enabled, "
+        "or name the mirror in spec.networkPolicy.egress.workers",
+    ),
     *(_class_stays(field) for field in _STORES),
     *(_never_shrinks(field, default) for field, default in _STORES.items()),
 )

@@ -1,0 +1,37 @@
+"""How many workers the queue takes: pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from math import ceil
+from typing import Final
+
+from whisper_transcriber.domain.job import Queue
+
+UNKNOWN_SECONDS: Final = 30.0
+"""What a job weighs while nobody knows how long its audio is."""
+
+UNKNOWN_FACTOR: Final = 0.5
+"""The real-time factor that is assumed until a worker has finished something."""
+
+
+@dataclass(frozen=True)
+class Team:
+    """The workers: `real_time_factor`, seconds that one is busy for each second of audio (None: nobody knows yet), and
+    how many claims each of those that are `busy` holds, by its id."""
+
+    real_time_factor: float | None = None
+    busy: Mapping[str, int] = field(default_factory=dict)
+
+
+def workers(queue: Queue, team: Team, target: float) -> int:
+    """How many workers finish everything that is there within `target` seconds.
+
+    Never more than have something to do: those that are busy, and one for each thing that can be claimed. Never none
+    while a job is queued or runs.
+    """
+    if not queue.queued + queue.running:
+        return 0
+    audio = queue.backlog_seconds + queue.in_flight_seconds + queue.unopened * UNKNOWN_SECONDS
+    factor = UNKNOWN_FACTOR if team.real_time_factor is None else team.real_time_factor
+    useful = len(team.busy) + queue.claimable
+    return max(1, min(ceil(audio * factor / target), useful))

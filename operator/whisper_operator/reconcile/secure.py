@@ -29,7 +29,9 @@ async def secure(
             live, what = await _write(cluster, manifest, sight)
         except Rejected as error:
             seen = troubled(cr, replace(sight, secrets=secrets, deeds=deeds), [(manifest, error)])
-            return replace(certified, bundle="", missing=certified.servers), seen
+            said = Verdict(error.reason, f"The API server refused Secret {name_of(manifest)}: {error}", stalled=True)
+            trouble = dict.fromkeys(certified.servers, said)
+            return replace(certified, bundle="", missing=certified.servers, trouble=trouble), seen
         log.info(f"{what} certificate", transcriber=cr.key, secret=name_of(manifest))
         secrets[name_of(manifest)] = live
         deeds.append(Deed(what, "Secret", name_of(manifest)))

@@ -34,6 +34,7 @@ DATA_VOLUME: Final = "data"
 
 API_PORT: Final = 8000
 API_SERVICE_PORT: Final = 80
+API_SECURE_SERVICE_PORT: Final = 443
 POSTGRES_PORT: Final = 5432
 REDIS_PORT: Final = 6379
 OBJECTS_PORT: Final = 7070
@@ -179,9 +180,14 @@ def migrate(transcriber: str, digest: str) -> str:
     return child(transcriber, "migrate", digest)
 
 
-def endpoint(transcriber: str, namespace: str) -> str:
+def api_service_port(tls: bool) -> int:
+    """The port of the API's Service."""
+    return API_SECURE_SERVICE_PORT if tls else API_SERVICE_PORT
+
+
+def endpoint(transcriber: str, namespace: str, *, tls: bool = False) -> str:
     """The API's URL inside the cluster."""
-    return f"http://{api(transcriber)}.{namespace}.svc"
+    return f"{'https' if tls else 'http'}://{api(transcriber)}.{namespace}.svc"
 
 
 def selector(transcriber: str, component: Component) -> dict[str, str]:

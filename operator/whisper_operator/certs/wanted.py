@@ -24,7 +24,7 @@ def wanted(cr: WhisperTranscriber) -> list[Wanted]:
         (Component.POSTGRES, names.postgres(cr.name), spec.postgres.external is None, ()),
         (Component.REDIS, names.redis(cr.name), spec.redis.external is None, ()),
         (Component.OBJECTS, names.objects(cr.name), spec.objects.external is None, ()),
-        (Component.API, names.api(cr.name), spec.tls.api.enabled, spec.tls.api.dns_names),
+        (Component.API, names.api(cr.name), spec.tls.serves, spec.tls.api.dns_names),
     ]
     return [
         Wanted(component, names.certificate(service), (*forms(service, cr.namespace), *more))

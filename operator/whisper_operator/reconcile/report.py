@@ -23,7 +23,7 @@ def facts(cr: WhisperTranscriber, children: Mapping[tuple[str, str], Manifest], 
     return {
         "workers": {"replicas": workers.get("replicas", 0), "ready": workers.get("readyReplicas", 0)},
         "selector": ",".join(f"{key}={value}" for key, value in sorted(selector.items())),
-        "endpoint": names.endpoint(cr.name, cr.namespace),
+        "endpoint": names.endpoint(cr.name, cr.namespace, tls=cr.spec.tls.serves),
         "version": cr.spec.version or version,
         "model": cr.spec.main_model.name,
     }

@@ -1,6 +1,5 @@
 """Certificates are written before anything that needs them."""
 
-from collections.abc import Mapping
 from dataclasses import replace
 
 from whisper_operator.api.v1alpha1.transcriber import WhisperTranscriber
@@ -40,18 +39,10 @@ async def secure(
 
 def complained(sight: Sight, certified: Certified) -> Sight:
     """The sight with what is wrong with certificates among the troubles of the servers that need them."""
-    trouble: Mapping[str, list[Verdict]] = {part: [*said] for part, said in sight.trouble.items()}
-    return replace(
-        sight,
-        trouble={
-            **trouble,
-            **{
-                part: [*trouble.get(part, ()), verdict]
-                for part, verdict in certified.trouble.items()
-                if part in certified.missing
-            },
-        },
-    )
+    trouble = {part: [*said] for part, said in sight.trouble.items()}
+    for part in certified.missing & certified.trouble.keys():
+        trouble.setdefault(part, []).append(certified.trouble[part])
+    return replace(sight, trouble=trouble)
 
 
 async def _write(cluster: Cluster, manifest: Manifest, sight: Sight) -> tuple[Manifest, str]:

@@ -62,3 +62,8 @@ class Tls(Model):
         description="Let cert-manager make the certificates. Default: the operator makes them with a CA of its own.",
     )
     api: ApiTls = Field(ApiTls(), description="TLS of the API itself.")
+
+    @property
+    def serves(self) -> bool:
+        """Whether the API itself speaks TLS."""
+        return self.enabled and self.api.enabled

@@ -59,6 +59,19 @@ class Job(BaseModel, frozen=True):
     results: Mapping[str, str] = {}
 
 
+class Demand(BaseModel, frozen=True):
+    """How many workers the queue takes, and what that follows from. Seconds are of audio; `busy`: claims by worker."""
+
+    workers: int
+    queued: int = 0
+    running: int = 0
+    unopened: int = 0
+    backlog_seconds: float = 0.0
+    in_flight_seconds: float = 0.0
+    real_time_factor: float | None = None
+    busy: Mapping[str, int] = {}
+
+
 @dataclass(frozen=True)
 class Upload:
     """Audio that goes with the request itself."""
@@ -80,7 +93,8 @@ class Transcripts:
 
     def __init__(self, url: str) -> None:
         self._url = url
-        self._http = aiohttp.ClientSession(timeout=TIMEOUT)
+        # As many connections as are asked for: those that wait for a first job must not keep jobs from being followed.
+        self._http = aiohttp.ClientSession(timeout=TIMEOUT, connector=aiohttp.TCPConnector(limit=0))
 
     async def __aenter__(self) -> Self:
         return self
@@ -127,21 +141,39 @@ class Transcripts:
         """Stop a job; one that has ended stays as it is. Raises: UnknownJob, Transient, Unauthorised, Refused."""
         return await self._ask(way, "POST", f"{way.url}/v1/jobs/{job_id}/cancel", _auth(key))
 
-    async def _ask(self, way: Way, method: str, url: str, headers: Mapping[str, str], **body: Any) -> Job:
+    async def demand(self, way: Way, key: str | None, target: int, wait: float) -> Demand:
+        """How many workers finish all there is in `target` seconds; answered once there is a job, or after `wait` s.
+
+        Raises: Transient, Unauthorised, Refused.
+        """
+        url = f"{way.url}/internal/demand?target_wait_seconds={target}&wait_seconds={wait:g}"
+        status, data = await self._send(way, "GET", url, _auth(key))
+        if status != 200:
+            raise _refusal(status, data, known=False)
         try:
-            checked: Any = {"ssl": way.tls} if way.tls else {}
-            request = self._http.request(method, url, headers=headers, allow_redirects=False, **checked, **body)
-            async with request as answer:
-                data = await answer.read()
-                status = answer.status
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise Transient(f"the transcriber's API does not answer: {error or type(error).__name__}") from error
+            return Demand.model_validate_json(data)
+        except ValidationError as error:
+            raise Transient(f"the transcriber's API answered {url} with something else") from error
+
+    async def _ask(self, way: Way, method: str, url: str, headers: Mapping[str, str], **body: Any) -> Job:
+        status, data = await self._send(way, method, url, headers, **body)
         if status in (200, 201, 202):
             try:
                 return Job.model_validate_json(data)
             except ValidationError as error:
                 raise Transient(f"the transcriber's API answered {url} with something that is no job") from error
         raise _refusal(status, data, known=method == "GET" or url.endswith("/cancel"))
+
+    async def _send(
+        self, way: Way, method: str, url: str, headers: Mapping[str, str], **body: Any
+    ) -> tuple[int, bytes]:
+        checked: Any = {"ssl": way.tls} if way.tls else {}
+        request = self._http.request(method, url, headers=headers, allow_redirects=False, **checked, **body)
+        try:
+            async with request as answer:
+                return answer.status, await answer.read()
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise Transient(f"the transcriber's API does not answer: {error or type(error).__name__}") from error
 
 
 def _secure(url: str) -> str:

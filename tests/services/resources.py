@@ -39,6 +39,7 @@ FULL: dict[str, Any] = {
     "defaultModel": "large",
     "workers": {
         "replicas": 2,
+        "autoscaling": {"min": 0, "max": 8, "targetWaitSeconds": 30, "scaleInAfterSeconds": 600},
         "gpu": {"count": 1},
         "pod": {
             "resources": {"requests": {"cpu": 2, "memory": "8192Mi"}, "limits": {"memory": "16Gi"}},
@@ -146,6 +147,16 @@ BAD_TRANSCRIBERS: dict[str, tuple[Any, str]] = {
     ),
     "float16 without GPU": ({"models": [{"name": "base", "computeType": "float16"}]}, "float16 needs GPUs"),
     "GPU on CPU profile": ({"workers": {"resourceProfile": "cpu", "gpu": {"count": 1}}}, "spec.workers.gpu needs"),
+    "no most": ({"workers": {"autoscaling": {"min": 1}}}, "spec.workers.autoscaling.max"),
+    "fewest more than most": ({"workers": {"autoscaling": {"min": 3, "max": 2}}}, "autoscaling.min must not be more"),
+    "a blind scaler from zero": (
+        {"workers": {"autoscaling": {"provider": "hpa", "min": 0, "max": 2}}},
+        "autoscaling.min must be at least 1 with provider hpa",
+    ),
+    "metrics for who asks": (
+        {"workers": {"autoscaling": {"max": 2, "metrics": [{"type": "Resource"}]}}},
+        "autoscaling.metrics are for provider hpa",
+    ),
     "no GPU": ({"workers": {"gpu": {"count": 0}}}, "spec.workers.gpu.count"),
     "not a setting": ({"postgres": {"managed": {"parameters": {"Max Conn": "1"}}}}, "spec.postgres.managed.parameters"),
     "our setting": ({"postgres": {"managed": {"parameters": {"port": "1"}}}}, "cannot set listen_addresses, port"),

@@ -41,8 +41,9 @@ Server-side apply needs `patch`, and `create` where the object is new.
   resources: [secrets]
   verbs: [get, create, patch]
 - apiGroups: [""]
+  # `patch` is for the deletion cost: of autoscaled workers the idle ones go first.
   resources: [pods]
-  verbs: [get, list, watch]
+  verbs: [get, list, watch, patch]
 - apiGroups: [events.k8s.io]
   # `list`: why a workload has no pods, or a claim no volume, is said in Events only.
   resources: [events]

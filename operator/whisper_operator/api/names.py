@@ -25,6 +25,8 @@ MANAGER: Final = "whisper-operator"
 OPERATOR: Final = "operator"
 """The component label of the operator's own pods, as its chart sets it."""
 CONFIG_CHECKSUM: Final = f"{GROUP}/config-checksum"
+# On the workers' Deployment: how few ready pods are enough, where more may be on their way.
+LEAST: Final = f"{GROUP}/least-replicas"
 SECRETS_CHECKSUM: Final = f"{GROUP}/secrets-checksum"
 
 # The longest child name is `<cr>-migrate-<10 hex digits>`; a pod adds six more, and all must fit 63 characters.

@@ -23,7 +23,7 @@ from whisper_operator.reconcile.report import rendered, write
 from whisper_operator.settings import Settings
 from whisper_operator.transcripts import Job, Refused, Transcripts, Unauthorised, UnknownJob
 
-__all__ = ["TRANSCRIPTION_JOB", "Keys", "abandon", "follow"]
+__all__ = ["TRANSCRIPTION_JOB", "Keys", "abandon", "authorities", "follow"]
 
 TRANSCRIPTION_JOB = Kind(names.API_VERSION, names.JOB_KIND)
 log = Log(__name__)

@@ -42,7 +42,7 @@ def desired(cr: WhisperTranscriber, observed: Observed, settings: PlanSettings, 
         *objects(cr, observed, settings),
         api_service(cr),
         *([job] if due(cr, job, observed) else []),
-        *([*api(cr, settings), *worker(cr, settings)] if done(job, observed) else []),
+        *([*api(cr, settings), *worker(cr, observed, settings)] if done(job, observed) else []),
     ]
     values = {**observed.values, **{secret["metadata"]["name"]: secret["data"] for secret in made}}
     return stamped(cr, plan, values, observed)

@@ -17,6 +17,7 @@ from whisper_operator.cluster.port import Cluster, Kind, Manifest
 from whisper_operator.errors import InvalidSpec
 from whisper_operator.judge import Scene, conditions, invalid, survey, suspects
 from whisper_operator.plan import Observed, PlanSettings, desired
+from whisper_operator.plan.autoscaling import Scale
 from whisper_operator.reconcile.act import Applied, Guessed, adopt, apply, prune
 from whisper_operator.reconcile.events import Budget, Deed, done, record, told
 from whisper_operator.reconcile.observe import CHILD_KINDS, Sight, events_about, observe
@@ -44,9 +45,16 @@ class Outcome:
 
 
 async def reconcile(
-    cluster: Cluster, namespace: str, name: str, settings: Settings, applied: Applied, now: datetime
+    cluster: Cluster,
+    namespace: str,
+    name: str,
+    settings: Settings,
+    applied: Applied,
+    now: datetime,
+    *,
+    scale: Scale | None = None,
 ) -> Outcome:
-    """Make one transcriber's children what its spec says, and its status what they are.
+    """Make one transcriber's children what its spec says, and its status what they are. `scale`: its scaler's word.
 
     Raises: Transient (try again later), Rejected (the status itself was refused).
     """
@@ -56,13 +64,20 @@ async def reconcile(
         return Outcome(gone=True)
     try:
         # One that nobody has looked at has nothing yet, or what an earlier one of its name left behind.
-        return await _act(cluster, body, settings, applied, now, new=not body.get("status"))
+        return await _act(cluster, body, settings, applied, now, scale, new=not body.get("status"))
     except Guessed:
-        return await _act(cluster, body, settings, applied, now, new=False)
+        return await _act(cluster, body, settings, applied, now, scale, new=False)
 
 
 async def _act(
-    cluster: Cluster, body: Manifest, settings: Settings, applied: Applied, now: datetime, *, new: bool
+    cluster: Cluster,
+    body: Manifest,
+    settings: Settings,
+    applied: Applied,
+    now: datetime,
+    scale: Scale | None,
+    *,
+    new: bool,
 ) -> Outcome:
     old = TranscriberStatus.model_validate(body.get("status") or {})
     try:
@@ -71,7 +86,7 @@ async def _act(
         certified = certify(cr, sight.secrets, now)
         if not cr.spec.paused:
             certified, sight = await secure(cluster, cr, certified, sight)
-        planned = desired(cr, observed(sight, certified), plan_settings(settings))
+        planned = desired(cr, observed(sight, certified, scale), plan_settings(settings))
     except InvalidSpec as error:
         judged = invalid(old.conditions, str(error), body["metadata"]["generation"], now)
         await _report(cluster, body, old, judged, {}, (), applied.budget, now, settings.identity)
@@ -88,7 +103,7 @@ async def _act(
         scene = replace(scene, events=await events_about(cluster, cr.namespace, sorted(asked)))
     complaints = survey(scene)
     judged = conditions(old.conditions, complaints, cr.metadata.generation, now, paused=cr.spec.paused)
-    found = facts(cr, sight.children, settings.version)
+    found = facts(cr, sight.children, settings.version, scale)
     await _report(cluster, body, old, judged, found, sight.deeds, applied.budget, now, settings.identity)
     if not any(complaints.values()):
         return Outcome("ok", until(certified.again, settings.resync, now))
@@ -121,10 +136,15 @@ def until(due: datetime | None, longest: float, now: datetime) -> float:
     return min(longest, max(1.0, (due - now).total_seconds())) if due else longest
 
 
-def observed(sight: Sight, certified: Certified) -> Observed:
+def observed(sight: Sight, certified: Certified, scale: Scale | None) -> Observed:
     """What the plan is made from."""
     return Observed(
-        frozenset(sight.secrets), sight.children, sight.values, certified.bundle, frozenset(certified.missing)
+        frozenset(sight.secrets),
+        sight.children,
+        sight.values,
+        workers=scale.replicas if scale else None,
+        bundle=certified.bundle,
+        uncertified=certified.missing,
     )
 
 

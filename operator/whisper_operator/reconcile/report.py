@@ -12,21 +12,45 @@ from whisper_operator.cluster.port import Cluster, Manifest
 from whisper_operator.errors import Rejected
 from whisper_operator.judge import ORDER
 from whisper_operator.metrics import CONDITION
+from whisper_operator.plan.autoscaling import Scale
 
 VALUES = {"True": 1, "False": 0, "Unknown": -1}
 
 
-def facts(cr: WhisperTranscriber, children: Mapping[tuple[str, str], Manifest], version: str) -> dict[str, Any]:
+def facts(
+    cr: WhisperTranscriber, children: Mapping[tuple[str, str], Manifest], version: str, scale: Scale | None
+) -> dict[str, Any]:
     """The fields of the status that are no conditions."""
     workers = (children.get(("Deployment", names.worker(cr.name))) or {}).get("status") or {}
     selector = names.selector(cr.name, names.Component.WORKER)
     return {
-        "workers": {"replicas": workers.get("replicas", 0), "ready": workers.get("readyReplicas", 0)},
+        "workers": {
+            "replicas": workers.get("replicas", 0),
+            "ready": workers.get("readyReplicas", 0),
+            **_scaling(cr, scale),
+        },
         "selector": ",".join(f"{key}={value}" for key, value in sorted(selector.items())),
         "endpoint": names.endpoint(cr.name, cr.namespace, tls=cr.spec.tls.serves),
         "version": cr.spec.version or version,
         "model": cr.spec.main_model.name,
     }
+
+
+def _scaling(cr: WhisperTranscriber, scale: Scale | None) -> dict[str, Any]:
+    """What was decided; while nothing is (the operator has just started), what was told before."""
+    if cr.spec.workers.scaled is None:
+        return {}
+    if scale is None:
+        before = cr.status.workers.autoscaling if cr.status else None
+        return {"autoscaling": _written(before.model_dump())} if before else {}
+    about = {"desired": scale.replicas, "reason": scale.reason, "message": scale.message}
+    return {"autoscaling": _written({**about, "last_scale_time": scale.since})}
+
+
+def _written(about: Mapping[str, Any]) -> dict[str, Any]:
+    when = timestamp(about["last_scale_time"])
+    given = {key: about[key] for key in ("desired", "reason", "message")}
+    return {**given, **({"lastScaleTime": when} if when else {})}
 
 
 def rendered(conditions: Sequence[Condition]) -> list[dict[str, Any]]:

@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from whisper_transcriber.batching.flow import Cut, flow
-from whisper_transcriber.batching.language import SURE, settled, unsettled
+from whisper_transcriber.batching.language import settled, unsettled
 from whisper_transcriber.domain.audio import Samples
+from whisper_transcriber.domain.lasting import SURE
 from whisper_transcriber.domain.transcript import Segment, WindowResult
 from whisper_transcriber.domain.window import Window
 

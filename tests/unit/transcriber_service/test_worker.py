@@ -142,10 +142,10 @@ async def test_a_window_that_always_fails_ends_a_long_job_as_soon_as_a_short_one
     class Poisoned(ScriptedEngine):
         """Cannot encode the second window."""
 
-        def encode(self, batch: Sequence[Samples]) -> list[Encoded]:
+        def encode(self, batch: Sequence[Samples], *, full: bool = False) -> list[Encoded]:
             if len(batch[0]) == poison:
                 raise RuntimeError("poisoned")
-            return super().encode(batch)
+            return super().encode(batch, full=full)
 
     engine = Poisoned(lanes=2)
     found = await worked(deps, Scripted(deps, engine), await submitted(deps, 200))

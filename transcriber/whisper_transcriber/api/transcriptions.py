@@ -1,19 +1,20 @@
 """OpenAI's synchronous endpoints: a job that somebody waits for."""
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine
-from contextlib import asynccontextmanager
-from typing import Any
+from contextlib import AsyncExitStack, aclosing
 from uuid import UUID, uuid4
 
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
 from whisper_transcriber.api.access import Given
-from whisper_transcriber.api.errors import failed, not_found
+from whisper_transcriber.api.callers import Called, Caller
+from whisper_transcriber.api.errors import succeeded
 from whisper_transcriber.api.openapi import TRANSCRIPTION
 from whisper_transcriber.api.parameters import Wanted, transcription
+from whisper_transcriber.api.streaming import begun, events, heard
 from whisper_transcriber.api.uploads import receive
+from whisper_transcriber.api.visits import Events, while_connected
 from whisper_transcriber.bell.port import WORK
 from whisper_transcriber.deps import Deps, results
 from whisper_transcriber.deps.jobs import try_to_forget, until_ended
@@ -27,58 +28,49 @@ _GONE = 499
 
 
 @router.post("/transcriptions", openapi_extra=TRANSCRIPTION)
-async def transcriptions(request: Request, deps: Given) -> Response:
+async def transcriptions(request: Request, deps: Given, who: Called) -> Response:
     """Transcribe a file and wait for the transcript."""
-    return await _answer(request, deps, "transcribe")
+    return await _answer(request, deps, who, "transcribe")
 
 
 @router.post("/translations", openapi_extra=TRANSCRIPTION)
-async def translations(request: Request, deps: Given) -> Response:
+async def translations(request: Request, deps: Given, who: Called) -> Response:
     """Translate the speech of a file into English and wait for it."""
-    return await _answer(request, deps, "translate")
+    return await _answer(request, deps, who, "translate")
 
 
-async def _answer(request: Request, deps: Deps, task: Task) -> Response:
-    async with _forgotten_after(deps, uuid4()) as job:
-        form = await receive(request, deps, job)
+async def _answer(request: Request, deps: Deps, who: Caller, task: Task) -> Response:
+    async with AsyncExitStack() as stack:
+        id_ = uuid4()
+        stack.push_async_callback(_forget, deps, id_)
+        form = await receive(request, deps, id_)
         assert form.sha256 is not None
         wanted = transcription(form.fields, deps.models, form.sha256, task)
-        await deps.store.create(NewJob(job, wanted.request, synchronous=True))
+        new = NewJob(id_, wanted.request, tenant=who.tenant, synchronous=True, api_key=who.key)
+        job, _ = await deps.store.create(new)
         await deps.bell.ring(WORK)
-        ended = await _while_connected(request, until_ended(deps, job))
+        if wanted.stream:
+            return await _streamed(request, deps, job, wanted, stack)
+        ended = await while_connected(request.receive, until_ended(deps, id_))
         return Response(status_code=_GONE) if ended is None else await _body(deps, ended, wanted)
 
 
-@asynccontextmanager
-async def _forgotten_after(deps: Deps, job: UUID) -> AsyncIterator[UUID]:
+async def _streamed(request: Request, deps: Deps, job: Job, wanted: Wanted, stack: AsyncExitStack) -> Response:
+    source = await stack.enter_async_context(aclosing(heard(deps, job)))
+    came = await while_connected(request.receive, begun(source))
+    if came is None:
+        return Response(status_code=_GONE)
+    with_logprobs = wanted.request.options.logprobs
+    return Events(events(deps, came, source, with_logprobs=with_logprobs), stack.pop_all())
+
+
+async def _forget(deps: Deps, job: UUID) -> None:
     """Nobody will ask for the job again: its audio and text are deleted whatever happens, and its worker is stopped."""
-    try:
-        yield job
-    finally:
-        await asyncio.shield(try_to_forget(deps, job))
-
-
-async def _while_connected(request: Request, waiting: Coroutine[Any, Any, Job | None]) -> Job | None:
-    """What is waited for, or None as soon as the client has gone. The request's body must have been read."""
-    work, leaving = asyncio.create_task(waiting), asyncio.create_task(_disconnected(request))
-    try:
-        await asyncio.wait({work, leaving}, return_when=asyncio.FIRST_COMPLETED)
-        return work.result() if work.done() else None
-    finally:
-        for task in (work, leaving):
-            task.cancel()
-        await asyncio.gather(work, leaving, return_exceptions=True)
-
-
-async def _disconnected(request: Request) -> None:
-    while (await request.receive())["type"] != "http.disconnect":
-        pass
+    await asyncio.shield(try_to_forget(deps, job))
 
 
 async def _body(deps: Deps, job: Job, wanted: Wanted) -> Response:
-    if job.failure is not None:
-        raise failed(job.failure)
-    if job.status != "succeeded":
-        raise not_found("The job was deleted.", "job_deleted")
-    body, content_type = render(await results.read(deps.objects, job.id), wanted.format, wanted.granularities)
+    transcript = await results.read(deps.objects, succeeded(job).id)
+    with_logprobs = wanted.request.options.logprobs
+    body, content_type = render(transcript, wanted.format, wanted.granularities, with_logprobs=with_logprobs)
     return Response(body, media_type=content_type)

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Final
 
+from whisper_transcriber.domain.lasting import SURE
 from whisper_transcriber.domain.transcript import WindowResult, main_language
-
-SURE: Final = 0.5
-"""Of a language; below it, what the rest of the file is in says more than one short window."""
 
 
 def unsettled(results: Sequence[WindowResult]) -> tuple[str | None, list[WindowResult]]:

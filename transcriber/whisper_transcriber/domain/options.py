@@ -40,7 +40,7 @@ class Options:
     `language` is a Whisper code, or None to detect it in each window, among `languages` if there are any. `temperature`
     0 means: try 0, and go up the ladder to 1 for the windows that fail the quality gate; any other value is used as it
     is. `prompt` and `hotwords`, words that are likely to occur, are given to every window, so that each window's text
-    depends on nothing but its own audio.
+    depends on nothing but its own audio. `logprobs`: how likely each token was is wanted, too.
     """
 
     language: str | None = None
@@ -51,6 +51,7 @@ class Options:
     hotwords: tuple[str, ...] = ()
     languages: tuple[str, ...] = ()
     vad: Vad = Vad()
+    logprobs: bool = False
 
     @property
     def context(self) -> str | None:

@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 
 from whisper_transcriber.domain.options import Task
 from whisper_transcriber.domain.seams import without_doubles
-from whisper_transcriber.domain.segments import Segment, WindowResult, Word
+from whisper_transcriber.domain.segments import Segment, Token, WindowResult, Word
 
-__all__ = ["Segment", "Transcript", "WindowResult", "Word", "main_language", "stitch"]
+__all__ = ["Segment", "Token", "Transcript", "WindowResult", "Word", "main_language", "stitch"]
 
 
 @dataclass(frozen=True)

@@ -36,8 +36,8 @@ class Window:
     """One stretch of a file that is transcribed by itself; `start` and `end` in seconds of the file.
 
     A window that had to be cut in the middle of speech shares some of its audio with its neighbour, and `laps` is true
-    for both. What was `heard` is None where nobody listened. These two matter while the window is transcribed; they are
-    not kept, and windows that differ in nothing else are equal.
+    for both. What was `heard` is None where nobody listened; it matters while the window is transcribed, and is not
+    kept. Windows that differ only in these two are equal.
     """
 
     index: int

@@ -9,6 +9,7 @@ from typing import Any, Final, Literal, TypeAlias, get_args
 from whisper_transcriber.domain.languages import language_name
 from whisper_transcriber.domain.transcript import Segment, Transcript
 from whisper_transcriber.render.captions import srt, vtt
+from whisper_transcriber.render.logprobs import logprobs
 
 Format: TypeAlias = Literal["json", "text", "verbose_json", "srt", "vtt"]
 FORMATS: Final[tuple[Format, ...]] = get_args(Format)
@@ -17,13 +18,23 @@ Granularity: TypeAlias = Literal["segment", "word"]
 GRANULARITIES: Final[tuple[Granularity, ...]] = get_args(Granularity)
 
 _SEGMENTS: Final[tuple[Granularity, ...]] = ("segment",)
+_JSON: Final = "application/json"
 _SEEK: Final = 100  # openai-whisper counts `seek` in frames of 10 ms
 
 
 def render(
-    transcript: Transcript, format: Format, granularities: Collection[Granularity] = _SEGMENTS
+    transcript: Transcript,
+    format: Format,
+    granularities: Collection[Granularity] = _SEGMENTS,
+    *,
+    with_logprobs: bool = False,
 ) -> tuple[bytes, str]:
-    """The body and its content type. `granularities` matter to verbose_json only: what it lists besides the text."""
+    """The body and its content type. `granularities` matter to verbose_json only: what it lists besides the text.
+
+    `with_logprobs` matters to json only: whether it lists the tokens with their log probabilities.
+    """
+    if format == "json" and with_logprobs:
+        return _dumped(_json(transcript) | {"logprobs": logprobs(transcript.segments)}).encode(), _JSON
     make, content_type = _WRITERS[format]
     return make(transcript, granularities).encode(), content_type
 
@@ -72,15 +83,16 @@ def _dumped(body: dict[str, Any]) -> str:
     return json.dumps(body, ensure_ascii=False)
 
 
+def _json(transcript: Transcript) -> dict[str, Any]:
+    return {"text": transcript.text, "usage": {"type": "duration", "seconds": _billed(transcript)}}
+
+
 _Writer: TypeAlias = Callable[[Transcript, Collection[Granularity]], str]
 
 _WRITERS: Final[dict[Format, tuple[_Writer, str]]] = {
-    "json": (
-        lambda it, _: _dumped({"text": it.text, "usage": {"type": "duration", "seconds": _billed(it)}}),
-        "application/json",
-    ),
+    "json": (lambda it, _: _dumped(_json(it)), _JSON),
     "text": (lambda it, _: it.text + "\n", "text/plain; charset=utf-8"),
-    "verbose_json": (lambda it, granularities: _dumped(verbose(it, granularities)), "application/json"),
+    "verbose_json": (lambda it, granularities: _dumped(verbose(it, granularities)), _JSON),
     "srt": (lambda it, _: srt(it), "application/x-subrip; charset=utf-8"),
     "vtt": (lambda it, _: vtt(it), "text/vtt; charset=utf-8"),
 }

@@ -9,6 +9,7 @@ from prometheus_client import Gauge
 
 from whisper_transcriber.batching import Item, Pump, Ticket, flow
 from whisper_transcriber.batching.flow import Cut
+from whisper_transcriber.bell.port import moved
 from whisper_transcriber.deps import Deps
 from whisper_transcriber.domain.audio import Samples
 from whisper_transcriber.domain.options import Options
@@ -63,6 +64,7 @@ class Passage:
             if record:
                 with deps.metrics.stage_seconds.labels("record").time():
                     await hold.persist(lambda: deps.store.checkpoint(hold.claim, [result], hold.lease))
+                await deps.bell.ring(moved(claim.job.id))
             results.append(result)
             deps.metrics.windows.inc()
             deps.metrics.audio_seconds.inc(result.window.end - result.window.start)

@@ -1,5 +1,6 @@
 """WhisperTranscriber: a whole speech-to-text service. `spec: {}` is complete."""
 
+from datetime import datetime
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, StringConstraints, model_validator
@@ -20,6 +21,7 @@ from whisper_operator.api.v1alpha1.speech import ModelName, SpeechModel
 from whisper_operator.api.v1alpha1.stores import Objects, Postgres, Redis
 from whisper_operator.api.v1alpha1.tls import Tls
 from whisper_operator.api.v1alpha1.transcriber_rules import SPEC_RULES
+from whisper_operator.api.v1alpha1.workers import Workers
 
 Tag = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_][A-Za-z0-9._-]*$", min_length=1, max_length=128)]
 
@@ -38,29 +40,6 @@ class Images(Model):
         json_schema_extra=keyed("name"),
         description="Secrets with registry credentials. Default: none.",
     )
-
-
-class Gpu(Model):
-    """Graphics processors."""
-
-    count: int = Field(1, ge=1, le=16, description="nvidia.com/gpu devices for each worker.")
-
-
-class Workers(Model):
-    """The pods that transcribe."""
-
-    replicas: int = Field(1, ge=0, le=1000, description="Number of worker pods; the scale subresource sets it too.")
-    resource_profile: Literal["cpu", "nvidia"] | None = Field(
-        None,
-        description="cpu, or nvidia for one GPU each and its toleration. Default: nvidia where gpu is given, else cpu.",
-    )
-    gpu: Gpu | None = Field(None, description="GPUs of each worker. Default: none.")
-    pod: PodOptions = Field(PodOptions(), description="How the pods run.")
-
-    @property
-    def gpus(self) -> int:
-        """GPUs of each worker."""
-        return self.gpu.count if self.gpu else int(self.resource_profile == "nvidia")
 
 
 class Auth(Model):
@@ -166,11 +145,23 @@ class TranscriberSpec(Model, json_schema_extra=SPEC_RULES):
         return self
 
 
+class ScalingStatus(Lenient):
+    """What autoscaling has decided."""
+
+    desired: int = Field(0, description="Worker pods that there should be.")
+    reason: str = Field(
+        "", description="AsNeeded, Stabilising, AtMinimum, AtMaximum or MetricUnavailable.", examples=["AsNeeded"]
+    )
+    message: str = Field("", description="What it follows from, as it was when desired or reason last changed.")
+    last_scale_time: datetime | None = Field(None, description="When desired last changed.")
+
+
 class WorkerStatus(Lenient):
     """How many workers there are."""
 
     replicas: int = Field(0, description="Worker pods that exist.")
     ready: int = Field(0, description="Worker pods that are ready.")
+    autoscaling: ScalingStatus | None = Field(None, description="Where the operator itself scales: why so many.")
 
 
 class TranscriberStatus(Lenient):

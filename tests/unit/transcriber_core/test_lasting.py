@@ -36,9 +36,12 @@ def whole(results: list[WindowResult]) -> str:
 
 @given(files(), st.data())
 def test_what_is_told_is_never_taken_back(file: list[WindowResult], data: st.DataObject) -> None:
-    _, unsure = unsettled(file)
+    unsure = unsettled(file)
     other = Segment(0.0, 1.0, " otherwise", (1,), 0.0, -0.1, 1.0, 0.0)
-    final = [settled(each, WindowResult(each.window, "en", 1.0, (other,))) if each in unsure else each for each in file]
+    final = [
+        settled(each, WindowResult(each.window, "en", 1.0, (other,))) if each.window in unsure else each
+        for each in file
+    ]
     there = list[WindowResult]()
     told = ""
     for result in data.draw(st.permutations(file)):

@@ -85,6 +85,8 @@ async def test_a_failed_synchronous_request_says_why(http: httpx.AsyncClient, de
         ({"timestamp_granularities[]": "letter", "response_format": "verbose_json"}, "timestamp_granularities[]"),
         ({"stream": "maybe"}, "stream"),
         ({"stream": "true", "response_format": "srt"}, "stream"),
+        ({"stream": "true", "channels": "speakers"}, "stream"),
+        ({"channels": "left"}, "channels"),
         ({"include[]": "everything"}, "include[]"),
         ({"include[]": "logprobs", "response_format": "text"}, "include[]"),
         ({"known_speaker_names[]": "agent"}, "known_speaker_names"),

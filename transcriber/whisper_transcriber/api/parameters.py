@@ -12,7 +12,7 @@ from whisper_transcriber.api.errors import bad, invalid, not_found
 from whisper_transcriber.deps import Catalogue
 from whisper_transcriber.domain.job import JobRequest
 from whisper_transcriber.domain.languages import language_code
-from whisper_transcriber.domain.options import Options, Task, Vad
+from whisper_transcriber.domain.options import Channels, Options, Task, Vad
 from whisper_transcriber.render import FORMATS, GRANULARITIES, Format, Granularity
 
 Fields = Mapping[str, Sequence[str]]
@@ -20,7 +20,9 @@ Options_ = TypeVar("Options_", bound="JobOptions")
 # Somebody waits for these, so they go before jobs that name no priority.
 _SYNCHRONOUS = 10
 _MANY = frozenset({"timestamp_granularities", "keywords", "hotwords", "languages", "include"})
-_SHARED = frozenset({"model", "language", "languages", "keywords", "prompt", "temperature", "chunking_strategy"})
+_SHARED = frozenset(
+    {"model", "language", "languages", "keywords", "prompt", "temperature", "chunking_strategy", "channels"}
+)
 _OPENAI = _SHARED | {"response_format", "timestamp_granularities", "include", "stream"}
 _TRUTH = {"true": True, "1": True, "false": False, "0": False, "": False}
 # The decoder looks back at 223 tokens at most; these always fit into them, in any writing.
@@ -63,6 +65,9 @@ class JobOptions(Value):
         None,
         validation_alias=AliasChoices("chunking_strategy", "chunkingStrategy"),
         description="`auto`, or how speech is told from silence",
+    )
+    channels: Channels = Field(
+        "mixed", description="`mixed` down to one, or `speakers`: each transcribed by itself, as what one person says"
     )
     temperature: float = Field(0.0, ge=0, le=1)
     word_timestamps: bool = False
@@ -110,6 +115,8 @@ def _stream(fields: Fields, form: Format) -> bool:
         raise bad("stream must be true or false.", "stream")
     if stream and form not in ("json", "text"):
         raise bad(f"What is streamed is text: stream is not compatible with response_format {form}.", "stream")
+    if stream and _one(fields, "channels", "mixed") != "mixed":
+        raise bad("What is streamed does not say who speaks: stream is compatible with channels=mixed.", "stream")
     return stream
 
 
@@ -152,7 +159,7 @@ def request_of(
         raise bad("Send language or languages, not both.", "languages")
     vad = asked.chunking_strategy.vad if asked.chunking_strategy else Vad()
     prompt = asked.prompt or None
-    options = Options(language, task, prompt, asked.temperature, words, asked.keywords, languages, vad)
+    options = Options(language, task, prompt, asked.temperature, words, asked.keywords, languages, vad, asked.channels)
     return JobRequest(model.name, options, priority, **source)
 
 

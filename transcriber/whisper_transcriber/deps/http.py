@@ -2,6 +2,8 @@
 
 import asyncio
 import math
+import os
+import socket
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,6 +16,10 @@ import uvicorn
 from whisper_transcriber.logs import Log
 
 log = Log(__name__)
+
+
+class CannotListen(Exception):
+    """The address is taken, not this machine's, or not allowed: the user must choose another one."""
 
 
 class _Server(uvicorn.Server):
@@ -52,13 +58,11 @@ async def serve(
 ) -> None:
     """Serve an ASGI application until `drain` seconds after `stop`; over HTTPS with `tls`, renewed while it serves.
 
-    Then take no new connection, and give the requests that are being answered `grace` seconds. Raises OSError where
-    the certificate cannot be read.
+    Then take no new connection, and give the requests that are being answered `grace` seconds. Raises CannotListen,
+    and OSError where the certificate cannot be read.
     """
     config = uvicorn.Config(
         app,
-        host=host,
-        port=port,
         lifespan="off",
         log_config=None,
         access_log=False,
@@ -68,8 +72,14 @@ async def serve(
         ssl_keyfile=tls.key if tls else None,
     )
     config.load()
+    # Bound here: uvicorn would end the whole process where it cannot.
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        listening = socket.create_server((host, port), family=family, backlog=2048)
+    except OSError as error:
+        raise CannotListen(f"Cannot listen on {host}, port {port}: {os.strerror(error.errno or 0)}.") from error
     server = _Server(config)
-    serving, stopping = asyncio.create_task(server.serve()), asyncio.create_task(stop.wait())
+    serving, stopping = asyncio.create_task(server.serve(sockets=[listening])), asyncio.create_task(stop.wait())
     renewing = asyncio.create_task(_renew(config.ssl, tls)) if config.ssl and tls else None
     try:
         await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)

@@ -32,7 +32,10 @@ class Word:
 
 @dataclass(frozen=True)
 class Segment:
-    """A phrase of the transcript; `start` and `end` in seconds of the file, the rest as openai-whisper defines it."""
+    """A phrase of the transcript; `start` and `end` in seconds of the file, the rest as openai-whisper defines it.
+
+    `channel`, from 0, is known in a transcript of channels that were kept apart; in a window's result the window says.
+    """
 
     start: float
     end: float
@@ -43,6 +46,12 @@ class Segment:
     compression_ratio: float
     no_speech_prob: float
     words: tuple[Word, ...] = ()
+    channel: int | None = None
+
+    @property
+    def speaker(self) -> str | None:
+        """A name for who says it, where each has a channel."""
+        return None if self.channel is None else f"Speaker {self.channel + 1}"
 
 
 @dataclass(frozen=True)
@@ -61,7 +70,10 @@ class WindowResult:
         # Written only where they say something: a version that does not know them reads the rest.
         if self.window.laps:
             body["window"]["laps"] = True
+        if self.window.channel is not None:
+            body["window"]["channel"] = self.window.channel
         for segment in body["segments"]:
+            del segment["channel"]
             segment["words"] = [{name: word[name] for name in word if word[name] != ()} for word in segment["words"]]
         return json.dumps(body, ensure_ascii=False, separators=(",", ":"))
 

@@ -50,7 +50,10 @@ def verbose(transcript: Transcript, granularities: Collection[Granularity] = _SE
     if "segment" in granularities:
         body["segments"] = [_segment(number, each) for number, each in enumerate(transcript.segments)]
     if "word" in granularities:
-        body["words"] = [{"word": word.word.strip(), "start": word.start, "end": word.end} for word in transcript.words]
+        body["words"] = [
+            {"word": word.word.strip(), "start": word.start, "end": word.end, **_by(segment)}
+            for segment, word in transcript.spoken
+        ]
     return body | {
         "usage": {"type": "duration", "seconds": _billed(transcript)},
         "model": transcript.model,
@@ -71,7 +74,21 @@ def _segment(number: int, segment: Segment) -> dict[str, Any]:
         "avg_logprob": segment.avg_logprob,
         "compression_ratio": segment.compression_ratio,
         "no_speech_prob": segment.no_speech_prob,
+        **_by(segment),
     }
+
+
+def _by(segment: Segment) -> dict[str, Any]:
+    """Who says it, where each has a channel, which people count from 1."""
+    return {} if segment.channel is None else {"channel": segment.channel + 1, "speaker": segment.speaker}
+
+
+def _text(transcript: Transcript) -> str:
+    """The text in one line; of speakers with a channel each, a line for each time that one of them speaks."""
+    if not any(segment.speaker for segment in transcript.segments):
+        return transcript.text + "\n"
+    lines = ((turn[0].speaker, "".join(segment.text for segment in turn).strip()) for turn in transcript.turns)
+    return "".join(f"{speaker}: {text}\n" for speaker, text in lines if text)
 
 
 def _billed(transcript: Transcript) -> int:
@@ -91,7 +108,7 @@ _Writer: TypeAlias = Callable[[Transcript, Collection[Granularity]], str]
 
 _WRITERS: Final[dict[Format, tuple[_Writer, str]]] = {
     "json": (lambda it, _: _dumped(_json(it)), _JSON),
-    "text": (lambda it, _: it.text + "\n", "text/plain; charset=utf-8"),
+    "text": (lambda it, _: _text(it), "text/plain; charset=utf-8"),
     "verbose_json": (lambda it, granularities: _dumped(verbose(it, granularities)), _JSON),
     "srt": (lambda it, _: srt(it), "application/x-subrip; charset=utf-8"),
     "vtt": (lambda it, _: vtt(it), "text/vtt; charset=utf-8"),

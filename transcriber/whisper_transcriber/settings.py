@@ -7,7 +7,8 @@ import tempfile
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, SecretStr, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
+from pydantic.alias_generators import to_camel
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict, SettingsError
 
 PREFIX = "WHISPER_"
@@ -28,6 +29,19 @@ class InvalidSettings(Exception):
     def __init__(self, problems: list[str]) -> None:
         super().__init__("; ".join(problems))
         self.problems = problems
+
+
+class S3Source(BaseModel):
+    """A bucket that jobs may name as their source. No endpoint: the real S3. No keys: the ambient credentials."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=to_camel, populate_by_name=True)
+
+    bucket: str = Field(min_length=3, max_length=63)
+    endpoint: str = ""
+    region: str = "us-east-1"
+    access_key: SecretStr = SecretStr("")
+    secret_key: SecretStr = SecretStr("")
+    tenants: tuple[str, ...] = Field((), description="Whose jobs may; empty: everybody's")
 
 
 class Settings(BaseSettings):
@@ -78,6 +92,9 @@ class Settings(BaseSettings):
     max_upload_bytes: int = Field(2 * 1024**3, ge=1, description="The largest audio file, sent or fetched")
     max_audio_seconds: float = Field(12 * 3600, gt=0, description="The longest audio")
     fetch_allow_private: bool = Field(False, description="Whether URL sources may be on private networks")
+    s3_sources: Annotated[tuple[S3Source, ...], NoDecode, BeforeValidator(_json)] = Field(
+        (), description="Buckets that jobs may name, a JSON list"
+    )
     fetch_timeout_seconds: float = Field(900, gt=0, description="The longest a URL source may take in all")
 
 

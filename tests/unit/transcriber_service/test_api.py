@@ -186,7 +186,7 @@ async def test_a_job_by_url(http: httpx.AsyncClient) -> None:
     made = await http.post("/v1/jobs", json=body, headers={"Idempotency-Key": "k"})
     again = await http.post("/v1/jobs", json=body, headers={"Idempotency-Key": "k"})
     other = await http.post("/v1/jobs", json=body | {"task": "transcribe"}, headers={"Idempotency-Key": "k"})
-    assert (made.status_code, again.status_code, other.status_code) == (201, 200, 400)
+    assert (made.status_code, again.status_code, other.status_code) == (201, 200, 422)
     assert made.json()["id"] == again.json()["id"]
     assert error(other)["code"] == "idempotency_mismatch"
 
@@ -261,7 +261,7 @@ async def test_automatic_chunking_is_the_services_own(http: httpx.AsyncClient, d
     [
         ({}, "source"),
         ({"source": {"http": {}}}, "source.http.url"),
-        ({"source": {"ftp": {"url": "x"}}}, "source.http"),
+        ({"source": {"ftp": {"url": "x"}}}, "source.ftp"),
         ({"source": {"http": {"url": "x"}}, "colour": 1}, "colour"),
         ({"source": {"http": {"url": "x"}}, "priority": 1000}, "priority"),
         ({"source": {"http": {"url": "x"}}, "task": "sing"}, "task"),

@@ -1,7 +1,6 @@
-"""Who may ask, and what every request gets: an id, a log line, and its place in the metrics."""
+"""What every request gets: an id, a log line, and its place in the metrics."""
 
 import asyncio
-import secrets
 from time import perf_counter
 from typing import Annotated
 from uuid import uuid4
@@ -10,7 +9,7 @@ from fastapi import Depends, Request
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from whisper_transcriber.api.errors import ApiError, unexpected
+from whisper_transcriber.api.errors import unexpected
 from whisper_transcriber.deps import Deps
 from whisper_transcriber.logs import Log
 from whisper_transcriber.metrics import Metrics
@@ -27,18 +26,6 @@ def deps_of(request: Request) -> Deps:
 
 
 Given = Annotated[Deps, Depends(deps_of)]
-
-
-def require_key(request: Request, deps: Given) -> None:
-    """Let only the bearer of the API key pass, if there is one."""
-    wanted = deps.settings.api_key.get_secret_value()
-    if not wanted:
-        return
-    scheme, _, given = request.headers.get("authorization", "").partition(" ")
-    if scheme.lower() != "bearer" or not given:
-        raise ApiError(401, "Send the API key as `Authorization: Bearer KEY`.", code="missing_api_key")
-    if not secrets.compare_digest(given.strip().encode(), wanted.encode()):
-        raise ApiError(401, "The API key is wrong.", code="invalid_api_key")
 
 
 class Access:

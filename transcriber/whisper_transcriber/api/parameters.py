@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, cast
+from typing import Annotated, Any, TypeVar, cast
 
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator
 from pydantic.alias_generators import to_camel
@@ -16,6 +16,7 @@ from whisper_transcriber.domain.options import Options, Task, Vad
 from whisper_transcriber.render import FORMATS, GRANULARITIES, Format, Granularity
 
 Fields = Mapping[str, Sequence[str]]
+Options_ = TypeVar("Options_", bound="JobOptions")
 # Somebody waits for these, so they go before jobs that name no priority.
 _SYNCHRONOUS = 10
 _MANY = frozenset({"timestamp_granularities", "keywords", "hotwords", "languages"})
@@ -34,26 +35,16 @@ class Wanted:
     granularities: tuple[Granularity, ...]
 
 
-class _Value(BaseModel):
+class Value(BaseModel):
+    """Part of a body: camelCase and snake_case are both understood, and nothing is ignored."""
+
     model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=to_camel, populate_by_name=True)
-
-
-class HttpSource(_Value):
-    """Audio behind a URL, fetched by a worker."""
-
-    url: str = Field(min_length=1, max_length=8192)
-
-
-class Source(_Value):
-    """Where the audio is."""
-
-    http: HttpSource
 
 
 Keyword = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
 
 
-class JobOptions(_Value):
+class JobOptions(Value):
     """What may be asked of a job, whatever its source."""
 
     model: str | None = Field(None, description="A name or alias of `GET /v1/models`; the default model if absent")
@@ -83,15 +74,9 @@ class JobOptions(_Value):
         return keywords
 
 
-class NewJobBody(JobOptions):
-    """The JSON body of `POST /v1/jobs`."""
-
-    source: Source
-
-
 def transcription(fields: Fields, models: Catalogue, sha256: str, task: Task) -> Wanted:
     """What a form of OpenAI's endpoints asks for. Raises ApiError (400, or 404 for the model)."""
-    _refuse_repeated(fields)
+    refuse_repeated(fields)
     fields = joined(fields)
     _refuse_unknown(fields, _OPENAI)
     form = _one(fields, "response_format", "json")
@@ -103,33 +88,15 @@ def transcription(fields: Fields, models: Catalogue, sha256: str, task: Task) ->
             raise bad(f"A granularity is one of {', '.join(GRANULARITIES)}.", "timestamp_granularities[]")
     if granularities and form != "verbose_json":
         raise bad("Timestamp granularities need response_format=verbose_json.", "timestamp_granularities[]")
-    options = _options({name: values for name, values in fields.items() if name in _SHARED})
-    request = _request(options, models, task, "word" in granularities, sha256=sha256, priority=_SYNCHRONOUS)
+    options = options_of({name: values for name, values in fields.items() if name in _SHARED}, JobOptions)
+    request = request_of(options, models, task, "word" in granularities, sha256=sha256, priority=_SYNCHRONOUS)
     return Wanted(request, form, cast(tuple[Granularity, ...], granularities or ("segment",)))
 
 
-def job_of_form(fields: Fields, models: Catalogue, sha256: str) -> JobRequest:
-    """What a form of `POST /v1/jobs` asks for. Raises ApiError (400, or 404 for the model)."""
-    _refuse_repeated(fields)
-    return _job(_options(joined(fields)), models, sha256=sha256)
-
-
-def job_of_json(body: bytes, models: Catalogue) -> JobRequest:
-    """What a JSON body of `POST /v1/jobs` asks for. Raises ApiError (400, or 404 for the model)."""
+def options_of(fields: Mapping[str, Any], kind: type[Options_]) -> Options_:
+    """The fields of a form as options. Raises ApiError (400)."""
     try:
-        asked = NewJobBody.model_validate_json(body)
-    except ValidationError as error:
-        raise invalid(error.errors()) from None
-    return _job(asked, models, source_url=asked.source.http.url)
-
-
-def _job(asked: JobOptions, models: Catalogue, **source: Any) -> JobRequest:
-    return _request(asked, models, asked.task, asked.word_timestamps, priority=asked.priority, **source)
-
-
-def _options(fields: Mapping[str, Any]) -> JobOptions:
-    try:
-        return JobOptions.model_validate(dict(_filled_in(fields)))
+        return kind.model_validate(dict(_filled_in(fields)))
     except ValidationError as error:
         raise invalid(error.errors()) from None
 
@@ -143,9 +110,10 @@ def _filled_in(fields: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
             yield name, filled if name in _MANY else filled[0]
 
 
-def _request(
+def request_of(
     asked: JobOptions, models: Catalogue, task: Task, words: bool, *, priority: int, **source: Any
 ) -> JobRequest:
+    """The request that a job records. Raises ApiError (400, or 404 for the model)."""
     model = models.find(asked.model)
     if model is None:
         raise not_found(f"The model {asked.model!r} does not exist.", "model_not_found", "model")
@@ -176,7 +144,8 @@ def _refuse_unknown(fields: Fields, known: frozenset[str]) -> None:
             raise bad(f"The parameter {name!r} is not supported here.", name, "unsupported_parameter")
 
 
-def _refuse_repeated(fields: Fields) -> None:
+def refuse_repeated(fields: Fields) -> None:
+    """Return if each field is given once, but those of which several are taken. Raises ApiError (400)."""
     for name, values in fields.items():
         if len(values) > 1 and name not in _MANY:
             raise bad(f"The parameter {name!r} is given more than once.", name)

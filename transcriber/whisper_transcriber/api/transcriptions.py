@@ -10,6 +10,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
 from whisper_transcriber.api.access import Given
+from whisper_transcriber.api.callers import Called, Caller
 from whisper_transcriber.api.errors import failed, not_found
 from whisper_transcriber.api.openapi import TRANSCRIPTION
 from whisper_transcriber.api.parameters import Wanted, transcription
@@ -27,23 +28,23 @@ _GONE = 499
 
 
 @router.post("/transcriptions", openapi_extra=TRANSCRIPTION)
-async def transcriptions(request: Request, deps: Given) -> Response:
+async def transcriptions(request: Request, deps: Given, who: Called) -> Response:
     """Transcribe a file and wait for the transcript."""
-    return await _answer(request, deps, "transcribe")
+    return await _answer(request, deps, who, "transcribe")
 
 
 @router.post("/translations", openapi_extra=TRANSCRIPTION)
-async def translations(request: Request, deps: Given) -> Response:
+async def translations(request: Request, deps: Given, who: Called) -> Response:
     """Translate the speech of a file into English and wait for it."""
-    return await _answer(request, deps, "translate")
+    return await _answer(request, deps, who, "translate")
 
 
-async def _answer(request: Request, deps: Deps, task: Task) -> Response:
+async def _answer(request: Request, deps: Deps, who: Caller, task: Task) -> Response:
     async with _forgotten_after(deps, uuid4()) as job:
         form = await receive(request, deps, job)
         assert form.sha256 is not None
         wanted = transcription(form.fields, deps.models, form.sha256, task)
-        await deps.store.create(NewJob(job, wanted.request, synchronous=True))
+        await deps.store.create(NewJob(job, wanted.request, tenant=who.tenant, synchronous=True, api_key=who.key))
         await deps.bell.ring(WORK)
         ended = await _while_connected(request, until_ended(deps, job))
         return Response(status_code=_GONE) if ended is None else await _body(deps, ended, wanted)

@@ -1,12 +1,14 @@
 """What the service needs of its store of jobs. Every method may raise `Unavailable`."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Final, Protocol
 from uuid import UUID
 
 from whisper_transcriber.domain.demand import Team
-from whisper_transcriber.domain.job import Claim, Failure, Job, NewJob, Queue, Status
+from whisper_transcriber.domain.job import DEFAULT_TENANT, Claim, Failure, Job, NewJob, Queue, Status
+from whisper_transcriber.domain.outlook import Outlook
 from whisper_transcriber.domain.parts import Part
 from whisper_transcriber.domain.transcript import WindowResult
 
@@ -46,6 +48,22 @@ class Facts:
     windows_total: int | None = None
 
 
+@dataclass(frozen=True)
+class Filters:
+    """Which jobs of a tenant: None asks for any; `created_before` itself is not in; all of `metadata` must be there."""
+
+    tenant: str = DEFAULT_TENANT
+    status: Status | None = None
+    model: str | None = None
+    created_after: datetime | None = None
+    created_before: datetime | None = None
+    metadata: Mapping[str, str] = field(default_factory=dict)
+
+
+EVERYTHING: Final = Filters()
+"""All jobs of the default tenant."""
+
+
 class Store(Protocol):
     """Jobs, claims on them, and the windows done so far. Leases are seconds of the store's own clock."""
 
@@ -68,8 +86,22 @@ class Store(Protocol):
     async def get(self, job: UUID) -> Job | None:
         """The job as it stands."""
 
-    async def list(self, limit: int, after: UUID | None = None, status: Status | None = None) -> Sequence[Job]:
+    async def list(self, limit: int, after: UUID | None = None, filters: Filters = EVERYTHING) -> Sequence[Job]:
         """At most `limit` jobs, newest first, those that follow the job `after`."""
+
+    async def outlook(self, job: UUID) -> Outlook | None:
+        """What waits before a job and how fast the service is; None if there is no such job."""
+
+    async def reusable(self, tenant: str, fingerprint: str) -> Job | None:
+        """The newest job of a tenant that succeeded at the same request, with the weights that its model has now."""
+
+    async def change(
+        self, job: UUID, *, priority: int | None = None, metadata: Mapping[str, str] | None = None
+    ) -> Job | None:
+        """Change what may be changed of a job; None leaves it as it is. Returns the job as it stands."""
+
+    async def retry(self, job: UUID) -> Job | None:
+        """Queue a job anew that has failed or was cancelled; others stay. Returns it as it stands."""
 
     async def claim(
         self, worker: str, lease: float, *, parts: bool = True, longest: float | None = None

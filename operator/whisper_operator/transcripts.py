@@ -1,6 +1,7 @@
 """A client of a transcriber's HTTP API: what the operator needs of it, and errors that say who must move."""
 
-from collections.abc import Mapping
+import json
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
@@ -108,8 +109,8 @@ class Transcripts:
             return await self._ask("POST", f"{base}/v1/jobs", headers, json=dict(fields))
         form = aiohttp.FormData()
         form.add_field("file", upload.audio, filename=upload.filename, content_type="application/octet-stream")
-        for field, value in fields.items():
-            form.add_field(field, str(value).lower() if isinstance(value, bool) else str(value))
+        for field, value in form_fields(fields):
+            form.add_field(field, value)
         return await self._ask("POST", f"{base}/v1/jobs", headers, data=form)
 
     async def get(self, base: str, key: str | None, job_id: str) -> Job:
@@ -149,6 +150,13 @@ class Transcripts:
                 return answer.status, await answer.read()
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise Transient(f"the transcriber's API does not answer: {error or type(error).__name__}") from error
+
+
+def form_fields(fields: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """The fields of a request as those of a form: of a list each item, of an object its JSON."""
+    for name, value in fields.items():
+        for each in value if isinstance(value, list) else [value]:
+            yield name, each if isinstance(each, str) else json.dumps(each)
 
 
 def _auth(key: str | None) -> dict[str, str]:

@@ -120,9 +120,7 @@ def _check(vad: Vad) -> None:
         ("prefix_padding_ms", vad.prefix_padding_ms, 0, 5_000),
     ):
         if value is not None and not least <= value <= most:
-            raise UnsupportedOption(
-                f"The {name} of the voice detector must be between {least} and {most}, not {value}."
-            )
+            raise UnsupportedOption(f"The voice detector's {name} must be between {least} and {most}, not {value}.")
 
 
 def _code(language: str) -> str:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 # Imports of the engine and the audio stack are inside the commands: the API's image has neither, and `--help` is fast.
 
 _FORMATS: Final = ("text", "json", "verbose_json", "srt", "vtt")
-_ENGINES: Final[tuple[EngineName, ...]] = ("ctranslate2", "openai-whisper")
+ENGINES: Final[tuple[EngineName, ...]] = ("ctranslate2", "openai-whisper")
 OK, UNUSABLE = 0, 2
 
 
@@ -32,7 +32,7 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     transcribe = subparsers.add_parser("transcribe", help="transcribe one file here, without a service")
     transcribe.add_argument("file", type=Path, help="any audio or video file")
     transcribe.add_argument("--model", default="base", help="name of a model, or folder of one")
-    transcribe.add_argument("--engine", choices=_ENGINES, default=_ENGINES[0], help="what runs the model")
+    transcribe.add_argument("--engine", choices=ENGINES, default=ENGINES[0], help="what runs the model")
     transcribe.add_argument("--language", help="language spoken, e.g. en or french; detected if absent")
     transcribe.add_argument(
         "--languages", nargs="+", default=(), metavar="LANGUAGE", help="the only languages that detection chooses among"
@@ -59,7 +59,7 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     listing.set_defaults(func=_list)
     pull = models.add_parser("pull", help="fetch a model into the cache")
     pull.add_argument("name", help="a name from `models list`, or a repository of the Hugging Face hub")
-    pull.add_argument("--engine", choices=_ENGINES, default=_ENGINES[0], help="what shall run the model")
+    pull.add_argument("--engine", choices=ENGINES, default=ENGINES[0], help="what shall run the model")
     pull.add_argument("--to", type=Path, help="also copy its files into this folder")
     pull.set_defaults(func=_pull)
 
@@ -71,7 +71,7 @@ def _transcribe(arguments: argparse.Namespace) -> int:
     from whisper_transcriber.render import GRANULARITIES, render
 
     try:
-        spec = _spec(arguments.model, arguments.engine)
+        spec = model_spec(arguments.model, arguments.engine)
         pipeline, options = _pipeline(spec, arguments.threads, _options(arguments))
         transcript = _run(arguments.file, pipeline, options)
     except InvalidAudio as error:
@@ -109,7 +109,7 @@ def _pipeline(spec: ModelSpec, threads: int, options: Options) -> tuple[Pipeline
     from whisper_transcriber import engine
     from whisper_transcriber.batching import Pipeline
 
-    pipeline = Pipeline(engine.load(_resolved(spec), spec, threads))
+    pipeline = Pipeline(engine.load(resolved(spec), spec, threads))
     return pipeline, pipeline.check(options)
 
 
@@ -177,7 +177,7 @@ def _pull(arguments: argparse.Namespace) -> int:
     from whisper_transcriber.domain.model import ModelUnavailable
 
     try:
-        files = _resolved(_spec(arguments.name, arguments.engine))
+        files = resolved(model_spec(arguments.name, arguments.engine))
         if arguments.to is not None:
             shutil.copytree(files.path, arguments.to, dirs_exist_ok=True, ignore=shutil.ignore_patterns(".*"))
     except ModelUnavailable as error:
@@ -188,7 +188,7 @@ def _pull(arguments: argparse.Namespace) -> int:
     return OK
 
 
-def _spec(model: str, engine: EngineName) -> ModelSpec:
+def model_spec(model: str, engine: EngineName) -> ModelSpec:
     """A model by its folder, its repository (owner/name) or its name."""
     from whisper_transcriber.domain.model import HuggingFace, ModelSpec, ModelUnavailable, Source
 
@@ -209,13 +209,22 @@ def _spec(model: str, engine: EngineName) -> ModelSpec:
         ) from error
 
 
-def _resolved(spec: ModelSpec) -> ModelFiles:
+def resolved(spec: ModelSpec) -> ModelFiles:
     """The model's files; the folders are those of the pods if they are set, else the user's cache."""
     from whisper_transcriber.models import resolve
 
+    return resolve(spec, Path(os.environ.get("WHISPER_PRELOADED_MODELS") or "/models"), user_cache())
+
+
+def user_cache() -> Path:
+    """Where models are kept: the pod's folder if it is set, else the user's."""
     home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "whisper-transcriber"
-    cache = Path(os.environ.get("WHISPER_MODEL_CACHE") or home)
-    return resolve(spec, Path(os.environ.get("WHISPER_PRELOADED_MODELS") or "/models"), cache)
+    return Path(os.environ.get("WHISPER_MODEL_CACHE") or home)
+
+
+def user_data() -> Path:
+    """Where a service on one machine keeps its jobs unless it is told."""
+    return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / "whisper-transcriber"
 
 
 def _say(text: str) -> None:

@@ -4,7 +4,7 @@ import asyncio
 import json
 import sqlite3
 from collections import defaultdict
-from collections.abc import Awaitable, Iterable, Sequence
+from collections.abc import Awaitable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Final, TypeAlias, TypeVar
@@ -63,6 +63,14 @@ class SqliteStore(MemoryStore):
 
     async def create(self, new: NewJob) -> tuple[Job, bool]:
         return await self._kept(new.id, super().create(new))
+
+    async def change(
+        self, job: UUID, *, priority: int | None = None, metadata: Mapping[str, str] | None = None
+    ) -> Job | None:
+        return await self._kept(job, super().change(job, priority=priority, metadata=metadata))
+
+    async def retry(self, job: UUID) -> Job | None:
+        return await self._kept(job, super().retry(job))
 
     async def claim(
         self, worker: str, lease: float, *, parts: bool = True, longest: float | None = None

@@ -7,6 +7,7 @@ from fastapi import Depends, FastAPI
 from whisper_transcriber.api import demand, errors, events, health, jobs, models, transcriptions
 from whisper_transcriber.api.access import Access
 from whisper_transcriber.api.callers import caller
+from whisper_transcriber.api.visits import Farewells
 from whisper_transcriber.deps import Deps
 
 
@@ -16,6 +17,7 @@ def create_app(deps: Deps, stopping: asyncio.Event | None = None) -> FastAPI:
     app = FastAPI(title="Whisper transcriber", version="v1", redirect_slashes=False)
     app.state.deps = deps
     app.state.stopping = stopping
+    app.state.farewells = Farewells(deps)
     for resource in (transcriptions, jobs, events, models, demand):
         app.include_router(resource.router, dependencies=[Depends(caller)])
     app.include_router(health.router)

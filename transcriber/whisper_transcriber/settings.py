@@ -87,6 +87,9 @@ class Settings(BaseSettings):
     sweep_seconds: float = Field(3600, gt=0, description="How often a worker looks for what nobody will ask for again")
     upload_seconds: float = Field(86400, gt=0, description="How long an upload may take until its job is recorded")
     synchronous_seconds: float = Field(3600, gt=0, description="How long an ended job of a dead synchronous call stays")
+    retry_seconds: float = Field(
+        60, ge=0, description="How long a job stays whose client went away: it may ask for the same again"
+    )
     scratch: Path = Field(default_factory=lambda: Path(tempfile.gettempdir()), description="Where audio is unpacked")
 
     max_upload_bytes: int = Field(2 * 1024**3, ge=1, description="The largest audio file, sent or fetched")

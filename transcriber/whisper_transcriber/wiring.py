@@ -2,10 +2,10 @@
 
 import asyncio
 import signal
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from whisper_transcriber.bell.memory import MemoryBell
 from whisper_transcriber.bell.port import Bell
@@ -41,7 +41,8 @@ async def serve(settings: Settings) -> None:
     """The API, until it has drained after SIGTERM."""
     from whisper_transcriber.app import create_app
 
-    async with _process(settings) as (deps, stop):
+    deps = build(settings)
+    async with process(deps) as stop:
         app = create_app(deps, stop)
         await serve_http(app, settings.host, settings.port, stop, settings.shutdown_seconds, settings.drain_seconds)
 
@@ -51,24 +52,35 @@ async def work(settings: Settings) -> None:
     from whisper_transcriber.worker import Models, run
     from whisper_transcriber.worker.health import health_app
 
-    async with _process(settings) as (deps, stop):
-        # Each claim may wait in a thread for its file's decoder: none shall have to wait for another one's.
-        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(settings.claims + 4))
+    deps = build(settings)
+    async with process(deps, threads=settings.claims) as stop:
         models, over = Models(deps), asyncio.Event()
-        serving = asyncio.create_task(serve_http(health_app(deps, models), settings.host, settings.port, over, 1))
-        working = asyncio.create_task(run(deps, models, stop))
-        try:
-            await asyncio.wait({serving, working}, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            stop.set()
-            over.set()
-            # Whatever ended one of them ends the process: a worker is never half alive.
-            await asyncio.gather(working, serving)
+        serving = serve_http(health_app(deps, models), settings.host, settings.port, over, 1)
+        await together(serving, run(deps, models, stop), stop, over)
+
+
+async def together(
+    serving: Coroutine[Any, Any, None], working: Coroutine[Any, Any, None], *ends: asyncio.Event
+) -> None:
+    """Serve and work until one of them is over; then set `ends` and let the other come to its end too.
+
+    Whatever ended one of them ends the process: a worker is never half alive. Raises what they raised.
+    """
+    tasks = [asyncio.create_task(each) for each in (serving, working)]
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for end in ends:
+            end.set()
+        await asyncio.wait(tasks)
+    for task in tasks:
+        task.result()
 
 
 async def migrate(settings: Settings) -> None:
     """Bring the schema up to date and make the bucket; both may still be starting."""
-    async with _process(settings) as (deps, stop):
+    deps = build(settings)
+    async with process(deps) as stop:
         applied = await _patiently(deps.store.migrate, stop)
         log.info("Migrated the database", applied=list(applied))
         await _patiently(deps.objects.prepare, stop)
@@ -76,14 +88,18 @@ async def migrate(settings: Settings) -> None:
 
 
 @asynccontextmanager
-async def _process(settings: Settings) -> AsyncIterator[tuple[Deps, asyncio.Event]]:
-    """What a process needs, and the event that SIGTERM or SIGINT sets."""
+async def process(deps: Deps, threads: int = 0) -> AsyncIterator[asyncio.Event]:
+    """The event that SIGTERM or SIGINT sets; what the process was given is closed at its end.
+
+    Each of a worker's claims may wait in one of `threads` for its file's decoder: none waits for another one's.
+    """
     stop, loop = asyncio.Event(), asyncio.get_running_loop()
+    if threads:
+        loop.set_default_executor(ThreadPoolExecutor(threads + 4))
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    deps = build(settings)
     try:
-        yield deps, stop
+        yield stop
     finally:
         await deps.close()
 

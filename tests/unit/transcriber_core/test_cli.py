@@ -46,6 +46,20 @@ def test_srt(capsysbinary: pytest.CaptureFixture[bytes]) -> None:
     assert list(srt.parse(capsysbinary.readouterr().out.decode()))
 
 
+def test_two_people_on_a_channel_each_are_told_apart(
+    tmp_path: Path, capsysbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    left, right = CLIP, speech.prompt("agent-newlocation")
+    call = speech.call(left, right, tmp_path / "call.wav")
+    asked = ("--model", weights.tiny_en(), "--channels", "speakers", "--format", "verbose_json")
+    assert run("transcribe", call, *asked) == 0
+    body = json.loads(capsysbinary.readouterr().out)
+    for number, clip in enumerate((left, right), start=1):
+        own = "".join(each["text"] for each in body["segments"] if each["speaker"] == f"Speaker {number}")
+        assert error_rate([(clip.text, own)]) <= 0.2
+    assert body["duration"] == pytest.approx(max(left.seconds, right.seconds), abs=0.01)
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [

@@ -29,7 +29,7 @@ Given = Annotated[Deps, Depends(deps_of)]
 
 
 class Access:
-    """Middleware: `x-request-id` on every answer, a log line and the metrics for all but probes.
+    """Middleware: `x-request-id` and `openai-processing-ms` on answers, a log line and metrics; none of it for probes.
 
     While the process is `stopping` every answer closes its connection, so that the next request goes to another pod.
     """
@@ -51,6 +51,7 @@ class Access:
                 status = message["status"]
                 headers = MutableHeaders(scope=message)
                 headers["x-request-id"] = request_id
+                headers["openai-processing-ms"] = str(round(1000 * (perf_counter() - started)))
                 if self._stopping.is_set():
                     headers["connection"] = "close"
             await send(message)

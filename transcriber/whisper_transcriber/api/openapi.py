@@ -37,6 +37,7 @@ TRANSCRIPTION: dict[str, Any] = {
                     "items": {"type": "string", "enum": list(GRANULARITIES)},
                 },
                 "chunking_strategy": _OPTIONS["chunking_strategy"],
+                "channels": _OPTIONS["channels"],
             }
         ),
     }

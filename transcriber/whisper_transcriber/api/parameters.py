@@ -1,7 +1,7 @@
 """From the fields of a request to what is asked for. Nothing is ignored in silence: what we do not do is refused."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Any, TypeVar, cast
 
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator
@@ -12,27 +12,31 @@ from whisper_transcriber.api.errors import bad, invalid, not_found
 from whisper_transcriber.deps import Catalogue
 from whisper_transcriber.domain.job import JobRequest
 from whisper_transcriber.domain.languages import language_code
-from whisper_transcriber.domain.options import Options, Task, Vad
+from whisper_transcriber.domain.options import Channels, Options, Task, Vad
 from whisper_transcriber.render import FORMATS, GRANULARITIES, Format, Granularity
 
 Fields = Mapping[str, Sequence[str]]
 Options_ = TypeVar("Options_", bound="JobOptions")
 # Somebody waits for these, so they go before jobs that name no priority.
 _SYNCHRONOUS = 10
-_MANY = frozenset({"timestamp_granularities", "keywords", "hotwords", "languages"})
-_SHARED = frozenset({"model", "language", "languages", "keywords", "prompt", "temperature", "chunking_strategy"})
-_OPENAI = _SHARED | {"response_format", "timestamp_granularities"}
+_MANY = frozenset({"timestamp_granularities", "keywords", "hotwords", "languages", "include"})
+_SHARED = frozenset(
+    {"model", "language", "languages", "keywords", "prompt", "temperature", "chunking_strategy", "channels"}
+)
+_OPENAI = _SHARED | {"response_format", "timestamp_granularities", "include", "stream"}
+_TRUTH = {"true": True, "1": True, "false": False, "0": False, "": False}
 # The decoder looks back at 223 tokens at most; these always fit into them, in any writing.
 _KEYWORD_BYTES = 400
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """A synchronous request: the job, and the form of the answer."""
+    """A synchronous request: the job, and the form of the answer; `stream`: as events, while it is being heard."""
 
     request: JobRequest
     format: Format
     granularities: tuple[Granularity, ...]
+    stream: bool = False
 
 
 class Value(BaseModel):
@@ -62,6 +66,9 @@ class JobOptions(Value):
         validation_alias=AliasChoices("chunking_strategy", "chunkingStrategy"),
         description="`auto`, or how speech is told from silence",
     )
+    channels: Channels = Field(
+        "mixed", description="`mixed` down to one, or `speakers`: each transcribed by itself, as what one person says"
+    )
     temperature: float = Field(0.0, ge=0, le=1)
     word_timestamps: bool = False
     priority: int = Field(0, ge=-100, le=100, description="Higher goes first")
@@ -79,10 +86,9 @@ def transcription(fields: Fields, models: Catalogue, sha256: str, task: Task) ->
     refuse_repeated(fields)
     fields = joined(fields)
     _refuse_unknown(fields, _OPENAI)
-    form = _one(fields, "response_format", "json")
-    if form not in FORMATS:
-        raise bad(f"response_format must be one of {', '.join(FORMATS)}, not {form!r}.", "response_format")
-    granularities = tuple(fields.get("timestamp_granularities", ()))
+    form = _format(_one(fields, "response_format", "json"))
+    stream, logprobs = _stream(fields, form), _logprobs(fields, form)
+    granularities = tuple(filter(None, fields.get("timestamp_granularities", ())))
     for granularity in granularities:
         if granularity not in GRANULARITIES:
             raise bad(f"A granularity is one of {', '.join(GRANULARITIES)}.", "timestamp_granularities[]")
@@ -90,7 +96,37 @@ def transcription(fields: Fields, models: Catalogue, sha256: str, task: Task) ->
         raise bad("Timestamp granularities need response_format=verbose_json.", "timestamp_granularities[]")
     options = options_of({name: values for name, values in fields.items() if name in _SHARED}, JobOptions)
     request = request_of(options, models, task, "word" in granularities, sha256=sha256, priority=_SYNCHRONOUS)
-    return Wanted(request, form, cast(tuple[Granularity, ...], granularities or ("segment",)))
+    request = replace(request, options=replace(request.options, logprobs=logprobs))
+    return Wanted(request, form, cast(tuple[Granularity, ...], granularities or ("segment",)), stream)
+
+
+def _format(name: str) -> Format:
+    if name == "diarized_json":
+        message = "response_format diarized_json is not compatible with any model here: none tells speakers apart."
+        raise bad(message, "response_format", "unsupported_value")
+    if name not in FORMATS:
+        raise bad(f"response_format must be one of {', '.join(FORMATS)}, not {name!r}.", "response_format")
+    return name
+
+
+def _stream(fields: Fields, form: Format) -> bool:
+    stream = _TRUTH.get(_one(fields, "stream", "").lower())
+    if stream is None:
+        raise bad("stream must be true or false.", "stream")
+    if stream and form not in ("json", "text"):
+        raise bad(f"What is streamed is text: stream is not compatible with response_format {form}.", "stream")
+    if stream and _one(fields, "channels", "mixed") != "mixed":
+        raise bad("What is streamed does not say who speaks: stream is compatible with channels=mixed.", "stream")
+    return stream
+
+
+def _logprobs(fields: Fields, form: Format) -> bool:
+    included = set(filter(None, fields.get("include", ())))
+    if included - {"logprobs"}:
+        raise bad("What can be included is logprobs.", "include[]")
+    if included and form != "json":
+        raise bad("logprobs need response_format=json.", "include[]")
+    return bool(included)
 
 
 def options_of(fields: Mapping[str, Any], kind: type[Options_]) -> Options_:
@@ -123,7 +159,7 @@ def request_of(
         raise bad("Send language or languages, not both.", "languages")
     vad = asked.chunking_strategy.vad if asked.chunking_strategy else Vad()
     prompt = asked.prompt or None
-    options = Options(language, task, prompt, asked.temperature, words, asked.keywords, languages, vad)
+    options = Options(language, task, prompt, asked.temperature, words, asked.keywords, languages, vad, asked.channels)
     return JobRequest(model.name, options, priority, **source)
 
 

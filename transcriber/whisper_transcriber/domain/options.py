@@ -9,6 +9,7 @@ from typing import Any, Final, Literal, TypeAlias
 from whisper_transcriber.domain.languages import language_code
 
 Task: TypeAlias = Literal["transcribe", "translate"]
+Channels: TypeAlias = Literal["mixed", "speakers"]
 
 
 class UnsupportedOption(ValueError):
@@ -40,7 +41,8 @@ class Options:
     `language` is a Whisper code, or None to detect it in each window, among `languages` if there are any. `temperature`
     0 means: try 0, and go up the ladder to 1 for the windows that fail the quality gate; any other value is used as it
     is. `prompt` and `hotwords`, words that are likely to occur, are given to every window, so that each window's text
-    depends on nothing but its own audio.
+    depends on nothing but its own audio. `channels` are ``mixed`` down to one, or are ``speakers``, each transcribed by
+    itself. `logprobs`: how likely each token was is wanted, too.
     """
 
     language: str | None = None
@@ -51,6 +53,17 @@ class Options:
     hotwords: tuple[str, ...] = ()
     languages: tuple[str, ...] = ()
     vad: Vad = Vad()
+    channels: Channels = "mixed"
+    logprobs: bool = False
+
+    @property
+    def apart(self) -> bool:
+        """Whether the channels are kept apart."""
+        return self.channels == "speakers"
+
+    def speaking(self, language: str | None) -> Options:
+        """The same for speech that is known to be in a language; None: as before."""
+        return self if language is None else replace(self, language=language, languages=())
 
     @property
     def context(self) -> str | None:

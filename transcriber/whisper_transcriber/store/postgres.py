@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -58,6 +59,21 @@ class PostgresStore:
                     raise IdempotencyMismatch(new.idempotency_key)
                 return job_of(row), False
 
+    async def join(self, new: NewJob) -> tuple[Job, bool]:
+        while True:
+            if row := await self._database.row("join", new.tenant, new.idempotency_key):
+                return job_of(row), False
+            job, created = await self.create(new)
+            if created:  # else another one was faster
+                return job, True
+
+    async def leave(self, job: UUID) -> int:
+        row = await self._database.row("leave", job)
+        return row["waiters"] if row else 0
+
+    async def unname(self, job: UUID) -> bool:
+        return await self._database.row("unname", job) is not None
+
     async def get(self, job: UUID) -> Job | None:
         row = await self._database.row("get", job)
         return job_of(row) if row else None
@@ -99,7 +115,7 @@ class PostgresStore:
         await self._fenced("add_part", claim, part.number, part.start, part.end, timedelta(seconds=lease))
 
     async def parts(self, job: UUID) -> Sequence[Part]:
-        return [part_of(row) for row in await self._database.rows("parts", job)]
+        return [replace(part_of(row), done=row["done"]) for row in await self._database.rows("parts", job)]
 
     async def opened(self, claim: Claim, audio_seconds: float, lease: float) -> Claim | None:
         job = await self._fenced("opened", claim, audio_seconds, timedelta(seconds=lease))

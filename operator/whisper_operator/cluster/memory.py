@@ -173,6 +173,10 @@ class FakeCluster:
             self._watchers.remove(watcher)
         raise Transient(f"watch {kind.name}: the stream broke")
 
+    def appear(self, kind: Kind) -> None:
+        """A CRD that was absent is there."""
+        self._absent -= {kind.name}
+
     def break_watches(self) -> None:
         """End every watch, as an API server that goes away does."""
         for *_, queue in self._watchers:

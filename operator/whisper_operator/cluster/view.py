@@ -33,7 +33,8 @@ class View:
         self._sure_of_it = fresh
 
     async def serves(self, kind: Kind) -> bool:
-        return await self._cluster.serves(kind)
+        shelf = self._mirror.shelf(kind, self._namespace)
+        return await self._cluster.serves(kind) if shelf is None else shelf.served
 
     async def get(self, kind: Kind, namespace: str, name: str) -> Manifest | None:
         if (kind, namespace, name) == (self._kind, self._namespace, self._name):
@@ -86,6 +87,8 @@ class View:
         self, kind: Kind, namespace: str, labels: Mapping[str, str] | None = None, fields: str = ""
     ) -> list[Manifest]:
         shelf = self._mirror.shelf(kind, namespace)
+        if shelf is not None and not shelf.served:
+            return []
         if shelf is not None and shelf.live and not fields and set(labels or ()) == {LABEL_TRANSCRIBER}:
             return shelf.of(namespace, (labels or {})[LABEL_TRANSCRIBER])
         return await self._cluster.list(kind, namespace, labels, fields)

@@ -7,12 +7,15 @@ from whisper_operator.plan.accounts import accounts
 from whisper_operator.plan.api import api, api_service
 from whisper_operator.plan.common import Manifest, Observed, PlanSettings
 from whisper_operator.plan.config import config_map
+from whisper_operator.plan.ingress import ingress
 from whisper_operator.plan.migrate import done, due, migrate
+from whisper_operator.plan.monitors import monitors
 from whisper_operator.plan.network import network
 from whisper_operator.plan.objects import objects
 from whisper_operator.plan.postgres import postgres
 from whisper_operator.plan.redis import redis
 from whisper_operator.plan.rollout import named, stamped
+from whisper_operator.plan.scalers import scalers
 from whisper_operator.plan.secrets import Rng, generate
 from whisper_operator.plan.worker import worker
 
@@ -37,8 +40,14 @@ def desired(cr: WhisperTranscriber, observed: Observed, settings: PlanSettings, 
         *redis(cr, observed, settings),
         *objects(cr, observed, settings),
         api_service(cr),
+        *ingress(cr),
+        *monitors(cr, observed),
         *([job] if due(cr, job, observed) else []),
-        *([*api(cr, settings), *worker(cr, observed, settings)] if done(job, observed) else []),
+        *(
+            [*api(cr, observed, settings), *worker(cr, observed, settings), *scalers(cr, observed)]
+            if done(job, observed)
+            else []
+        ),
     ]
     values = {**observed.values, **{secret["metadata"]["name"]: secret["data"] for secret in made}}
     return stamped(cr, plan, values, observed)

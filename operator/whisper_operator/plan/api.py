@@ -3,13 +3,14 @@
 from whisper_operator.api import names
 from whisper_operator.api.names import Component, Env
 from whisper_operator.api.v1alpha1.transcriber import WhisperTranscriber
-from whisper_operator.plan.common import Manifest, PlanSettings, budget, manifest, service
+from whisper_operator.plan.common import Manifest, Observed, PlanSettings, budget, manifest, service
 from whisper_operator.plan.config import checksum, credentials, variables
 from whisper_operator.plan.pods import Pod, from_secret, http_probe, template
+from whisper_operator.plan.scalers import api_replicas
 from whisper_operator.plan.spread import spread
 
 
-def api(cr: WhisperTranscriber, settings: PlanSettings) -> list[Manifest]:
+def api(cr: WhisperTranscriber, observed: Observed, settings: PlanSettings) -> list[Manifest]:
     """Deployment and, for two or more replicas, a PodDisruptionBudget."""
     spec = cr.spec.api
     name, component = names.api(cr.name), Component.API
@@ -36,14 +37,17 @@ def api(cr: WhisperTranscriber, settings: PlanSettings) -> list[Manifest]:
         annotations={names.CONFIG_CHECKSUM: checksum(variables(cr))},
     )
     deployment = {
-        "replicas": spec.replicas,
+        "replicas": api_replicas(cr, observed),
         "revisionHistoryLimit": 2,
         "selector": {"matchLabels": names.selector(cr.name, component)},
         "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}},
         "template": template(cr, settings, pod),
     }
     made = manifest("apps/v1", "Deployment", cr, name, component, spec=deployment)
-    return [made, *filter(None, [budget(cr, name, component, spec.replicas)])]
+    return [
+        made,
+        *filter(None, [budget(cr, name, component, spec.autoscaling.max if spec.autoscaling else spec.replicas)]),
+    ]
 
 
 def api_service(cr: WhisperTranscriber) -> Manifest:

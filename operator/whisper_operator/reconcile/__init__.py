@@ -19,11 +19,11 @@ from whisper_operator.plan import Observed, PlanSettings, desired
 from whisper_operator.plan.autoscaling import Scale
 from whisper_operator.reconcile.act import Applied, Guessed, adopt, apply, prune
 from whisper_operator.reconcile.events import Budget, Deed, done, record, told
-from whisper_operator.reconcile.observe import CHILD_KINDS, Sight, events_about, observe
+from whisper_operator.reconcile.observe import CHILD_KINDS, OPTIONAL_KINDS, Sight, events_about, observe
 from whisper_operator.reconcile.report import facts, measure, rendered, unmeasure, write
 from whisper_operator.settings import Settings
 
-__all__ = ["CHILD_KINDS", "TRANSCRIBER", "Applied", "Outcome", "reconcile"]
+__all__ = ["CHILD_KINDS", "OPTIONAL_KINDS", "TRANSCRIBER", "Applied", "Outcome", "reconcile"]
 
 PATIENCE = 6
 SOON = 0.8  # of `recheck`, which varies by a tenth; whole seconds are kept
@@ -82,7 +82,7 @@ async def _act(
         cr = WhisperTranscriber.parse(body)
         sight = await observe(cluster, cr, new=new)
         wanted = scale.replicas if scale else None
-        seen = Observed(frozenset(sight.secrets), sight.children, sight.values, wanted)
+        seen = Observed(frozenset(sight.secrets), sight.children, sight.values, wanted, sight.served)
         planned = desired(cr, seen, plan_settings(settings))
     except InvalidSpec as error:
         judged = invalid(old.conditions, str(error), body["metadata"]["generation"], now)
@@ -98,7 +98,7 @@ async def _act(
         scene = replace(scene, events=await events_about(cluster, cr.namespace, sorted(asked)))
     complaints = survey(scene)
     judged = conditions(old.conditions, complaints, cr.metadata.generation, now, paused=cr.spec.paused)
-    found = facts(cr, sight.children, settings.version, scale)
+    found = facts(cr, sight, settings.version, scale)
     await _report(cluster, body, old, judged, found, sight.deeds, applied.budget, now, settings.identity)
     if not any(complaints.values()):
         return Outcome("ok", settings.resync)

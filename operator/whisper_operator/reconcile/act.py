@@ -20,6 +20,7 @@ log = Log(__name__)
 # Never here: PersistentVolumeClaim, Secret, StatefulSet. They hold data or the keys to it.
 PRUNED = frozenset(
     {"ServiceAccount", "ConfigMap", "Service", "Deployment", "Job", "PodDisruptionBudget", "NetworkPolicy"}
+    | {"HorizontalPodAutoscaler", "Ingress", "ServiceMonitor", "PodMonitor", "ScaledObject", "TriggerAuthentication"}
 )
 VOLATILE = frozenset({"resourceVersion", "managedFields", "generation"})
 

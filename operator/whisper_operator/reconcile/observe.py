@@ -11,14 +11,20 @@ from whisper_operator.cluster.port import (
     CONFIG_MAP,
     DEPLOYMENT,
     EVENT,
+    INGRESS,
     JOB,
     NETWORK_POLICY,
     POD,
+    POD_MONITOR,
+    PODS_AUTOSCALER,
     PVC,
+    SCALED_OBJECT,
     SECRET,
     SERVICE,
     SERVICE_ACCOUNT,
+    SERVICE_MONITOR,
     STATEFUL_SET,
+    TRIGGER_AUTHENTICATION,
     Cluster,
     Manifest,
     name_of,
@@ -28,7 +34,20 @@ from whisper_operator.judge import Verdict, kept, missing, references
 from whisper_operator.plan import named
 from whisper_operator.reconcile.events import Deed
 
-CHILD_KINDS = (SERVICE_ACCOUNT, CONFIG_MAP, SERVICE, STATEFUL_SET, DEPLOYMENT, JOB, BUDGET, NETWORK_POLICY)
+CHILD_KINDS = (
+    SERVICE_ACCOUNT,
+    CONFIG_MAP,
+    SERVICE,
+    STATEFUL_SET,
+    DEPLOYMENT,
+    JOB,
+    BUDGET,
+    NETWORK_POLICY,
+    PODS_AUTOSCALER,
+    INGRESS,
+)
+# Made where their CRDs are there, which may come and go.
+OPTIONAL_KINDS = (SERVICE_MONITOR, POD_MONITOR, SCALED_OBJECT, TRIGGER_AUTHENTICATION)
 
 
 @dataclass(frozen=True)
@@ -36,7 +55,7 @@ class Sight:
     """`secrets`: generated ones that exist. `values`: the data of every Secret in use, by name.
 
     `children`, claims among them, by (kind, name). `trouble` by component. `deeds`: what was done about it.
-    `guessed`: nobody asked for the generated Secrets.
+    `guessed`: nobody asked for the generated Secrets. `served`: the optional kinds that there are, by name.
     """
 
     secrets: Mapping[str, Manifest] = field(repr=False)
@@ -47,6 +66,7 @@ class Sight:
     trouble: Mapping[str, Sequence[Verdict]] = field(default_factory=dict)
     deeds: Sequence[Deed] = ()
     guessed: bool = False
+    served: frozenset[str] = frozenset()
 
 
 async def observe(cluster: Cluster, cr: WhisperTranscriber, *, new: bool = False) -> Sight:
@@ -55,7 +75,8 @@ async def observe(cluster: Cluster, cr: WhisperTranscriber, *, new: bool = False
     Raises: Transient while something still belongs to a deleted transcriber of the same name and is about to vanish.
     """
     labels = {names.LABEL_TRANSCRIBER: cr.name}
-    kinds = (*CHILD_KINDS, POD, PVC)
+    optional = [kind for kind in OPTIONAL_KINDS if await cluster.serves(kind)]
+    kinds = (*CHILD_KINDS, *optional, POD, PVC)
     listed, found = await asyncio.gather(
         asyncio.gather(*(cluster.list(kind, cr.namespace, labels) for kind in kinds)), _secrets(cluster, cr, new)
     )
@@ -70,6 +91,7 @@ async def observe(cluster: Cluster, cr: WhisperTranscriber, *, new: bool = False
         claims=listed[-1],
         trouble=_incomplete(cr, values),
         guessed=new,
+        served=frozenset(kind.name for kind in optional),
     )
     _refuse_leftovers(cr, [*children.values(), *secrets.values()])
     return sight

@@ -1,7 +1,8 @@
 """A client of a transcriber's HTTP API: what the operator needs of it, and errors that say who must move."""
 
+import json
 import ssl
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from types import TracebackType
@@ -129,8 +130,8 @@ class Transcripts:
             return await self._ask(way, "POST", f"{way.url}/v1/jobs", headers, json=dict(fields))
         form = aiohttp.FormData()
         form.add_field("file", upload.audio, filename=upload.filename, content_type="application/octet-stream")
-        for field, value in fields.items():
-            form.add_field(field, str(value).lower() if isinstance(value, bool) else str(value))
+        for field, value in form_fields(fields):
+            form.add_field(field, value)
         return await self._ask(way, "POST", f"{way.url}/v1/jobs", headers, data=form)
 
     async def get(self, way: Way, key: str | None, job_id: str) -> Job:
@@ -185,6 +186,13 @@ def _secure(url: str) -> str:
 @lru_cache(maxsize=256)
 def _trusting(authorities: str) -> ssl.SSLContext:
     return ssl.create_default_context(cadata=authorities)
+
+
+def form_fields(fields: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """The fields of a request as those of a form: of a list each item, of an object its JSON."""
+    for name, value in fields.items():
+        for each in value if isinstance(value, list) else [value]:
+            yield name, each if isinstance(each, str) else json.dumps(each)
 
 
 def _auth(key: str | None) -> dict[str, str]:

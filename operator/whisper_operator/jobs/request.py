@@ -4,7 +4,7 @@ import base64
 from typing import Any
 
 from whisper_operator.api import names
-from whisper_operator.api.v1alpha1.job import TranscriptionJob
+from whisper_operator.api.v1alpha1.job import TranscriptionJob, Vad
 from whisper_operator.api.v1alpha1.transcriber import WhisperTranscriber
 from whisper_operator.cluster.port import CONFIG_MAP, SECRET, Cluster, name_of
 from whisper_operator.errors import InvalidSpec, Transient
@@ -61,13 +61,24 @@ def fields(cr: TranscriptionJob) -> dict[str, Any]:
     given = {
         "model": spec.model,
         "language": spec.language,
+        "languages": list(spec.languages) or None,
         "task": spec.task,
         "prompt": spec.prompt,
+        "keywords": list(spec.keywords) or None,
+        "chunkingStrategy": _chunking(spec.vad),
+        # A transcriber of an earlier version does not know the first of these, and takes what is usual as not said.
+        "channels": spec.channels if spec.channels != "mixed" else None,
+        "temperature": spec.temperature or None,
         "wordTimestamps": spec.word_timestamps,
         "priority": spec.priority,
         "source": {"http": {"url": spec.source.http.url}} if spec.source.http else None,
     }
     return {key: value for key, value in given.items() if value is not None}
+
+
+def _chunking(vad: Vad | None) -> dict[str, Any] | None:
+    given = {} if vad is None else vad.model_dump(exclude_none=True)
+    return {"type": "server_vad", **given} if given else None
 
 
 async def upload(cluster: Cluster, cr: TranscriptionJob) -> Upload | None:

@@ -6,15 +6,18 @@ from dataclasses import dataclass
 from itertools import cycle
 from pathlib import Path
 
+import av
 import numpy as np
 from numpy.typing import NDArray
 
 from assets import speech
+from assets.cache import cache_root, made_once
 
 Samples = NDArray[np.float32]
 _RATE = speech.SAMPLE_RATE
 _SENTENCE = 5.0  # seconds; the longest sentence that recordings are made of
 _PAUSE = np.zeros(_RATE // 2, np.float32)
+_SHORTEST, _LONGEST = 60.0, 120.0  # seconds of the files that a corpus is joined to
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,6 +26,8 @@ class Recording:
 
     samples: Samples
     text: str
+    language: str = "en"
+    name: str = ""
 
     @property
     def seconds(self) -> float:
@@ -33,7 +38,7 @@ def clips(count: int, shortest: float = 5.0, longest: float = 30.0) -> list[Reco
     """Recordings whose lengths are spread over `shortest` to `longest` seconds, each of whole sentences with pauses."""
     sentences = [clip for clip in speech.sentences() if clip.seconds < _SENTENCE]
     supply = cycle(sentences)
-    return [_recording(supply, length) for length in np.linspace(shortest, longest - _SENTENCE, count)]
+    return [_recording(_taken(supply, length)) for length in np.linspace(shortest, longest - _SENTENCE, count)]
 
 
 def one_file(seconds: float) -> list[Recording]:
@@ -42,15 +47,59 @@ def one_file(seconds: float) -> list[Recording]:
     return [Recording(_samples(clip.path), clip.text)]
 
 
-def _recording(sentences: Iterator[speech.Clip], enough: float) -> Recording:
-    """Sentences until they last `enough` seconds."""
+def single(language: str, every: int = 1) -> list[Recording]:
+    """Every so many-th sentence of a language, as a recording of its own."""
+    clips = speech.sentences(language)[::every]
+    return [Recording(_samples(clip.path), clip.text, language, f"{language}/{clip.name}") for clip in clips]
+
+
+def joined(language: str, every: int = 1) -> list[Recording]:
+    """The same sentences, each once, with pauses between them in files of one to two minutes."""
+    left = iter(speech.sentences(language)[::every])
+    lengths = cycle(np.linspace(_SHORTEST, _LONGEST, 4))
+    files: list[Recording] = []
+    while taken := _taken(left, next(lengths)):
+        files.append(_recording(taken, f"{language}/file-{len(files)}"))
+    return files
+
+
+def sparse(seconds: float) -> Path:
+    """A FLAC of so many seconds, in every minute of which somebody speaks for about ten."""
+    name = f"sparse-{seconds:g}"
+    folder = made_once(cache_root() / "speech" / "long" / name, lambda to: _write_sparse(seconds, to / "audio.flac"))
+    return folder / "audio.flac"
+
+
+def _write_sparse(seconds: float, to: Path) -> None:
+    sentences = cycle(speech.sentences())
+    with av.open(str(to), "w") as container:
+        stream = container.add_stream("flac", rate=_RATE, layout="mono")
+        stream.codec_context.format = "s16"
+        for minute in range(round(seconds / 60)):
+            spoken = _with_pauses([_samples(clip.path) for clip in _taken(sentences, 8.0)])[: 60 * _RATE]
+            samples = np.pad(spoken, (0, 60 * _RATE - len(spoken)))
+            frame = av.AudioFrame.from_ndarray((samples * 32767).astype(np.int16)[None, :], format="s16", layout="mono")
+            frame.sample_rate, frame.pts = _RATE, minute * len(samples)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+
+
+def _taken(sentences: Iterator[speech.Clip], enough: float) -> list[speech.Clip]:
+    """Sentences until they and the pauses between them last `enough` seconds, or there are no more."""
     taken: list[speech.Clip] = []
     while sum(clip.seconds for clip in taken) + (len(taken) - 1) * len(_PAUSE) / _RATE < enough:
-        taken.append(next(sentences))
-    return Recording(_joined([_samples(clip.path) for clip in taken]), " ".join(clip.text for clip in taken))
+        if (clip := next(sentences, None)) is None:
+            break
+        taken.append(clip)
+    return taken
 
 
-def _joined(parts: Sequence[Samples]) -> Samples:
+def _recording(taken: Sequence[speech.Clip], name: str = "") -> Recording:
+    samples = _with_pauses([_samples(clip.path) for clip in taken])
+    return Recording(samples, " ".join(clip.text for clip in taken), taken[0].language, name)
+
+
+def _with_pauses(parts: Sequence[Samples]) -> Samples:
     with_pauses = [part for each in parts for part in (each, _PAUSE)]
     return np.concatenate(with_pauses[:-1])
 

@@ -4,9 +4,12 @@ import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
 from statistics import median
 
 import jiwer
+from whisper_normalizer.basic import BasicTextNormalizer
 from whisper_normalizer.english import EnglishTextNormalizer
 
 from benchmarks.arms import Run
@@ -26,9 +29,9 @@ class Measured:
 def measure(run: Run, recordings: Sequence[Recording]) -> Measured:
     """Run one arm once."""
     load = os.getloadavg()[0]
-    clock, processor = time.perf_counter(), time.process_time()
-    texts = run([recording.samples for recording in recordings])
-    return Measured(time.perf_counter() - clock, time.process_time() - processor, load, tuple(texts))
+    clock, processor = time.perf_counter(), processor_seconds()
+    texts = run(recordings)
+    return Measured(time.perf_counter() - clock, processor_seconds() - processor, load, tuple(texts))
 
 
 def rounds(
@@ -65,7 +68,39 @@ def table(found: Mapping[str, Sequence[Measured]], recordings: Sequence[Recordin
 
 
 def error_rate(recordings: Sequence[Recording], texts: Sequence[str]) -> float:
-    """Wrong words per word, pooled, after OpenAI's English normaliser."""
-    plain = EnglishTextNormalizer()
-    said = [plain(recording.text) for recording in recordings]
-    return float(jiwer.wer(said, [plain(text) for text in texts]))
+    """Wrong words per word, pooled."""
+    return errors([(each.language, each.text, text) for each, text in zip(recordings, texts, strict=True)]).rate
+
+
+@dataclass(frozen=True)
+class Errors:
+    """How many words were said, and how many edits make what was written of them."""
+
+    words: int
+    wrong: int
+
+    @property
+    def rate(self) -> float:
+        return self.wrong / max(1, self.words)
+
+
+def errors(texts: Sequence[tuple[str, str, str]]) -> Errors:
+    """Pooled over (language, said, written), after the normaliser of Whisper's authors: English has one of its own."""
+    plain = [(_normaliser(language)(said), _normaliser(language)(written)) for language, said, written in texts]
+    found = jiwer.process_words([said for said, _ in plain], [written for _, written in plain])
+    wrong = found.substitutions + found.deletions + found.insertions
+    return Errors(found.hits + found.substitutions + found.deletions, wrong)
+
+
+@cache
+def _normaliser(language: str) -> Callable[[str], str]:
+    made: Callable[[str], str] = EnglishTextNormalizer() if language == "en" else BasicTextNormalizer()
+    return made
+
+
+def processor_seconds() -> float:
+    """Processor seconds of this process and of those it has started, which still run."""
+    tick = os.sysconf("SC_CLK_TCK")
+    children = " ".join(each.read_text() for each in Path("/proc/self/task").glob("*/children")).split()
+    stats = [Path("/proc", each, "stat").read_text().rpartition(")")[2].split() for each in children]
+    return time.process_time() + sum(int(stat[11]) + int(stat[12]) for stat in stats) / tick

@@ -26,6 +26,11 @@ def docker_answers() -> bool:
         return False
 
 
+def state(name: str) -> Path:
+    """What is kept of a cluster here: not where our own nodes keep theirs, or one would be taken for the other."""
+    return paths.cache() / "kind" / name
+
+
 def exists(name: str) -> bool:
     """Whether kind knows this cluster."""
     return name in _kind("get", "clusters").split()
@@ -43,7 +48,7 @@ def status(name: str) -> str:
 def handle(name: str) -> Cluster:
     """The cluster's handle; says nothing about whether it runs."""
     tools = tuple(binaries.found(tool, command).parent for tool, command in ((KUBERNETES, "kubectl"), (HELM, "helm")))
-    return Cluster(name, "kind", paths.state(name) / "kubeconfig", tools, partial(_load, name))
+    return Cluster(name, "kind", state(name) / "kubeconfig", tools, partial(_load, name))
 
 
 def up(name: str) -> Cluster:
@@ -65,7 +70,7 @@ def up(name: str) -> Cluster:
 def remove(name: str) -> None:
     """Delete the cluster and its folder."""
     _kind("delete", "cluster", "--name", name)
-    shutil.rmtree(paths.state(name), ignore_errors=True)
+    shutil.rmtree(state(name), ignore_errors=True)
 
 
 def config() -> str:
@@ -88,7 +93,7 @@ def config() -> str:
 
 
 def _create(name: str, kubeconfig: Path) -> None:
-    shutil.rmtree(paths.state(name), ignore_errors=True)  # of a cluster that somebody deleted without us
+    shutil.rmtree(state(name), ignore_errors=True)  # of a cluster that somebody deleted without us
     _half_made(name).parent.mkdir(parents=True)
     _half_made(name).touch()
     image = os.environ.get(NODE_IMAGE)
@@ -100,7 +105,7 @@ def _create(name: str, kubeconfig: Path) -> None:
 
 def _half_made(name: str) -> Path:
     """A file that is there while the cluster is being created."""
-    return paths.state(name) / "half-made"
+    return state(name) / "half-made"
 
 
 def _start(name: str) -> None:
@@ -119,7 +124,7 @@ def _nodes(name: str, state: str) -> list[str]:
 def _load(name: str, archive: Path) -> None:
     names = [images.normalise(short) for short in images.names(archive)]
     with locked(f"load-{name}"):
-        loaded = Loaded(paths.state(name) / "loaded.json", node=" ".join(_nodes(name, "running")))
+        loaded = Loaded(state(name) / "loaded.json", node=" ".join(_nodes(name, "running")))
         if not loaded.has(names, archive):
             _kind("load", "image-archive", str(archive), "--name", name)
             loaded.note(names, archive)

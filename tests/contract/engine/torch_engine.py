@@ -121,11 +121,11 @@ class TorchEngine:
     def encode_key(self, samples: int) -> Hashable:
         return self._call(int, "encode_key", None, samples)
 
-    def encode(self, batch: Sequence[Samples]) -> list[Encoded]:
+    def encode(self, batch: Sequence[Samples], *, full: bool = False) -> list[Encoded]:
         self._process.forget()
         rows = []
         sent = [np.ascontiguousarray(samples, np.float32).tobytes() for samples in batch]
-        for number, length, seconds in self._process.ask("encode", self._number, sent):
+        for number, length, seconds in self._process.ask("encode", self._number, sent, full):
             hidden = _Hidden(number, length)
             weakref.finalize(hidden, self._process.forgotten.put, number).atexit = False
             rows.append(Encoded(_States(hidden), seconds))

@@ -35,10 +35,10 @@ class Server:
         self._engines[number] = made
         return number, {fact: getattr(made, fact) for fact in FACTS}
 
-    def encode(self, number: int, batch: list[bytes]) -> list[tuple[int, int, float]]:
+    def encode(self, number: int, batch: list[bytes], full: bool) -> list[tuple[int, int, float]]:
         """(number, states, seconds) of each row."""
         answers = []
-        for row in self._engines[number].encode([np.frombuffer(each, np.float32) for each in batch]):
+        for row in self._engines[number].encode([np.frombuffer(each, np.float32) for each in batch], full=full):
             own = next(self._numbers)
             self._rows[own] = row
             answers.append((own, len(row.states.hidden), row.seconds))

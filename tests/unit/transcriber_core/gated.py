@@ -20,7 +20,7 @@ class Gated(ScriptedEngine):
         self._poison, self._fits = poison, fits
         self._entered, self._let = threading.Semaphore(0), threading.Semaphore(0)
 
-    def encode(self, batch: Sequence[Samples]) -> list[Encoded]:
+    def encode(self, batch: Sequence[Samples], *, full: bool = False) -> list[Encoded]:
         self.begun.append([float(samples[0]) for samples in batch])
         self._entered.release()
         self._let.acquire()
@@ -28,7 +28,7 @@ class Gated(ScriptedEngine):
             raise RuntimeError("poisoned")
         if len(batch) > self._fits:
             raise RuntimeError("CUDA failed with error out of memory")
-        return super().encode(batch)
+        return super().encode(batch, full=full)
 
     async def entered(self, batches: int = 1) -> None:
         """Wait until so many more batches have begun."""

@@ -39,8 +39,11 @@ class ScriptedEngine:
     def encode_key(self, samples: int) -> Hashable:
         return None
 
-    def encode(self, batch: Sequence[Samples]) -> list[Encoded]:
-        return self._called("encode", [Encoded(float(samples[0]), len(samples) / SAMPLE_RATE) for samples in batch])
+    def encode(self, batch: Sequence[Samples], *, full: bool = False) -> list[Encoded]:
+        return self._called(
+            "encode in full" if full else "encode",
+            [Encoded(float(samples[0]), len(samples) / SAMPLE_RATE) for samples in batch],
+        )
 
     def detect(self, rows: Sequence[Encoded], among: Sequence[str] = ()) -> list[Language]:
         self._called("detect", rows)

@@ -1,10 +1,12 @@
 """What nobody can have said is not text: two witnesses, the decoder and the voice detector."""
 
+from dataclasses import replace
+
 import pytest
 
 from unit.transcriber_core.scripted import said
 from whisper_transcriber.batching.filters import believed, heard_from
-from whisper_transcriber.batching.gate import best, loops, passes, silent
+from whisper_transcriber.batching.gate import best, doubtful, loops, passes, silent
 from whisper_transcriber.domain.window import Heard, Stretch
 from whisper_transcriber.engine.port import Decoded, Phrase
 
@@ -91,3 +93,31 @@ def test_what_was_heard_is_counted_from_where_a_row_begins() -> None:
     assert heard_from(heard, 13.0) == Heard((Stretch(0.0, 1.0),), 0.9)
     assert heard_from(heard, 13.0) != heard
     assert heard_from(None, 3.0) is None
+
+
+@pytest.mark.parametrize(
+    ("characters", "seconds", "short", "doubt"),
+    [
+        (100, 10.0, True, True),  # ten characters in a second of speech
+        (160, 10.0, True, False),
+        (100, 10.0, False, False),  # nothing is left to try
+        (50, 5.0, True, False),  # too little for a sentence and its repetition
+        (0, 10.0, True, True),
+    ],
+)
+def test_few_words_for_much_speech_are_in_doubt_where_the_encoder_saw_little(
+    characters: int, seconds: float, short: bool, doubt: bool
+) -> None:
+    text = " ".join(str(number) for number in range(100))[:characters]
+    decoded = replace(said(text), short=short)
+    assert doubtful(decoded, Heard((Stretch(0.0, seconds),), 0.9)) == doubt
+
+
+def test_speech_after_the_place_where_the_model_stopped_is_not_missed_yet() -> None:
+    decoded = replace(said("To mute yourself, press one.", resume=2.0), short=True)
+    assert not doubtful(decoded, Heard((Stretch(0.0, 10.0),), 0.9))
+
+
+def test_what_fails_the_gate_is_in_doubt_and_silence_is_not() -> None:
+    assert doubtful(replace(said("dies dies dies dies dies"), short=True), SURE)
+    assert not doubtful(replace(said("you", no_speech=0.9, logprob=-1.1), short=True), SURE)

@@ -141,6 +141,29 @@ def test_a_loop_that_is_too_short_for_compression_is_tried_again() -> None:
     assert Pipeline(engine).run([item(1)])[0].segments[0].text == " dièse"
 
 
+def test_a_window_in_doubt_is_decoded_again_from_the_full_input_and_no_other_is() -> None:
+    few, enough = "To mute yourself, press one.", "To mute yourself, press one. " + " ".join(map(str, range(50)))
+    told = {1: replace(said(few), short=True), 2: said(few), 3: replace(said(enough), short=True)}
+    engine = ScriptedEngine(lambda name, prompt, temperature: told[int(name)])
+    heard = {name: Heard((Stretch(name * 10.0, name * 10.0 + 9.0),), 0.9) for name in told}
+    items = [Item(replace(item(name).window, heard=heard[name]), item(name, seconds=9).samples) for name in told]
+    Pipeline(engine).run(items)
+    assert engine.batches("encode") == [[1, 2, 3]]
+    assert engine.batches("encode in full") == [[1]]
+    assert engine.batches("decode") == [[1, 2, 3], [1]]
+
+
+def test_the_full_input_comes_before_a_higher_temperature() -> None:
+    def script(name: float, prompt: Prompt, temperature: float) -> Decoded:
+        tries.append((temperature, len(engine.batches("encode in full"))))
+        return replace(said("x", logprob=-0.2 if temperature else -2.0), short=len(tries) == 1)
+
+    tries: list[tuple[float, int]] = []
+    engine = ScriptedEngine(script)
+    Pipeline(engine).run([item(1)])
+    assert tries == [(0.0, 0), (0.0, 1), (0.2, 1)]
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [

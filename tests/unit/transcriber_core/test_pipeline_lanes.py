@@ -26,18 +26,18 @@ class Meeting(ScriptedEngine):
         super().__init__(lanes=2)
         self.both = threading.Barrier(2, timeout=30)
 
-    def encode(self, batch: Sequence[Samples]) -> list[Encoded]:
+    def encode(self, batch: Sequence[Samples], *, full: bool = False) -> list[Encoded]:
         self.both.wait()
-        return super().encode(batch)
+        return super().encode(batch, full=full)
 
 
 class Poisoned(ScriptedEngine):
     """Cannot encode the window called 13."""
 
-    def encode(self, batch: Sequence[Samples]) -> list[Encoded]:
+    def encode(self, batch: Sequence[Samples], *, full: bool = False) -> list[Encoded]:
         if batch[0][0] == 13:
             raise RuntimeError("poisoned")
-        return super().encode(batch)
+        return super().encode(batch, full=full)
 
 
 def test_windows_are_computed_side_by_side_alone_and_answered_in_order() -> None:

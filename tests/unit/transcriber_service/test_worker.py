@@ -38,11 +38,13 @@ class Scripted(Models):
         return self.engine
 
 
-async def submitted(deps: Deps, seconds: float = 5, options: Options | None = None, priority: int = 0) -> Job:
+async def submitted(
+    deps: Deps, seconds: float = 5, options: Options | None = None, priority: int = 0, path: Path | None = None
+) -> Job:
     """A job on real speech: what is no speech never reaches the engine."""
 
     async def body() -> AsyncIterator[bytes]:
-        yield speech.long(seconds).path.read_bytes()
+        yield (path or speech.long(seconds).path).read_bytes()
 
     new = NewJob(uuid4(), JobRequest("base", options or Options(), priority, sha256="00"))
     await deps.objects.put(audio_key(new.id), body())
@@ -142,10 +144,10 @@ async def test_a_window_that_always_fails_ends_a_long_job_as_soon_as_a_short_one
     class Poisoned(ScriptedEngine):
         """Cannot encode the second window."""
 
-        def encode(self, batch: Sequence[Samples]) -> list[Encoded]:
+        def encode(self, batch: Sequence[Samples], *, full: bool = False) -> list[Encoded]:
             if len(batch[0]) == poison:
                 raise RuntimeError("poisoned")
-            return super().encode(batch)
+            return super().encode(batch, full=full)
 
     engine = Poisoned(lanes=2)
     found = await worked(deps, Scripted(deps, engine), await submitted(deps, 200))

@@ -34,6 +34,10 @@ _SILENCE_IF_CERTAIN: Final = 0.8
 _CHARACTERS_A_SECOND: Final = 35.0
 _SPARE_CHARACTERS: Final = 15.0
 
+# Of English windows in which a short encoder input had lost a sentence that was said twice, none had more.
+_FEW_CHARACTERS_A_SECOND: Final = 14.0
+_SECONDS_TO_REPEAT: Final = 8.0  # of speech; in less, nothing was lost
+
 _LONGEST_PHRASE: Final = 8  # words of a loop's phrase
 _TIMES: Final = 5  # how often a phrase must follow itself to be a loop; nobody says four in a row by mistake
 _LETTERS_PER_WORD: Final = 9  # on the average; a text with longer ones has no spaces, and its letters are counted
@@ -83,12 +87,28 @@ def passes(decoded: Decoded, heard: Heard | None = None) -> bool:
     return _straight(decoded, heard) and decoded.avg_logprob >= LEAST_LOGPROB
 
 
+def doubtful(decoded: Decoded, heard: Heard | None = None) -> bool:
+    """Whether a short encoder input may have cost words, so that another look with the full one is worth its time.
+
+    What it costs is a sentence that comes again, above all: then there are few words for the speech that there was.
+    """
+    if not decoded.short or silent(decoded, heard):
+        return False
+    return not passes(decoded, heard) or (heard is not None and _meagre(decoded, heard))
+
+
 def best(tries: Sequence[Decoded], heard: Heard | None = None) -> Decoded:
     """The last try if it passed; else the likeliest that is no loop and not too long; else the likeliest."""
     if passes(tries[-1], heard):
         return tries[-1]
     straight = [each for each in tries if _straight(each, heard)]
     return max(straight or tries, key=lambda each: each.avg_logprob)
+
+
+def _meagre(decoded: Decoded, heard: Heard) -> bool:
+    until = float("inf") if decoded.resume is None else decoded.resume
+    seconds = sum(max(0.0, min(each.end, until) - each.start) for each in heard.stretches)
+    return seconds > _SECONDS_TO_REPEAT and len(decoded.text.strip()) < _FEW_CHARACTERS_A_SECOND * seconds
 
 
 def _straight(decoded: Decoded, heard: Heard | None) -> bool:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from typing import Final, TypeVar
 
 from whisper_transcriber.batching.filters import believed
-from whisper_transcriber.batching.gate import LADDER, best, passes, silent
+from whisper_transcriber.batching.gate import LADDER, best, doubtful, passes, silent
 from whisper_transcriber.batching.rows import Item, Row
 from whisper_transcriber.domain.audio import SAMPLE_RATE
 from whisper_transcriber.domain.options import Options, checked
@@ -93,10 +93,10 @@ class Pipeline:
                 more.append(row)
         return more
 
-    def _encode(self, rows: Sequence[Row]) -> None:
+    def _encode(self, rows: Sequence[Row], *, full: bool = False) -> None:
         for part in _parts(rows, self._size, lambda row: None):
             audio = [row.item.samples[round(row.offset * SAMPLE_RATE) :] for row in part]
-            for row, encoded in zip(part, self.engine.encode(audio), strict=True):
+            for row, encoded in zip(part, self.engine.encode(audio, full=full), strict=True):
                 row.encoded = encoded
 
     def _detect(self, rows: Sequence[Row]) -> None:
@@ -110,20 +110,33 @@ class Pipeline:
                 row.language = found
 
     def _decode(self, rows: Sequence[Row]) -> list[Decoded]:
-        """Up the ladder of temperatures, each time with only the rows that have not passed yet, whosever they are."""
+        """Up the ladder of temperatures, each time with only the rows that have not passed yet, whosever they are.
+
+        A row that is in doubt after its first try, and was encoded from a short input, has that try again with the full
+        one: whatever is beside it, and before chance has a part in anything.
+        """
         tries: dict[int, list[Decoded]] = {id(row): [] for row in rows}
         for step, hotter in enumerate(LADDER):
             left = [row for row in rows if _tries_again(row, tries[id(row)], step)]
             self._metrics.fallbacks.inc(len(left) if step else 0)
-            warmth = [(row, row.item.options.temperature or hotter) for row in left]
-            for pairs in _parts(warmth, self._size, lambda pair: (pair[1], self.engine.decode_key(pair[0].prompt))):
-                part, sampling = [row for row, _ in pairs], Sampling(pairs[0][1], self._beam)
-                states = [row.states for row in part]
-                for row, result in zip(
-                    part, self.engine.decode(states, [row.prompt for row in part], sampling), strict=True
-                ):
-                    tries[id(row)].append(result)
+            self._try(left, hotter, tries)
+            again = [row for row in left if doubtful(tries[id(row)][-1], row.heard)]
+            for row in again:
+                tries[id(row)].clear()
+            self._encode(again, full=True)
+            self._try(again, hotter, tries)
         return [believed(best(tries[id(row)], row.heard), row.heard) for row in rows]
+
+    def _try(self, rows: Sequence[Row], temperature: float, tries: Mapping[int, list[Decoded]]) -> None:
+        """Decode rows once, at the temperature that was asked for or this one, and add the results to their tries."""
+        warmth = [(row, row.item.options.temperature or temperature) for row in rows]
+        for pairs in _parts(warmth, self._size, lambda pair: (pair[1], self.engine.decode_key(pair[0].prompt))):
+            part, sampling = [row for row, _ in pairs], Sampling(pairs[0][1], self._beam)
+            states = [row.states for row in part]
+            for row, result in zip(
+                part, self.engine.decode(states, [row.prompt for row in part], sampling), strict=True
+            ):
+                tries[id(row)].append(result)
 
     def _collect(self, rows: Sequence[Row], decoded: Sequence[Decoded]) -> None:
         """Add what was decoded to the rows' segments, with words where they were asked for or are needed."""

@@ -72,7 +72,8 @@ class Decoded:
     """What was decoded from one row.
 
     `avg_logprob` and `no_speech_prob` as openai-whisper defines them. `resume` is the time in the window from which
-    there is more to decode, because the model opened a phrase that it did not finish; None where it was done.
+    there is more to decode, because the model opened a phrase that it did not finish; None where it was done. `short`:
+    the encoder was shown less than 30 s, and what it is in doubt about is worth another look with all of them.
     """
 
     phrases: tuple[Phrase, ...]
@@ -81,17 +82,22 @@ class Decoded:
     no_speech_prob: float
     temperature: float
     resume: float | None = None
+    short: bool = False
 
 
 @dataclass(frozen=True)
 class Timed:
-    """A word (with its leading space) and its place in the window, in seconds."""
+    """A word (with its leading space) and its place in the window, in seconds.
+
+    `spelt` has what each of its tokens stands for, in UTF-8, and the token's probability after those before it.
+    """
 
     word: str
     start: float
     end: float
     probability: float
     tokens: int
+    spelt: tuple[tuple[bytes, float], ...] = ()
 
 
 class Engine(Protocol):
@@ -127,8 +133,11 @@ class Engine(Protocol):
     def encode_key(self, samples: int) -> Hashable:
         """Windows of so many samples whose keys are equal gain from being in the same calls."""
 
-    def encode(self, batch: Sequence[Samples]) -> list[Encoded]:
-        """One row for each window of at most 30 s; windows may differ in length."""
+    def encode(self, batch: Sequence[Samples], *, full: bool = False) -> list[Encoded]:
+        """One row for each window of at most 30 s; windows may differ in length.
+
+        `full`: with silence up to 30 s, where the engine would make do with less.
+        """
 
     def detect(self, rows: Sequence[Encoded], among: Sequence[str] = ()) -> list[Language]:
         """The most likely language of each row; English, surely, for an English-only model.

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
+from collections.abc import Hashable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Any
 
 from whisper_transcriber.domain.audio import SAMPLE_RATE, Samples
@@ -47,8 +48,8 @@ class RowEngine(ABC):
     def encode_key(self, samples: int) -> Hashable:
         return self._frames(samples)
 
-    def encode(self, batch: Sequence[Samples]) -> list[Encoded]:
-        lengths = [self._frames(len(samples)) for samples in batch]
+    def encode(self, batch: Sequence[Samples], *, full: bool = False) -> list[Encoded]:
+        lengths = [FRAMES if full else self._frames(len(samples)) for samples in batch]
         return in_groups(lengths, lambda group: self._encoded([batch[i] for i in group], lengths[group[0]]))
 
     def detect(self, rows: Sequence[Encoded], among: Sequence[str] = ()) -> list[Language]:
@@ -86,7 +87,9 @@ class RowEngine(ABC):
         timed: list[list[Timed]] = [[] for _ in rows]
         for index, path in zip(sounding, found, strict=True):
             flat = [word for phrase in words[index] for word in phrase]
-            timed[index] = timed_words(flat, path.pairs, path.probabilities)
+            spelt = [token for phrase in phrases[index] for token in self.tokens.spelt(phrase)]
+            chances = zip(spelt, path.probabilities, strict=True)
+            timed[index] = _spelt(timed_words(flat, path.pairs, path.probabilities), chances)
         return [_dealt(row, [len(phrase) for phrase in counts]) for row, counts in zip(timed, words, strict=True)]
 
     @abstractmethod
@@ -109,7 +112,16 @@ class RowEngine(ABC):
         self, tokens: list[int], row: Encoded, sampling: Sampling, *, avg_logprob: float, no_speech_prob: float
     ) -> Decoded:
         phrases, resume = self.tokens.phrases(tokens, row.seconds)
-        return Decoded(phrases, self.tokens.text(tokens), avg_logprob, no_speech_prob, sampling.temperature, resume)
+        states: States = row.states
+        return Decoded(
+            phrases,
+            self.tokens.text(tokens),
+            avg_logprob,
+            no_speech_prob,
+            sampling.temperature,
+            resume,
+            short=not states.full,
+        )
 
     def _frames(self, samples: int) -> int:
         return input_frames(samples, short=bool(self.short_languages))
@@ -141,6 +153,11 @@ class RowEngine(ABC):
 
 def _lengths(rows: Sequence[Encoded]) -> list[int]:
     return [len(row.states.hidden) for row in rows]
+
+
+def _spelt(words: Sequence[Timed], tokens: Iterator[tuple[bytes, float]]) -> list[Timed]:
+    """The words of a row, each with those of the row's tokens that it is made of."""
+    return [replace(word, spelt=tuple(islice(tokens, word.tokens))) for word in words]
 
 
 def _dealt(words: Sequence[Timed], counts: Sequence[int]) -> list[list[Timed]]:

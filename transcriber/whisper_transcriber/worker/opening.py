@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from whisper_transcriber.audio import Decoding, Kept, Limits, beginning, headers, parts, pcm_bytes
-from whisper_transcriber.bell.port import WORK
+from whisper_transcriber.bell.port import WORK, moved
 from whisper_transcriber.deps import Deps
 from whisper_transcriber.domain.audio import InvalidAudio, Samples
 from whisper_transcriber.domain.job import Claim, part_key
@@ -14,7 +14,7 @@ from whisper_transcriber.domain.parts import PartRules
 from whisper_transcriber.engine import Engine
 from whisper_transcriber.logs import Log
 from whisper_transcriber.store.port import Facts
-from whisper_transcriber.worker.desk import longest
+from whisper_transcriber.worker.desk import Desk, longest
 from whisper_transcriber.worker.hold import Hold
 from whisper_transcriber.worker.transcribe import File
 
@@ -51,9 +51,10 @@ async def short_file(deps: Deps, hold: Hold, file: File) -> File | None:
         return file if blocks is None else replace(file, kept=Kept(blocks, decoding.warning))
 
 
-async def split(deps: Deps, hold: Hold, file: File) -> Claim | None:
+async def split(deps: Deps, hold: Hold, file: File, desk: Desk) -> Claim | None:
     """Cut a long file into parts, each claimable as soon as its object is written. Parts that are there stay.
 
+    Never more than a few parts ahead of what is transcribed: audio as it is cut is many times as large as it was sent.
     Returns the claim to close the job, if all parts are done by then.
 
     Raises:
@@ -69,12 +70,30 @@ async def split(deps: Deps, hold: Hold, file: File) -> Claim | None:
             await deps.objects.put(part_key(job.id, part.number), _chunks(pcm_bytes(audio)))
             await hold.persist(lambda part=part: deps.store.add_part(hold.claim, part, hold.lease))  # type: ignore[misc]
             await deps.bell.ring(WORK)
+            await _not_too_far(deps, hold, desk)
         seconds, warning = decoding.seconds, decoding.warning
     if seconds == 0:
         raise InvalidAudio("The file holds no audio.")
     if warning:
         log.warning("Decoded only a part of the audio", job=job.id, reason=warning)
     return await hold.persist(lambda: deps.store.opened(hold.claim, seconds, hold.lease))
+
+
+async def _not_too_far(deps: Deps, hold: Hold, desk: Desk) -> None:
+    """Wait while as many parts as may be are not transcribed yet; the decoder waits too."""
+    if await _waiting(deps, hold) < deps.settings.parts_ahead:
+        return
+    log.info("Paused the opening of a long file", job=hold.claim.job.id, parts=deps.settings.parts_ahead)
+    async with desk.pausing(), deps.bell.listen(moved(hold.claim.job.id)) as ear:
+        while await _waiting(deps, hold) >= deps.settings.parts_ahead:
+            await ear.heard(min(1.0, deps.settings.poll_seconds))
+
+
+async def _waiting(deps: Deps, hold: Hold) -> int:
+    """How many parts are in the object store and not done."""
+    hold.check()
+    job = await hold.persist(lambda: deps.store.get(hold.claim.job.id))
+    return 0 if job is None else job.parts - job.parts_done
 
 
 def _rules(deps: Deps) -> PartRules:

@@ -13,6 +13,7 @@ from testbed.locks import locked
 from testbed.recipes import HELM, KIND, KUBERNETES
 from testbed.say import say, step
 from testbed.shell import CommandFailed, run
+from testbed.waiting import until
 
 NODE_IMAGE = "KIND_NODE_IMAGE"
 """The environment variable that names another node image than kind's own: of a mirror, or of another Kubernetes."""
@@ -62,7 +63,7 @@ def up(name: str) -> Cluster:
         _kind("export", "kubeconfig", "--name", name, "--kubeconfig", str(cluster.kubeconfig))
     else:
         _create(name, cluster.kubeconfig)
-    cluster.kubectl("wait", "--for=condition=Ready", "node", "--all", "--timeout=180s")
+    until(f"the node of cluster {name} to be Ready", partial(_ready, cluster), timeout=180)
     say(f"cluster {name} is up (kind)")
     return cluster
 
@@ -113,6 +114,15 @@ def _start(name: str) -> None:
     for node in _nodes(name, "exited"):
         with step(f"starting {node}"):
             run(["docker", "start", node])
+
+
+def _ready(cluster: Cluster) -> bool:
+    """Whether the node is; an API server that has just started refuses connections, then everybody's requests."""
+    try:
+        cluster.kubectl("wait", "--for=condition=Ready", "node", "--all", "--timeout=5s")
+    except CommandFailed:
+        return False
+    return True
 
 
 def _nodes(name: str, state: str) -> list[str]:

@@ -16,6 +16,7 @@ PROGRAM = """\
 here=$(dirname "$0")
 echo "$(basename "$0") $*" >> "$here/asked"
 case "$(basename "$0") $*" in
+  "kubectl wait "*) [ ! -e "$here/forbidden" ] || { rm "$here/forbidden"; exit 1; } ;;
   "kind get clusters") cat "$here/clusters" 2>/dev/null ;;
   "kind create "*) cat > "$here/config"; echo "$4" > "$here/clusters"; echo node-2 > "$here/running" ;;
   "kind delete "*) rm -f "$here/clusters" ;;
@@ -100,6 +101,7 @@ def test_somebody_elses_cluster_of_the_name_is_used_not_replaced(programs: Path)
 def test_a_node_that_docker_left_stopped_is_started(programs: Path) -> None:
     (programs / "clusters").write_text("dev")
     (programs / "exited").write_text("node-1")
+    (programs / "forbidden").touch()  # what an API server says until it has read its roles
     assert kind.status("dev").startswith("stopped")
     kind.up("dev")
     assert asked(programs, "docker start") == ["docker start node-1"]

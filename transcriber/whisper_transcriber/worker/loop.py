@@ -65,9 +65,9 @@ async def _idle(
     deps: Deps, ear: Listener, held: Collection[asyncio.Task[Outcome]], desk: Desk, stop: asyncio.Event
 ) -> None:
     """Wait until a claim has ended or, with a slot free, there may be something to claim."""
-    ways: list[Coroutine[Any, Any, object]] = [stop.wait()]
+    ways: list[Coroutine[Any, Any, object]] = [stop.wait(), desk.freed.wait()]
     if len(held) - desk.paused < deps.settings.claims:
-        ways += [ear.heard(deps.settings.poll_seconds), desk.freed.wait()]
+        ways.append(ear.heard(deps.settings.poll_seconds))
     if held:
         ways.append(asyncio.wait(held, return_when=asyncio.FIRST_COMPLETED))
     await _first(None, *ways)

@@ -5,12 +5,12 @@ from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from whisper_transcriber.audio import Decoding, Kept, Limits, beginning, headers, parts, pcm_bytes
+from whisper_transcriber.audio import Decoding, Kept, Limits, Pcm, beginning, headers, parts, pcm_bytes
 from whisper_transcriber.bell.port import WORK, moved
 from whisper_transcriber.deps import Deps
 from whisper_transcriber.domain.audio import InvalidAudio, Samples
 from whisper_transcriber.domain.job import Claim, part_key
-from whisper_transcriber.domain.parts import PartRules
+from whisper_transcriber.domain.parts import Part, PartRules
 from whisper_transcriber.engine import Engine
 from whisper_transcriber.logs import Log
 from whisper_transcriber.store.port import Facts
@@ -45,7 +45,8 @@ async def short_file(deps: Deps, hold: Hold, file: File) -> File | None:
     if file.seconds is not None and file.seconds > longest(deps.settings):
         return None
     with await asyncio.to_thread(file.decode) as decoding:
-        long, blocks = await asyncio.to_thread(beginning, _checked(decoding, hold), _rules(deps))
+        with deps.metrics.stage_seconds.labels("decode").time():
+            long, blocks = await asyncio.to_thread(beginning, _checked(decoding, hold), _rules(deps))
         if long:
             return None
         return file if blocks is None else replace(file, kept=Kept(blocks, decoding.warning))
@@ -65,7 +66,7 @@ async def split(deps: Deps, hold: Hold, file: File, desk: Desk) -> Claim | None:
     known = await hold.persist(lambda: deps.store.parts(job.id))
     with await asyncio.to_thread(file.decode) as decoding:
         cut = parts(_checked(decoding, hold), _rules(deps), known[-1] if known else None)
-        while (found := await asyncio.to_thread(next, cut, None)) is not None:
+        while (found := await asyncio.to_thread(_next, deps, cut)) is not None:
             part, audio = found
             await deps.objects.put(part_key(job.id, part.number), _chunks(pcm_bytes(audio)))
             await hold.persist(lambda part=part: deps.store.add_part(hold.claim, part, hold.lease))  # type: ignore[misc]
@@ -77,6 +78,11 @@ async def split(deps: Deps, hold: Hold, file: File, desk: Desk) -> Claim | None:
     if warning:
         log.warning("Decoded only a part of the audio", job=job.id, reason=warning)
     return await hold.persist(lambda: deps.store.opened(hold.claim, seconds, hold.lease))
+
+
+def _next(deps: Deps, cut: Iterator[tuple[Part, Pcm]]) -> tuple[Part, Pcm] | None:
+    with deps.metrics.stage_seconds.labels("decode").time():
+        return next(cut, None)
 
 
 async def _not_too_far(deps: Deps, hold: Hold, desk: Desk) -> None:

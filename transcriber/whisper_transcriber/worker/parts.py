@@ -10,6 +10,7 @@ from whisper_transcriber.batching.flow import Cut
 from whisper_transcriber.batching.language import unsettled
 from whisper_transcriber.deps import Deps
 from whisper_transcriber.deps.results import About
+from whisper_transcriber.domain.cutting import CutRules
 from whisper_transcriber.domain.job import part_key
 from whisper_transcriber.domain.options import Options
 from whisper_transcriber.domain.parts import Part
@@ -32,8 +33,9 @@ async def transcribe_part(deps: Deps, hold: Hold, part: Part, pump: Pump, cut: C
     job = hold.claim.job
     done = await hold.persist(lambda: deps.store.windows(job.id, part.number))
     options = pump.check(job.request.options)
-    selected = Selected(await _cut(deps, hold, part, pump, options), {result.window for result in done})
     passage, loop = Passage(deps, hold, pump, part.seconds, part.start), asyncio.get_running_loop()
+    cut_up = await _cut(deps, hold, part, pump.rules(options), options, passage)
+    selected = Selected(cut_up, {result.window for result in done})
 
     def windows_left() -> Cut:
         yield from selected
@@ -73,12 +75,12 @@ async def _settled(
         own = {window: unsure[window] for window in unsure if part.start <= window.start < part.end}
         if own:
             passage = Passage(deps, hold, pump, part.seconds, part.start)
-            cut = await _cut(deps, hold, part, pump, options)
+            cut = await _cut(deps, hold, part, pump.rules(options), options, passage)
             results = await once_more(passage, cut, options, own, results, record=False)
     return results
 
 
-async def _cut(deps: Deps, hold: Hold, part: Part, pump: Pump, options: Options) -> Cut:
+async def _cut(deps: Deps, hold: Hold, part: Part, rules: CutRules, options: Options, passage: Passage) -> Cut:
     """The windows of a part, in times of the file."""
     kept = bytearray()
     with deps.metrics.stage_seconds.labels("fetch").time():
@@ -86,4 +88,4 @@ async def _cut(deps: Deps, hold: Hold, part: Part, pump: Pump, options: Options)
             hold.check()
             kept += chunk
     blocks = blocks_of(kept, part if options.apart else None)
-    return moved(windows(blocks, rules=pump.rules(options)), part.start)
+    return moved(windows(blocks, rules=rules, listened=passage.listened), part.start)

@@ -129,7 +129,7 @@ async def test_a_part_that_always_fails_ends_the_job_and_says_where(deps: Deps) 
     assert await deps.store.claim("worker", 60) is None
 
 
-async def test_a_file_is_opened_no_further_ahead_than_it_may_be(deps: Deps) -> None:
+async def test_a_file_is_opened_no_further_ahead_than_it_may_be(deps: Deps, stored: Path) -> None:
     """Two files, each longer than may wait, in a worker that can hold but one claim at a time."""
     settings = deps.settings.model_copy(update={"parts_ahead": 2, "claims": 1})
     bounded, engine = replace(deps, settings=settings), Gated()
@@ -141,6 +141,8 @@ async def test_a_file_is_opened_no_further_ahead_than_it_may_be(deps: Deps) -> N
                 now = await bounded.store.get(job.id)
                 assert now is not None
                 assert now.parts - now.parts_done <= 2
+            # Those of the two files that wait, one that is being written, and one that is being deleted.
+            assert len([path for path in files(stored) if path.parent.name == "parts"]) <= 6
             engine.let(1)
         engine.let()
         ends = [await asyncio.wait_for(until_ended(bounded, job.id), 60) for job in jobs]

@@ -21,7 +21,7 @@ from whisper_transcriber.worker.desk import Desk, longest
 from whisper_transcriber.worker.hold import Hold, Stopping, held
 from whisper_transcriber.worker.models import Models
 from whisper_transcriber.worker.opening import learn, short_file, split
-from whisper_transcriber.worker.parts import put_together, transcribe_part
+from whisper_transcriber.worker.parts import forget_part, put_together, transcribe_part
 from whisper_transcriber.worker.source import audio_file
 from whisper_transcriber.worker.transcribe import transcribe
 
@@ -104,8 +104,10 @@ async def _do(deps: Deps, models: Models, desk: Desk, hold: Hold) -> Outcome:
     job, part = hold.claim.job, hold.claim.part
     async with models.using(job.request.model) as pump:
         if part is not None:
-            await transcribe_part(deps, hold, part, pump, lambda: desk.cut(hold.claim))
+            again = await transcribe_part(deps, hold, part, pump, lambda: desk.cut(hold.claim))
             hold.close = await hold.persist(lambda: deps.store.finish_part(hold.claim, hold.lease))
+            if not again:
+                await forget_part(deps, hold, part)
             desk.effort.did(part.seconds)
             return "part_done"
         if hold.claim.kind == "close":

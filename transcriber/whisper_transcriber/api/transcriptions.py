@@ -4,11 +4,11 @@ import asyncio
 from contextlib import AsyncExitStack, aclosing
 from uuid import UUID, uuid4
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Depends, Request
 from fastapi.responses import Response
 
 from whisper_transcriber.api.access import Given
-from whisper_transcriber.api.callers import Called, Caller
+from whisper_transcriber.api.callers import Called, Caller, has_audio_left
 from whisper_transcriber.api.errors import succeeded
 from whisper_transcriber.api.openapi import TRANSCRIPTION
 from whisper_transcriber.api.parameters import Wanted, transcription
@@ -22,7 +22,7 @@ from whisper_transcriber.domain.job import Job, NewJob
 from whisper_transcriber.domain.options import Task
 from whisper_transcriber.render import render
 
-router = APIRouter(prefix="/v1/audio", tags=["audio"])
+router = APIRouter(prefix="/v1/audio", tags=["audio"], dependencies=[Depends(has_audio_left)])
 # nginx's code for a client that went away: it only shows in logs and metrics.
 _GONE = 499
 

@@ -8,6 +8,7 @@ from fastapi.middleware.cors import CORSMiddleware
 from whisper_transcriber.api import demand, errors, events, health, jobs, keys, models, transcriptions
 from whisper_transcriber.api.access import Access
 from whisper_transcriber.api.callers import allowed, caller, operator
+from whisper_transcriber.api.visits import Farewells
 from whisper_transcriber.deps import Deps
 
 # What a page's script may read of an answer besides its body.
@@ -29,6 +30,7 @@ def create_app(deps: Deps, stopping: asyncio.Event | None = None) -> FastAPI:
     app = FastAPI(title="Whisper transcriber", version="v1", redirect_slashes=False)
     app.state.deps = deps
     app.state.stopping = stopping
+    app.state.farewells = Farewells(deps)
     for resource, check in (
         (transcriptions, allowed("transcribe")),
         (jobs, allowed("jobs")),

@@ -10,6 +10,7 @@ from whisper_operator.plan.config import MODEL_CACHE, checksum, claim_folder, cr
 from whisper_operator.plan.footprint import memory
 from whisper_operator.plan.pods import Pod, from_secret, http_probe, template
 from whisper_operator.plan.spread import spread
+from whisper_operator.plan.tls import trust_files
 
 GPU = "nvidia.com/gpu"
 _GPU_TAINT = Toleration(key=GPU, operator="Exists", effect="NoSchedule")
@@ -101,5 +102,6 @@ def _mounts(cr: WhisperTranscriber) -> dict[str, Manifest | None]:
     return {
         "/tmp": {"emptyDir": {}},  # noqa: S108  a path in the pod; audio is unpacked there
         MODEL_CACHE: {"emptyDir": {}},
+        **trust_files(cr),
         **{claim_folder(c): {"persistentVolumeClaim": {"claimName": c, "readOnly": True}} for c in claims},
     }

@@ -12,6 +12,7 @@ import pytest
 
 from services.servers import until
 from unit.transcriber_service.test_api import CLIP, SYNC, claim, error, files
+from whisper_transcriber.api.visits import Farewells
 from whisper_transcriber.bell.port import ended, moved
 from whisper_transcriber.deps import Deps, results
 from whisper_transcriber.deps.results import About
@@ -20,6 +21,8 @@ from whisper_transcriber.domain.parts import Part
 from whisper_transcriber.domain.transcript import Segment, Token, WindowResult, Word
 from whisper_transcriber.domain.window import Window
 from whisper_transcriber.render import logprobs
+from whisper_transcriber.store.memory import MemoryStore
+from whisper_transcriber.store.port import StaleClaim
 
 ABOUT = About("transcribe", "en", 20.0, "base", "sha256:1", "ctranslate2")
 
@@ -227,10 +230,76 @@ async def test_silence_is_done_with_no_text(http: httpx.AsyncClient, deps: Deps)
     assert last == "data: [DONE]"
 
 
-async def test_a_client_that_goes_stops_the_work(app: Any, deps: Deps, stored: Any) -> None:
+async def test_a_client_that_goes_stops_the_work_and_gets_it_when_it_comes_back(
+    app: Any, deps: Deps, stored: Any
+) -> None:
+    made = [window(0, "Hello."), window(1, "Bye.")]
     async with listening(app) as client:
         claimed = await claim(deps)
-        await record(deps, claimed, window(0, "Hello."))
+        await record(deps, claimed, made[0])
         await client.had(1)
-    assert await deps.store.get(claimed.job.id) is None
+    with pytest.raises(StaleClaim):
+        await deps.store.renew(claimed, 60)
+    async with listening(app) as client:
+        again = await claim(deps)
+        assert again.job.id == claimed.job.id
+        await client.had(1)
+        assert client.events[0]["delta"] == "Hello."
+        await record(deps, again, made[1])
+        await succeed(deps, again, made)
+        await client.had(4)
+    assert client.events[-2]["text"] == "Hello. Bye."
     assert files(stored) == []
+
+
+async def test_what_nobody_comes_back_for_is_deleted(app: Any, deps: Deps, stored: Any) -> None:
+    app.state.farewells = Farewells(replace(deps, settings=deps.settings.model_copy(update={"retry_seconds": 0.01})))
+    async with listening(app):
+        job = (await claim(deps)).job.id
+
+    async def gone() -> bool:
+        return await deps.store.get(job) is None and not files(stored)
+
+    await until(gone, "the job to be deleted", 10)
+
+
+async def test_requests_for_the_same_share_one_job(app: Any, http: httpx.AsyncClient, deps: Deps, stored: Any) -> None:
+    made = [window(0, "Hello.")]
+    async with listening(app) as leaving:
+        claimed = await claim(deps)
+        await record(deps, claimed, *made)
+        await leaving.had(1)
+        staying = [
+            asyncio.create_task(http.post(SYNC, files=CLIP, data={"response_format": form}))
+            for form in ["json", "text"]
+        ]
+        await until(lambda: _waiters(deps, claimed, 3), "all to wait", 10)
+    await deps.store.renew(claimed, 60)
+    assert await deps.store.claim("worker", 60) is None
+    assert len(files(stored)) == 1
+    await succeed(deps, claimed, made)
+    assert [answer.text for answer in await asyncio.gather(*staying)] == [
+        '{"text": "Hello.", "usage": {"type": "duration", "seconds": 20}}',
+        "Hello.\n",
+    ]
+    assert files(stored) == []
+    assert await deps.store.list(9) == []
+
+
+async def _waiters(deps: Deps, claimed: Claim, count: int) -> bool:
+    assert isinstance(deps.store, MemoryStore)
+    return deps.store._rows[claimed.job.id].waiters == count
+
+
+async def test_another_question_about_the_same_file_is_another_job(http: httpx.AsyncClient, deps: Deps) -> None:
+    asked = [
+        asyncio.create_task(http.post(SYNC, files=CLIP, data=fields))
+        for fields in ({}, {"language": "de"}, {"prompt": "x"})
+    ]
+    claims = [await claim(deps) for _ in asked]
+    assert len({each.job.id for each in claims}) == 3
+    for each in claims:
+        await deps.store.fail(each, Failure("internal_error", "It failed three times."))
+        await deps.bell.ring(ended(each.job.id))
+    answers = await asyncio.gather(*asked)
+    assert {(each.status_code, each.headers["x-should-retry"]) for each in answers} == {(500, "false")}

@@ -1,7 +1,9 @@
 """OpenAI's synchronous endpoints: a job that somebody waits for."""
 
 import asyncio
-from contextlib import AsyncExitStack, aclosing
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager
+from dataclasses import dataclass
 from uuid import UUID, uuid4
 
 from fastapi import APIRouter, Depends, Request
@@ -9,22 +11,26 @@ from fastapi.responses import Response
 
 from whisper_transcriber.api.access import Given
 from whisper_transcriber.api.callers import Called, Caller, has_audio_left
-from whisper_transcriber.api.errors import succeeded
+from whisper_transcriber.api.errors import ApiError, succeeded
+from whisper_transcriber.api.later import accepted, prefers_async
 from whisper_transcriber.api.openapi import TRANSCRIPTION
 from whisper_transcriber.api.parameters import Wanted, transcription
 from whisper_transcriber.api.streaming import begun, events, heard
 from whisper_transcriber.api.uploads import receive
-from whisper_transcriber.api.visits import Events, while_connected
+from whisper_transcriber.api.visits import Events, Visit, while_connected
 from whisper_transcriber.bell.port import WORK
 from whisper_transcriber.deps import Deps, results
 from whisper_transcriber.deps.jobs import try_to_forget, until_ended
 from whisper_transcriber.domain.job import Job, NewJob
 from whisper_transcriber.domain.options import Task
+from whisper_transcriber.objects.port import Unavailable as ObjectsUnavailable
 from whisper_transcriber.render import render
 
 router = APIRouter(prefix="/v1/audio", tags=["audio"], dependencies=[Depends(has_audio_left)])
 # nginx's code for a client that went away: it only shows in logs and metrics.
 _GONE = 499
+# Before the fingerprint, what a request for the same is known by. No header can hold it, so no client's key is like it.
+_SAME = "\n"
 
 
 @router.post("/transcriptions", openapi_extra=TRANSCRIPTION)
@@ -41,36 +47,74 @@ async def translations(request: Request, deps: Given, who: Called) -> Response:
 
 async def _answer(request: Request, deps: Deps, who: Caller, task: Task) -> Response:
     async with AsyncExitStack() as stack:
-        id_ = uuid4()
-        stack.push_async_callback(_forget, deps, id_)
-        form = await receive(request, deps, id_)
-        assert form.sha256 is not None
-        wanted = transcription(form.fields, deps.models, form.sha256, task)
-        new = NewJob(id_, wanted.request, tenant=who.tenant, synchronous=True, api_key=who.key)
-        job, _ = await deps.store.create(new)
+        async with _uploaded(deps, uuid4()) as upload:
+            form = await receive(request, deps, upload.id)
+            assert form.sha256 is not None
+            wanted = transcription(form.fields, deps.models, form.sha256, task)
+            if prefers_async(request):
+                later, upload.kept = await deps.store.create(
+                    NewJob(upload.id, wanted.request, tenant=who.tenant, api_key=who.key)
+                )
+                await deps.bell.ring(WORK)
+                return accepted(later)
+            same = _SAME + wanted.request.fingerprint
+            new = NewJob(upload.id, wanted.request, same, tenant=who.tenant, synchronous=True, api_key=who.key)
+            job, upload.kept = await deps.store.join(new)
+            visit = Visit(deps, request.app.state.farewells, job.id)
+            stack.push_async_callback(visit.leave)
         await deps.bell.ring(WORK)
         if wanted.stream:
-            return await _streamed(request, deps, job, wanted, stack)
-        ended = await while_connected(request.receive, until_ended(deps, id_))
-        return Response(status_code=_GONE) if ended is None else await _body(deps, ended, wanted)
+            return await _streamed(request, deps, job, wanted, visit, stack)
+        ended = await while_connected(request.receive, _ended(deps, job.id))
+        return Response(status_code=_GONE) if ended is None else await _body(deps, ended, wanted, visit)
 
 
-async def _streamed(request: Request, deps: Deps, job: Job, wanted: Wanted, stack: AsyncExitStack) -> Response:
+async def _ended(deps: Deps, job: UUID) -> tuple[Job | None]:
+    return (await until_ended(deps, job),)
+
+
+@dataclass
+class _Upload:
+    """The bytes of a file, which a job of the same id needs; or none, if the same file is being heard already."""
+
+    id: UUID
+    kept: bool = False
+
+
+@asynccontextmanager
+async def _uploaded(deps: Deps, id_: UUID) -> AsyncIterator[_Upload]:
+    upload = _Upload(id_)
+    try:
+        yield upload
+    finally:
+        if not upload.kept:
+            await asyncio.shield(try_to_forget(deps, id_))
+
+
+async def _streamed(
+    request: Request, deps: Deps, job: Job, wanted: Wanted, visit: Visit, stack: AsyncExitStack
+) -> Response:
     source = await stack.enter_async_context(aclosing(heard(deps, job)))
-    came = await while_connected(request.receive, begun(source))
+    try:
+        came = await while_connected(request.receive, begun(source))
+    except ApiError:
+        visit.answered = True
+        raise
     if came is None:
         return Response(status_code=_GONE)
     with_logprobs = wanted.request.options.logprobs
-    return Events(events(deps, came, source, with_logprobs=with_logprobs), stack.pop_all())
+    return Events(events(deps, came, source, with_logprobs=with_logprobs), visit, stack.pop_all())
 
 
-async def _forget(deps: Deps, job: UUID) -> None:
-    """Nobody will ask for the job again: its audio and text are deleted whatever happens, and its worker is stopped."""
-    await asyncio.shield(try_to_forget(deps, job))
-
-
-async def _body(deps: Deps, job: Job, wanted: Wanted) -> Response:
-    transcript = await results.read(deps.objects, succeeded(job).id)
+async def _body(deps: Deps, ended: tuple[Job | None], wanted: Wanted, visit: Visit) -> Response:
+    try:
+        transcript = await results.read(deps.objects, succeeded(ended[0]).id)
+    except ObjectsUnavailable:
+        raise  # the result is there: whoever asks again gets it
+    except Exception:
+        visit.answered = True
+        raise
+    visit.answered = True
     with_logprobs = wanted.request.options.logprobs
     body, content_type = render(transcript, wanted.format, wanted.granularities, with_logprobs=with_logprobs)
     return Response(body, media_type=content_type)

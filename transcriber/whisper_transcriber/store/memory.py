@@ -58,6 +58,35 @@ class MemoryStore:
             row.change(status="succeeded", finished_at=self._now())
         return row.job, True
 
+    async def join(self, new: NewJob) -> tuple[Job, bool]:
+        for row in self._rows.values():
+            if (row.key, row.job.tenant) != (new.idempotency_key, new.tenant):
+                continue
+            if row.job.status in ("failed", "cancelled"):
+                row.key = None
+                continue
+            row.waiters += 1
+            if row.job.status == "parked":
+                row.change(status="running" if row.parts else "queued", finished_at=None)
+            return row.job, False
+        return await self.create(new)
+
+    async def leave(self, job: UUID) -> int:
+        row = self._rows.get(job)
+        if row is None:
+            return 0
+        row.waiters = max(row.waiters - 1, 0)
+        if not row.waiters and row.job.status in ("queued", "running"):
+            row.park(self._now())
+        return row.waiters
+
+    async def unname(self, job: UUID) -> bool:
+        row = self._rows.get(job)
+        if row is None or row.waiters:
+            return False
+        row.key = None
+        return True
+
     async def get(self, job: UUID) -> Job | None:
         row = self._rows.get(job)
         return row.job if row else None
@@ -224,7 +253,8 @@ class MemoryStore:
         return self._rows.pop(job, None) is not None
 
     async def queue(self) -> Queue:
-        return measured([row for row in self._rows.values() if not row.job.ended], self._clock(), self._now())
+        waiting = [row for row in self._rows.values() if row.job.status in ("queued", "running")]
+        return measured(waiting, self._clock(), self._now())
 
     async def pace(self, worker: str, busy: float, audio: float) -> None:
         self._paces[worker] = (busy, audio, self._clock())

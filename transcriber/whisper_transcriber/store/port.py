@@ -88,6 +88,22 @@ class Store(Protocol):
             IdempotencyMismatch: the key stands for another request.
         """
 
+    async def join(self, new: NewJob) -> tuple[Job, bool]:
+        """Wait for a synchronous job: the one that its idempotency key stands for, and False; else it is made, True.
+
+        One that was parked goes on; one that failed is left to those who wait for it, and made anew.
+        """
+
+    async def leave(self, job: UUID) -> int:
+        """Wait no longer for a synchronous job; returns how many others do.
+
+        If none do and it has not ended, it is parked: what its workers would write is refused, what they have recorded
+        is kept.
+        """
+
+    async def unname(self, job: UUID) -> bool:
+        """Let nobody join a job any more, so that it can be deleted; False if somebody waits for it, or it is gone."""
+
     async def get(self, job: UUID) -> Job | None:
         """The job as it stands."""
 

@@ -61,6 +61,21 @@ class PostgresStore:
                     raise IdempotencyMismatch(new.idempotency_key)
                 return job_of(row), False
 
+    async def join(self, new: NewJob) -> tuple[Job, bool]:
+        while True:
+            if row := await self._database.row("join", new.tenant, new.idempotency_key):
+                return job_of(row), False
+            job, created = await self.create(new)
+            if created:  # else another one was faster
+                return job, True
+
+    async def leave(self, job: UUID) -> int:
+        row = await self._database.row("leave", job)
+        return row["waiters"] if row else 0
+
+    async def unname(self, job: UUID) -> bool:
+        return await self._database.row("unname", job) is not None
+
     async def get(self, job: UUID) -> Job | None:
         row = await self._database.row("get", job)
         return job_of(row) if row else None

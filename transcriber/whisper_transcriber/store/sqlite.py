@@ -75,6 +75,14 @@ class SqliteStore(MemoryStore):
     async def create(self, new: NewJob) -> tuple[Job, bool]:
         return await self._kept(new.id, super().create(new))
 
+    async def change(
+        self, job: UUID, *, priority: int | None = None, metadata: Mapping[str, str] | None = None
+    ) -> Job | None:
+        return await self._kept(job, super().change(job, priority=priority, metadata=metadata))
+
+    async def retry(self, job: UUID) -> Job | None:
+        return await self._kept(job, super().retry(job))
+
     async def claim(
         self, worker: str, lease: float, *, parts: bool = True, longest: float | None = None
     ) -> Claim | None:

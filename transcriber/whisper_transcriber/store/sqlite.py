@@ -61,14 +61,6 @@ class SqliteStore(MemoryStore):
             raise Unavailable(f"{self._file} has not been opened.")
         await self._written()
 
-    async def change(
-        self, job: UUID, *, priority: int | None = None, metadata: Mapping[str, str] | None = None
-    ) -> Job | None:
-        return await self._kept(job, super().change(job, priority=priority, metadata=metadata))
-
-    async def retry(self, job: UUID) -> Job | None:
-        return await self._kept(job, super().retry(job))
-
     async def begin_upload(self, job: UUID) -> None:
         await self._kept(job, super().begin_upload(job))
 

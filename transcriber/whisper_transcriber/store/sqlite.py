@@ -67,6 +67,20 @@ class SqliteStore(MemoryStore):
     async def create(self, new: NewJob) -> tuple[Job, bool]:
         return await self._kept(new.id, super().create(new))
 
+    async def join(self, new: NewJob) -> tuple[Job, bool]:
+        named = [
+            id_ for id_, row in self._rows.items() if (row.key, row.job.tenant) == (new.idempotency_key, new.tenant)
+        ]
+        joined = await super().join(new)
+        await self._written(*named)
+        return joined
+
+    async def leave(self, job: UUID) -> int:
+        return await self._kept(job, super().leave(job))
+
+    async def unname(self, job: UUID) -> bool:
+        return await self._kept(job, super().unname(job))
+
     async def change(
         self, job: UUID, *, priority: int | None = None, metadata: Mapping[str, str] | None = None
     ) -> Job | None:

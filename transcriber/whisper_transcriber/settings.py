@@ -62,6 +62,10 @@ class Settings(BaseSettings):
     s3_region: str = "us-east-1"
     s3_access_key: SecretStr = SecretStr("")
     s3_secret_key: SecretStr = SecretStr("")
+    cors_origins: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_json)] = Field(
+        (), description='Web pages that may call, a JSON list such as ["https://app.example.com"]; ["*"]: any'
+    )
+    retention_seconds: float = Field(0, ge=0, description="How long jobs stay after their end; 0: until deleted")
     api_key: SecretStr = Field(SecretStr(""), description="The key of /v1/*; empty: no authentication")
 
     host: str = "0.0.0.0"  # noqa: S104 — a pod listens on all its addresses

@@ -51,15 +51,27 @@ class Settings(BaseSettings):
 
     database_url: SecretStr = Field(SecretStr(""), description="postgresql://user:password@host:5432/database")
     redis_url: SecretStr = Field(SecretStr(""), description="redis://:password@host:6379/0; empty: polling only")
+    database_ca: Path | None = Field(
+        None, description="File with the authorities PostgreSQL must be certified by; verify-full, unless the URL says"
+    )
+    redis_tls: bool | None = Field(None, description="Whether Redis is spoken to over TLS; not set: as the URL says")
+    redis_ca: Path | None = Field(None, description="File with the authorities that Redis must be certified by")
+    s3_ca: Path | None = Field(None, description="File with the authorities the store may be certified by, too")
     s3_endpoint: str = Field("", description="http(s)://host:port of the object store; empty: the real S3")
     s3_bucket: str = Field("whisper", min_length=3, max_length=63)
     s3_region: str = "us-east-1"
     s3_access_key: SecretStr = SecretStr("")
     s3_secret_key: SecretStr = SecretStr("")
+    cors_origins: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_json)] = Field(
+        (), description='Web pages that may call, a JSON list such as ["https://app.example.com"]; ["*"]: any'
+    )
+    retention_seconds: float = Field(0, ge=0, description="How long jobs stay after their end; 0: until deleted")
     api_key: SecretStr = Field(SecretStr(""), description="The key of /v1/*; empty: no authentication")
 
     host: str = "0.0.0.0"  # noqa: S104 — a pod listens on all its addresses
     port: int = Field(8000, ge=0, le=65535)
+    tls_cert: Path | None = Field(None, description="The API's certificate; with tls_key it serves HTTPS")
+    tls_key: Path | None = Field(None, description="The key of the API's certificate")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     drain_seconds: float = Field(5, ge=0, description="How long the API still takes requests, unready, after SIGTERM")
     shutdown_seconds: float = Field(40, ge=0, description="How long requests in flight may go on after that")
@@ -81,6 +93,9 @@ class Settings(BaseSettings):
     max_failures: int = Field(3, ge=1, description="Attempts without one window of progress before a job fails")
     claims: int = Field(8, ge=1, le=1024, description="How many jobs a worker has in hand at once")
     part_seconds: float = Field(300, gt=0, description="How long the parts are that long audio is claimed in")
+    parts_ahead: int = Field(
+        24, ge=2, description="How many parts of one file may be in the object store before they are transcribed"
+    )
     batch_windows: int = Field(8, ge=1, description="The most windows transcribed together on a GPU")
     lane_windows: int = Field(4, ge=1, description="The most windows transcribed together on each processor")
     batch_seconds: float = Field(2, gt=0, description="How long a batch may take: whatever comes next waits for it")

@@ -22,7 +22,7 @@ from whisper_operator.handlers.feed import Feed
 from whisper_operator.handlers.pump import Pump
 from whisper_operator.handlers.recorder import Recorder
 from whisper_operator.jobs import TRANSCRIPTION_JOB, Keys, abandon, follow
-from whisper_operator.reconcile import CHILD_KINDS, TRANSCRIBER, Applied, Outcome, reconcile
+from whisper_operator.reconcile import CHILD_KINDS, OPTIONAL_KINDS, TRANSCRIBER, Applied, Outcome, reconcile
 from whisper_operator.scaling import Scaler, poll
 from whisper_operator.settings import Settings
 from whisper_operator.transcripts import Transcripts
@@ -47,8 +47,8 @@ class Operator:
     def __init__(self, cluster: Cluster, api: Transcripts, settings: Settings) -> None:
         self._cluster, self._api, self._settings = cluster, api, settings
         self._keys = Keys(cluster)
-        self._mirror = Mirror((*CHILD_KINDS, POD, PVC), settings.namespaces)
-        self._feed = Feed(cluster, self._mirror, self._child_changed)
+        self._mirror = Mirror((*CHILD_KINDS, POD, PVC), settings.namespaces, OPTIONAL_KINDS)
+        self._feed = Feed(cluster, self._mirror, self._child_changed, self._kind_appeared)
         self._recorder = Recorder(cluster)
         self._memories: dict[tuple[Kind, str, str], Memory] = {}
         self._seen: dict[str, object] = {}
@@ -100,6 +100,10 @@ class Operator:
         """Children without their transcriber are the garbage collector's; one that comes rings by itself."""
         if self._mirror.resource(TRANSCRIBER, namespace, transcriber) is not None:
             self.transcribers.ring(namespace, transcriber)
+
+    def _kind_appeared(self) -> None:
+        for namespace, name in self._mirror.resources(TRANSCRIBER):
+            self.transcribers.ring(namespace, name)
 
     def _hear(self, of: Kind, kind: str | None, body: Manifest) -> None:
         if kind == "DELETED":

@@ -7,9 +7,10 @@ from whisper_operator.api.v1alpha1.transcriber import WhisperTranscriber
 from whisper_operator.plan.autoscaling import least, replicas
 from whisper_operator.plan.common import Manifest, Observed, PlanSettings, budget, manifest
 from whisper_operator.plan.config import MODEL_CACHE, checksum, claim_folder, credentials, variables
-from whisper_operator.plan.footprint import memory
+from whisper_operator.plan.footprint import CLAIMS, memory
 from whisper_operator.plan.pods import Pod, from_secret, http_probe, template
 from whisper_operator.plan.spread import spread
+from whisper_operator.plan.tls import trust_files
 
 GPU = "nvidia.com/gpu"
 _GPU_TAINT = Toleration(key=GPU, operator="Exists", effect="NoSchedule")
@@ -22,7 +23,7 @@ def worker(cr: WhisperTranscriber, observed: Observed, settings: PlanSettings, c
     spec, wanted = cr.spec.workers, replicas(cr, observed)
     name, component = names.worker(cr.name, colour), Component.WORKER
     label = {names.LABEL_COLOUR: colour}
-    request, limit = memory(cr.spec.models)
+    request, limit = memory(cr.spec.models, gpu=bool(spec.gpus), claims=_claims(cr))
     pod = Pod(
         component=component,
         image=_image(cr),
@@ -66,6 +67,12 @@ def _pace(gpus: int) -> Manifest:
     return {"maxSurge": 0, "maxUnavailable": 1} if gpus else {"maxSurge": "25%", "maxUnavailable": 0}
 
 
+def _claims(cr: WhisperTranscriber) -> int:
+    """How many files a worker has in hand: WHISPER_CLAIMS, if that is set for its pods."""
+    given = next((each.value for each in cr.spec.workers.pod.env if each.name == "WHISPER_CLAIMS"), None)
+    return int(given) if given and given.isdecimal() else CLAIMS
+
+
 def _image(cr: WhisperTranscriber) -> str:
     torch = cr.spec.models[0].engine == "openai-whisper"
     return "transcriber-worker-torch" if torch else "transcriber-worker"
@@ -101,5 +108,6 @@ def _mounts(cr: WhisperTranscriber) -> dict[str, Manifest | None]:
     return {
         "/tmp": {"emptyDir": {}},  # noqa: S108  a path in the pod; audio is unpacked there
         MODEL_CACHE: {"emptyDir": {}},
+        **trust_files(cr),
         **{claim_folder(c): {"persistentVolumeClaim": {"claimName": c, "readOnly": True}} for c in claims},
     }

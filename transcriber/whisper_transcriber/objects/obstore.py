@@ -1,7 +1,7 @@
 """What the S3 and the folder form share: streaming through obstore's object stores."""
 
-from collections.abc import AsyncGenerator, AsyncIterable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 
 import obstore
 from obstore.exceptions import BaseError, NotFoundError
@@ -18,9 +18,14 @@ _CHUNK = 1024**2
 class ObstoreObjects:
     """Objects in any store that obstore knows."""
 
-    def __init__(self, store: ObjectStore, name: str) -> None:
-        self._store = store
+    def __init__(self, opened: Callable[[], ObjectStore], name: str) -> None:
+        self._opened = opened
         self._name = name
+
+    @property
+    def _store(self) -> ObjectStore:
+        """obstore's store, as it is now: another one once it must trust others."""
+        return self._opened()
 
     async def prepare(self) -> None:
         return None
@@ -49,6 +54,10 @@ class ObstoreObjects:
             found = await obstore.get_async(self._store, key)
             async for chunk in found.stream(min_chunk_size=_CHUNK):
                 yield bytes(chunk)
+
+    async def delete(self, key: str) -> None:
+        with suppress(Missing), self._errors(key):
+            await obstore.delete_async(self._store, key)
 
     async def delete_folder(self, prefix: str) -> None:
         with self._errors(prefix):

@@ -44,7 +44,7 @@ def command(target: Target, context: Path, args: Mapping[str, str], builder: str
     words: list[str | Path] = ["docker", "buildx", "build", "--builder", builder, "--load", "--progress", "plain"]
     # The host's network, as buildah's chroot has it: a mirror of the registries may listen on its loopback.
     words += ["--network", "host"]
-    # An attestation is a second manifest that `docker save` leaves out: no node could import such an archive.
+    # An attestation is a second manifest, which newer engines leave out of what they save: kind cannot load that.
     words += ["--provenance=false", "--sbom=false"]
     words += ["--tag", target.tag, "--file", target.dockerfile]
     words += ["--target", target.stage] if target.stage else []

@@ -244,6 +244,12 @@ BAD_JOBS: dict[str, tuple[Any, str]] = {
     "unknown task": ({**JOB, "task": "sing"}, "spec.task"),
     "too urgent": ({**JOB, "priority": 101}, "spec.priority"),
     "too patient": ({**JOB, "priority": -101}, "spec.priority"),
+    "two kinds of languages": ({**JOB, "language": "en", "languages": ["fr"]}, "spec.languages cannot be given beside"),
+    "keyword twice": ({**JOB, "keywords": ["a", "a"]}, ".spec.keywords: duplicate"),
+    "half a channel": ({**JOB, "channels": "left"}, "spec.channels"),
+    "too hot": ({**JOB, "temperature": 1.5}, "spec.temperature"),
+    "too sure": ({**JOB, "vad": {"threshold": 2}}, "spec.vad.threshold"),
+    "too short a silence": ({**JOB, "vad": {"silenceDurationMs": 1}}, "spec.vad.silenceDurationMs"),
     "negative lifetime": ({**JOB, "ttlSecondsAfterFinished": -1}, "spec.ttlSecondsAfterFinished"),
     "unknown field": ({**JOB, "webhook": "http://x"}, "webhook"),
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -36,15 +37,15 @@ class TranscriberApi:
         return job
 
     @asynccontextmanager
-    async def running(self) -> AsyncIterator[TranscriberApi]:
-        """Serve on a free loopback port, `url`."""
+    async def running(self, tls: ssl.SSLContext | None = None) -> AsyncIterator[TranscriberApi]:
+        """Serve on a free loopback port, `url`; with `tls` over HTTPS."""
         app = web.Application(middlewares=[self._guard])
         app.router.add_post("/v1/jobs", self._submit)
         app.router.add_get("/v1/jobs/{id}", self._get)
         app.router.add_get("/internal/demand", self._demand)
         app.router.add_post("/v1/jobs/{id}/cancel", self._cancel)
         server = TestServer(app)
-        await server.start_server()
+        await server.start_server(ssl=tls)
         self.url = str(server.make_url("")).rstrip("/")
         try:
             yield self

@@ -34,8 +34,18 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     transcribe.add_argument("--model", default="base", help="name of a model, or folder of one")
     transcribe.add_argument("--engine", choices=ENGINES, default=ENGINES[0], help="what runs the model")
     transcribe.add_argument("--language", help="language spoken, e.g. en or french; detected if absent")
+    transcribe.add_argument(
+        "--languages", nargs="+", default=(), metavar="LANGUAGE", help="the only languages that detection chooses among"
+    )
     transcribe.add_argument("--task", choices=("transcribe", "translate"), default="transcribe")
-    transcribe.add_argument("--prompt", help="words that may occur, to help with their spelling")
+    transcribe.add_argument("--prompt", help="text as it might have been said before: names, spellings, style")
+    transcribe.add_argument("--keywords", nargs="+", default=(), metavar="WORD", help="words that are likely to occur")
+    transcribe.add_argument(
+        "--temperature", type=float, default=0.0, help="0: up to 1 where the result looks wrong; else as it is"
+    )
+    transcribe.add_argument("--threshold", type=float, help="how likely (0 to 1) speech must be to begin")
+    transcribe.add_argument("--silence-duration-ms", type=int, metavar="MS", help="a silence so long is left out")
+    transcribe.add_argument("--prefix-padding-ms", type=int, metavar="MS", help="audio that is kept before speech")
     transcribe.add_argument(
         "--channels", choices=("mixed", "speakers"), default="mixed", help="speakers: a person on each channel"
     )
@@ -57,18 +67,12 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 def _transcribe(arguments: argparse.Namespace) -> int:
     from whisper_transcriber.domain.audio import InvalidAudio
     from whisper_transcriber.domain.model import ModelUnavailable
-    from whisper_transcriber.domain.options import Options, UnsupportedOption
+    from whisper_transcriber.domain.options import UnsupportedOption
     from whisper_transcriber.render import GRANULARITIES, render
 
-    options = Options(
-        arguments.language,
-        arguments.task,
-        arguments.prompt,
-        word_timestamps=arguments.word_timestamps,
-        channels=arguments.channels,
-    )
     try:
-        pipeline, options = _pipeline(model_spec(arguments.model, arguments.engine), arguments.threads, options)
+        spec = model_spec(arguments.model, arguments.engine)
+        pipeline, options = _pipeline(spec, arguments.threads, _options(arguments))
         transcript = _run(arguments.file, pipeline, options)
     except InvalidAudio as error:
         return _refuse(f"{arguments.file}: {error}")
@@ -83,6 +87,22 @@ def _transcribe(arguments: argparse.Namespace) -> int:
     else:
         arguments.output.write_bytes(body)
     return OK
+
+
+def _options(arguments: argparse.Namespace) -> Options:
+    from whisper_transcriber.domain.options import Options, Vad
+
+    return Options(
+        language=arguments.language,
+        languages=tuple(arguments.languages),
+        task=arguments.task,
+        prompt=arguments.prompt,
+        hotwords=tuple(arguments.keywords),
+        temperature=arguments.temperature,
+        vad=Vad(arguments.threshold, arguments.silence_duration_ms, arguments.prefix_padding_ms),
+        channels=arguments.channels,
+        word_timestamps=arguments.word_timestamps,
+    )
 
 
 def _pipeline(spec: ModelSpec, threads: int, options: Options) -> tuple[Pipeline, Options]:

@@ -51,6 +51,12 @@ class Settings(BaseSettings):
 
     database_url: SecretStr = Field(SecretStr(""), description="postgresql://user:password@host:5432/database")
     redis_url: SecretStr = Field(SecretStr(""), description="redis://:password@host:6379/0; empty: polling only")
+    database_ca: Path | None = Field(
+        None, description="File with the authorities PostgreSQL must be certified by; verify-full, unless the URL says"
+    )
+    redis_tls: bool | None = Field(None, description="Whether Redis is spoken to over TLS; not set: as the URL says")
+    redis_ca: Path | None = Field(None, description="File with the authorities that Redis must be certified by")
+    s3_ca: Path | None = Field(None, description="File with the authorities the store may be certified by, too")
     s3_endpoint: str = Field("", description="http(s)://host:port of the object store; empty: the real S3")
     s3_bucket: str = Field("whisper", min_length=3, max_length=63)
     s3_region: str = "us-east-1"
@@ -60,6 +66,8 @@ class Settings(BaseSettings):
 
     host: str = "0.0.0.0"  # noqa: S104 — a pod listens on all its addresses
     port: int = Field(8000, ge=0, le=65535)
+    tls_cert: Path | None = Field(None, description="The API's certificate; with tls_key it serves HTTPS")
+    tls_key: Path | None = Field(None, description="The key of the API's certificate")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     drain_seconds: float = Field(5, ge=0, description="How long the API still takes requests, unready, after SIGTERM")
     shutdown_seconds: float = Field(40, ge=0, description="How long requests in flight may go on after that")

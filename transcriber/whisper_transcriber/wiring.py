@@ -12,14 +12,17 @@ from whisper_transcriber.bell.port import Bell
 from whisper_transcriber.bell.redis import RedisBell
 from whisper_transcriber.deps import Deps
 from whisper_transcriber.deps.catalogue import catalogue
+from whisper_transcriber.deps.http import KeyPair
 from whisper_transcriber.deps.http import serve as serve_http
 from whisper_transcriber.logs import Log
 from whisper_transcriber.metrics import Metrics
 from whisper_transcriber.objects.port import Unavailable as ObjectsUnavailable
 from whisper_transcriber.objects.s3 import Bucket, S3Objects
 from whisper_transcriber.settings import InvalidSettings, Settings
+from whisper_transcriber.store.database import verified
 from whisper_transcriber.store.port import Unavailable as StoreUnavailable
 from whisper_transcriber.store.postgres import PostgresStore
+from whisper_transcriber.trust import Trust
 
 log = Log(__name__)
 T = TypeVar("T")
@@ -31,6 +34,8 @@ def build(settings: Settings) -> Deps:
     url = settings.database_url.get_secret_value()
     if not url.startswith(("postgresql://", "postgres://")):
         raise InvalidSettings(["WHISPER_DATABASE_URL: a postgresql:// URL is needed."])
+    if settings.database_ca:
+        url = verified(url, str(settings.database_ca))
     metrics = Metrics()
     return Deps(
         settings, PostgresStore(url), _bell(settings, metrics), _objects(settings), metrics, catalogue(settings)
@@ -44,7 +49,8 @@ async def serve(settings: Settings) -> None:
     deps = build(settings)
     async with process(deps) as stop:
         app = create_app(deps, stop)
-        await serve_http(app, settings.host, settings.port, stop, settings.shutdown_seconds, settings.drain_seconds)
+        times = (settings.shutdown_seconds, settings.drain_seconds)
+        await serve_http(app, settings.host, settings.port, stop, *times, tls=_key_pair(settings))
 
 
 async def work(settings: Settings) -> None:
@@ -119,9 +125,16 @@ async def _patiently(action: Callable[[], Awaitable[T]], stop: asyncio.Event) ->
         wait = min(wait * 2, 5.0)
 
 
+def _key_pair(settings: Settings) -> KeyPair | None:
+    if bool(settings.tls_cert) != bool(settings.tls_key):
+        raise InvalidSettings(["WHISPER_TLS_CERT and WHISPER_TLS_KEY: one is worth nothing without the other."])
+    return KeyPair(settings.tls_cert, settings.tls_key) if settings.tls_cert and settings.tls_key else None
+
+
 def _bell(settings: Settings, metrics: Metrics) -> Bell:
     url = settings.redis_url.get_secret_value()
-    return RedisBell(url, metrics.bell_failures.inc) if url else MemoryBell()
+    trust = Trust(settings.redis_ca) if settings.redis_ca else None
+    return RedisBell(url, metrics.bell_failures.inc, tls=settings.redis_tls, trust=trust) if url else MemoryBell()
 
 
 def _objects(settings: Settings) -> S3Objects:
@@ -132,5 +145,6 @@ def _objects(settings: Settings) -> S3Objects:
             settings.s3_endpoint,
             settings.s3_access_key.get_secret_value(),
             settings.s3_secret_key.get_secret_value(),
+            Trust(settings.s3_ca) if settings.s3_ca else None,
         )
     )

@@ -75,6 +75,9 @@ class Cluster(Protocol):
     async def replace(self, manifest: Manifest) -> Manifest:
         """Write a whole object; raises Conflict unless metadata.resourceVersion is the live one."""
 
+    async def amend(self, manifest: Manifest) -> Manifest:
+        """Merge into an object; raises Conflict unless metadata.resourceVersion is the live one."""
+
     async def own(self, kind: Kind, namespace: str, name: str, owners: list[Manifest]) -> None:
         """Set an object's ownerReferences to exactly these; nothing else of it changes."""
 

@@ -78,6 +78,14 @@ class View:
         await self._sure()
         return self._folded(await self._cluster.replace(manifest))
 
+    async def amend(self, manifest: Manifest) -> Manifest:
+        await self._sure()
+        self._secrets.pop(name_of(manifest), None)  # should it fail, what is remembered is not so
+        found = await self._cluster.amend(manifest)
+        if kind_of(manifest) == SECRET:
+            self._remember(found)
+        return self._folded(found)
+
     async def own(self, kind: Kind, namespace: str, name: str, owners: list[Manifest]) -> None:
         await self._sure()
         self._secrets.pop(name, None)

@@ -17,6 +17,7 @@ from whisper_operator.plan.redis import redis
 from whisper_operator.plan.rollout import named, stamped
 from whisper_operator.plan.scalers import scalers
 from whisper_operator.plan.secrets import Rng, generate
+from whisper_operator.plan.tls import trust_bundle
 from whisper_operator.plan.worker import worker
 
 __all__ = ["Manifest", "Observed", "PlanSettings", "Rng", "desired", "generate", "named"]
@@ -27,15 +28,18 @@ def desired(cr: WhisperTranscriber, observed: Observed, settings: PlanSettings, 
 
     Secrets are in it only while `observed` has none of their name. The migration Job is in it once the database
     answers, and API and workers once that Job is complete: pods never meet an older schema, and on an upgrade the pods
-    that run stay as they are meanwhile.
+    that run stay as they are meanwhile. Where a server has no certificate yet, nothing that would need it is changed.
     """
     job = migrate(cr, settings)
     made = [secret for secret in generate(cr, rng) if secret["metadata"]["name"] not in observed.secrets]
+    if observed.uncertified:
+        return [*accounts(cr), *made, *trust_bundle(cr, observed)]
     plan = [
         *accounts(cr),
         config_map(cr),
         *network(cr, observed, settings),
         *made,
+        *trust_bundle(cr, observed),
         *postgres(cr, observed, settings),
         *redis(cr, observed, settings),
         *objects(cr, observed, settings),

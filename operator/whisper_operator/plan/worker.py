@@ -13,6 +13,7 @@ from whisper_operator.plan.pods import Pod, from_secret, http_probe, template
 from whisper_operator.plan.profiles import profile
 from whisper_operator.plan.quantity import parse
 from whisper_operator.plan.spread import spread
+from whisper_operator.plan.tls import trust_files
 
 # How long a worker may take to start, in seconds: as long as its models take from a hub far away, at 2 MiB a second.
 _START, _PER_MIB = 300, 0.5
@@ -110,5 +111,6 @@ def _mounts(cr: WhisperTranscriber) -> dict[str, Manifest | None]:
     return {
         "/tmp": {"emptyDir": {}},  # noqa: S108  a path in the pod; audio is unpacked there
         MODEL_CACHE: volume(cr),
+        **trust_files(cr),
         **{claim_folder(c): {"persistentVolumeClaim": {"claimName": c, "readOnly": True}} for c in claims},
     }

@@ -12,6 +12,7 @@ from typing import Any
 from whisper_operator.api import names
 from whisper_operator.api.v1alpha1.conditions import Condition, find
 from whisper_operator.api.v1alpha1.transcriber import TranscriberStatus, WhisperTranscriber
+from whisper_operator.certs import Certified, certify
 from whisper_operator.cluster.port import Cluster, Kind, Manifest
 from whisper_operator.errors import InvalidSpec
 from whisper_operator.judge import Scene, conditions, invalid, survey, suspects
@@ -21,6 +22,7 @@ from whisper_operator.reconcile.act import Applied, Guessed, adopt, apply, prune
 from whisper_operator.reconcile.events import Budget, Deed, done, record, told
 from whisper_operator.reconcile.observe import CHILD_KINDS, OPTIONAL_KINDS, Sight, events_about, observe
 from whisper_operator.reconcile.report import facts, measure, rendered, unmeasure, write
+from whisper_operator.reconcile.secure import secure
 from whisper_operator.settings import Settings
 
 __all__ = ["CHILD_KINDS", "OPTIONAL_KINDS", "TRANSCRIBER", "Applied", "Outcome", "reconcile"]
@@ -81,9 +83,10 @@ async def _act(
     try:
         cr = WhisperTranscriber.parse(body)
         sight = await observe(cluster, cr, new=new)
-        wanted = scale.replicas if scale else None
-        seen = Observed(frozenset(sight.secrets), sight.children, sight.values, wanted, sight.served)
-        planned = desired(cr, seen, plan_settings(settings))
+        certified = certify(cr, sight.secrets, now)
+        if not cr.spec.paused:
+            certified, sight = await secure(cluster, cr, certified, sight)
+        planned = desired(cr, observed(sight, certified, scale), plan_settings(settings))
     except InvalidSpec as error:
         judged = invalid(old.conditions, str(error), body["metadata"]["generation"], now)
         await _report(cluster, body, old, judged, {}, (), applied.budget, now, settings.identity)
@@ -91,8 +94,10 @@ async def _act(
     if not cr.spec.paused:
         sight = await apply(cluster, cr, planned, sight, applied)
         sight = await adopt(cluster, cr, sight)
-        sight = await prune(cluster, cr, planned, sight)
-    scene = Scene(planned, sight.children, sight.pods, sight.claims, trouble=sight.trouble)
+        # Without certificates most of the plan is left out: that says nothing about what should go.
+        sight = sight if certified.missing else await prune(cluster, cr, planned, sight)
+    distrust = next(iter(certified.trouble.values()), None)
+    scene = Scene(planned, sight.children, sight.pods, sight.claims, trouble=sight.trouble, certificates=distrust)
     asked = set(suspects(scene)) - touched(sight) if overdue(settings, old.conditions, now) else ()
     if asked:
         scene = replace(scene, events=await events_about(cluster, cr.namespace, sorted(asked)))
@@ -101,7 +106,7 @@ async def _act(
     found = facts(cr, sight, settings.version, scale)
     await _report(cluster, body, old, judged, found, sight.deeds, applied.budget, now, settings.identity)
     if not any(complaints.values()):
-        return Outcome("ok", settings.resync)
+        return Outcome("ok", until(certified.again, settings.resync, now))
     stalled = any(verdict and verdict.stalled for verdict in complaints.values())
     return Outcome("stalled" if stalled else "waiting", pause(settings, judged, now))
 
@@ -124,6 +129,24 @@ def pause(settings: Settings, judged: Sequence[Condition], now: datetime) -> flo
     ready = find(judged, "Ready")
     since = ready.last_transition_time if ready and ready.last_transition_time else now
     return min(PATIENCE * settings.recheck, max(settings.recheck, (now - since) / timedelta(seconds=PATIENCE)))
+
+
+def until(due: datetime | None, longest: float, now: datetime) -> float:
+    """Seconds until the next look at what is ready."""
+    return min(longest, max(1.0, (due - now).total_seconds())) if due else longest
+
+
+def observed(sight: Sight, certified: Certified, scale: Scale | None) -> Observed:
+    """What the plan is made from."""
+    return Observed(
+        frozenset(sight.secrets),
+        sight.children,
+        sight.values,
+        workers=scale.replicas if scale else None,
+        served=sight.served,
+        bundle=certified.bundle,
+        uncertified=certified.missing,
+    )
 
 
 def plan_settings(settings: Settings) -> PlanSettings:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from whisper_operator.api import names
 from whisper_operator.api.v1alpha1.transcriber import WhisperTranscriber
+from whisper_operator.certs import secrets as certificates
 from whisper_operator.cluster.port import (
     BUDGET,
     CONFIG_MAP,
@@ -80,7 +81,7 @@ async def observe(cluster: Cluster, cr: WhisperTranscriber, *, new: bool = False
     listed, found = await asyncio.gather(
         asyncio.gather(*(cluster.list(kind, cr.namespace, labels) for kind in kinds)), _secrets(cluster, cr, new)
     )
-    secrets = {name: found[name] for name in names.generated(cr.name) if name in found}
+    secrets = {name: found[name] for name in (*names.generated(cr.name), *certificates(cr)) if name in found}
     values: dict[str, Mapping[str, str]] = {name: secret.get("data") or {} for name, secret in found.items()}
     children = {(kind.name, name_of(m)): m for kind, some in zip(kinds, listed, strict=True) for m in some}
     sight = Sight(
@@ -105,7 +106,7 @@ async def events_about(cluster: Cluster, namespace: str, uids: Sequence[str]) ->
 
 async def _secrets(cluster: Cluster, cr: WhisperTranscriber, new: bool) -> dict[str, Manifest]:
     """The Secrets that pods use, by name. Each is asked for by name: the operator may not list Secrets."""
-    ours = () if new else names.generated(cr.name)
+    ours = () if new else (*names.generated(cr.name), *certificates(cr))
     theirs = (reference.name for reference in references(cr.spec))
     wanted = list(dict.fromkeys((*ours, *theirs, *named(cr.spec))))
     found = await asyncio.gather(*(cluster.get(SECRET, cr.namespace, name) for name in wanted))

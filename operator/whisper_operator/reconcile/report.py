@@ -29,7 +29,7 @@ def facts(cr: WhisperTranscriber, sight: Sight, version: str, scale: Scale | Non
             **_scaling(cr, scale, sight.served),
         },
         "selector": ",".join(f"{key}={value}" for key, value in sorted(selector.items())),
-        "endpoint": names.endpoint(cr.name, cr.namespace),
+        "endpoint": names.endpoint(cr.name, cr.namespace, tls=cr.spec.tls.serves),
         "version": cr.spec.version or version,
         "model": cr.spec.main_model.name,
     }

@@ -15,7 +15,7 @@ from whisper_operator.api.v1alpha1.transcriber import WhisperTranscriber
 from whisper_operator.api.v1alpha1.workers import Autoscaling
 from whisper_operator.cluster.port import DEPLOYMENT, POD, Cluster, Manifest, name_of
 from whisper_operator.errors import InvalidSpec, Rejected, Transient
-from whisper_operator.jobs import Keys
+from whisper_operator.jobs import Keys, authorities
 from whisper_operator.logs import Log
 from whisper_operator.metrics import WORKERS_WANTED
 from whisper_operator.plan.autoscaling import Scale
@@ -67,7 +67,7 @@ async def poll(
     if current is None:
         return Outcome("waiting", settings.scale_interval)
     asked, rested = time.monotonic(), scaler.idle
-    demand, why = await _ask(api, keys, cr, rules, HOLD if rested else 0.0)
+    demand, why = await _ask(cluster, api, keys, cr, rules, HOLD if rested else 0.0)
     took = time.monotonic() - asked
     pods = [pod for pod in await cluster.list(POD, namespace, {names.LABEL_TRANSCRIBER: name}) if _works(pod)]
     found = _scale(scaler, rules, current, demand, why, now)
@@ -96,12 +96,13 @@ def _scale(
 
 
 async def _ask(
-    api: Transcripts, keys: Keys, cr: WhisperTranscriber, rules: Autoscaling, wait: float
+    cluster: Cluster, api: Transcripts, keys: Keys, cr: WhisperTranscriber, rules: Autoscaling, wait: float
 ) -> tuple[Demand | None, str]:
     """The demand, or why it is not known."""
     try:
         key = await keys.get(cr.namespace, cr.name)
-        return await api.demand(api.base(cr.namespace, cr.name), key, rules.target_wait_seconds, wait), ""
+        way = api.way(cr.namespace, cr.name, await authorities(cluster, cr.namespace, cr.name))
+        return await api.demand(way, key, rules.target_wait_seconds, wait), ""
     except Unauthorised as error:
         keys.forget(cr.namespace, cr.name)
         return None, str(error)

@@ -12,7 +12,7 @@ from whisper_transcriber.api.errors import bad, invalid, not_found
 from whisper_transcriber.deps import Catalogue
 from whisper_transcriber.domain.job import JobRequest
 from whisper_transcriber.domain.languages import language_code
-from whisper_transcriber.domain.options import Channels, Options, Task, Vad
+from whisper_transcriber.domain.options import KEYWORD_BYTES, Channels, Options, Task, Vad
 from whisper_transcriber.render import FORMATS, GRANULARITIES, Format, Granularity
 
 Fields = Mapping[str, Sequence[str]]
@@ -25,8 +25,6 @@ _SHARED = frozenset(
 )
 _OPENAI = _SHARED | {"response_format", "timestamp_granularities", "include", "stream"}
 _TRUTH = {"true": True, "1": True, "false": False, "0": False, "": False}
-# The decoder looks back at 223 tokens at most; these always fit into them, in any writing.
-_KEYWORD_BYTES = 400
 
 
 @dataclass(frozen=True)
@@ -59,7 +57,7 @@ class JobOptions(Value):
     keywords: tuple[Keyword, ...] = Field(
         (),
         validation_alias=AliasChoices("keywords", "hotwords"),
-        description=f"Words that are likely to occur, {_KEYWORD_BYTES} bytes in all; `hotwords` is another name",
+        description=f"Words that are likely to occur, {KEYWORD_BYTES} bytes in all; `hotwords` is another name",
     )
     chunking_strategy: ChunkingStrategy = Field(
         None,
@@ -76,8 +74,8 @@ class JobOptions(Value):
     @field_validator("keywords")
     @classmethod
     def _fit(cls, keywords: tuple[str, ...]) -> tuple[str, ...]:
-        if len(", ".join(keywords).encode()) > _KEYWORD_BYTES:
-            raise ValueError(f"all together may have at most {_KEYWORD_BYTES} bytes")
+        if len(", ".join(keywords).encode()) > KEYWORD_BYTES:
+            raise ValueError(f"all together may have at most {KEYWORD_BYTES} bytes")
         return keywords
 
 

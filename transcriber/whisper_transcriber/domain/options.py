@@ -29,6 +29,9 @@ class Vad:
     prefix_padding_ms: int | None = None
 
 
+KEYWORD_BYTES: Final = 400
+"""The most bytes of all hotwords: the decoder looks back at 223 tokens at most, and these fit in any writing."""
+
 # What the first version had; the others are written only where they are used, so that fingerprints stay what they were,
 # and workers of the version before understand jobs that ask for nothing new.
 _ALWAYS: Final = frozenset({"language", "task", "prompt", "temperature", "word_timestamps"})
@@ -96,6 +99,9 @@ def checked(options: Options, *, multilingual: bool) -> Options:
         raise UnsupportedOption("Either language or languages can be asked for, not both.")
     if not 0.0 <= options.temperature <= 1.0:
         raise UnsupportedOption(f"The temperature must be between 0 and 1, not {options.temperature}.")
+    if len(", ".join(options.hotwords).encode()) > KEYWORD_BYTES:
+        raise UnsupportedOption(f"The keywords may have at most {KEYWORD_BYTES} bytes all together.")
+    _check(options.vad)
     if not multilingual and (code not in (None, "en") or (among and "en" not in among)):
         wanted = options.language or ", ".join(options.languages)
         raise UnsupportedOption(f"The model knows only English and cannot transcribe {wanted!r}.")
@@ -104,6 +110,17 @@ def checked(options: Options, *, multilingual: bool) -> Options:
     if len(among) == 1:
         code, among = among[0], ()
     return replace(options, language=code, languages=among)
+
+
+def _check(vad: Vad) -> None:
+    """Raises UnsupportedOption for a setting that has no meaning."""
+    for name, value, least, most in (
+        ("threshold", vad.threshold, 0, 1),
+        ("silence_duration_ms", vad.silence_duration_ms, 100, 30_000),
+        ("prefix_padding_ms", vad.prefix_padding_ms, 0, 5_000),
+    ):
+        if value is not None and not least <= value <= most:
+            raise UnsupportedOption(f"The voice detector's {name} must be between {least} and {most}, not {value}.")
 
 
 def _code(language: str) -> str:

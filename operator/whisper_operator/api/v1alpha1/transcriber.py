@@ -20,6 +20,7 @@ from whisper_operator.api.v1alpha1.pods import PodOptions, PullPolicy
 from whisper_operator.api.v1alpha1.serving import ApiAutoscaling, Ingress, Monitoring
 from whisper_operator.api.v1alpha1.speech import ModelName, SpeechModel
 from whisper_operator.api.v1alpha1.stores import Objects, Postgres, Redis
+from whisper_operator.api.v1alpha1.tls import Tls
 from whisper_operator.api.v1alpha1.transcriber_rules import SPEC_RULES
 from whisper_operator.api.v1alpha1.workers import Workers
 
@@ -118,6 +119,7 @@ class TranscriberSpec(Model, json_schema_extra=SPEC_RULES):
     )
     monitoring: Monitoring = Field(Monitoring(), description="How Prometheus finds the metrics.")
     fetch: Fetch = Field(Fetch(), description="How audio is fetched from URLs.")
+    tls: Tls = Field(Tls(), description="How connections between the parts are encrypted. Default: all, by our own CA.")
     network_policy: NetworkPolicy = Field(
         NetworkPolicy(),
         json_schema_extra={"x-default": {}},
@@ -176,7 +178,8 @@ class TranscriberStatus(Lenient):
         (),
         max_length=32,
         json_schema_extra=keyed("type"),
-        description="Ready, Reconciling, Stalled, DatabaseReady, QueueReady, ObjectsReady, WorkersReady and ApiReady.",
+        description="Ready, Reconciling, Stalled, DatabaseReady, QueueReady, ObjectsReady, WorkersReady, ApiReady and "
+        "CertificatesReady.",
     )
     workers: WorkerStatus = Field(WorkerStatus(), description="How many workers there are.")
     selector: str = Field("", description="Label selector of the worker pods, for the scale subresource.")

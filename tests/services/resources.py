@@ -63,7 +63,6 @@ FULL: dict[str, Any] = {
             "annotations": {"example.com/a": "b"},
             "labels": {"team": "speech"},
             "runtimeClassName": "nvidia",
-            "priorityClassName": "high",
             "topologySpreadConstraints": [
                 {"maxSkew": 1, "topologyKey": "topology.kubernetes.io/zone", "whenUnsatisfiable": "ScheduleAnyway"}
             ],

@@ -23,7 +23,7 @@ class Docker:
     def build(self, target: Target, context: Path, args: Mapping[str, str], log: Path) -> None:
         before = _id(target.tag)
         run(command(target, context, args, self._builder), log)
-        if before and before != _id(target.tag) and not target.parent:
+        if before and before != _id(target.tag):
             _forget(before, log)
 
     def save(self, target: Target, archive: Path, log: Path) -> None:

@@ -8,7 +8,7 @@ from whisper_operator.plan.autoscaling import least, replicas
 from whisper_operator.plan.cache import affinity, alone, model_cache, volume
 from whisper_operator.plan.common import Manifest, Observed, PlanSettings, budget, manifest
 from whisper_operator.plan.config import MODEL_CACHE, checksum, claim_folder, credentials, variables
-from whisper_operator.plan.footprint import memory
+from whisper_operator.plan.footprint import CLAIMS, memory
 from whisper_operator.plan.pods import Pod, from_secret, http_probe, template
 from whisper_operator.plan.profiles import profile
 from whisper_operator.plan.quantity import parse
@@ -25,7 +25,7 @@ def worker(cr: WhisperTranscriber, observed: Observed, settings: PlanSettings, c
     spec, wanted = cr.spec.workers, replicas(cr, observed)
     name, component = names.worker(cr.name, colour), Component.WORKER
     label = {names.LABEL_COLOUR: colour}
-    request, limit = memory(cr.spec.models)
+    request, limit = memory(cr.spec.models, gpu=bool(spec.gpus), claims=_claims(cr))
     kind, patience = profile(spec), starting(request)
     pod = Pod(
         component=component,
@@ -81,6 +81,12 @@ def _near(cr: WhisperTranscriber, options: PodOptions) -> PodOptions:
     """The options, on one node if the model cache wants that; what the user says about affinity goes before it."""
     ours = affinity(cr)
     return options.model_copy(update={"affinity": {**ours, **(options.affinity or {})}}) if ours else options
+
+
+def _claims(cr: WhisperTranscriber) -> int:
+    """How many files a worker has in hand: WHISPER_CLAIMS, if that is set for its pods."""
+    given = next((each.value for each in cr.spec.workers.pod.env if each.name == "WHISPER_CLAIMS"), None)
+    return int(given) if given and given.isdecimal() else CLAIMS
 
 
 def _image(cr: WhisperTranscriber) -> str:

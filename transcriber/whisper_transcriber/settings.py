@@ -93,6 +93,9 @@ class Settings(BaseSettings):
     max_failures: int = Field(3, ge=1, description="Attempts without one window of progress before a job fails")
     claims: int = Field(8, ge=1, le=1024, description="How many jobs a worker has in hand at once")
     part_seconds: float = Field(300, gt=0, description="How long the parts are that long audio is claimed in")
+    parts_ahead: int = Field(
+        24, ge=2, description="How many parts of one file may be in the object store before they are transcribed"
+    )
     batch_windows: int = Field(8, ge=1, description="The most windows transcribed together on a GPU")
     lane_windows: int = Field(4, ge=1, description="The most windows transcribed together on each processor")
     batch_seconds: float = Field(2, gt=0, description="How long a batch may take: whatever comes next waits for it")

@@ -35,12 +35,9 @@ class Written:
 
 def corpus() -> list[Recording]:
     """Each English sentence alone and in files of one to two minutes, and a quarter of those in other languages."""
-    languages = {language: 1 if language == "en" else _OTHERS for language in speech.LANGUAGES}
-    return [
-        recording
-        for language, every in languages.items()
-        for recording in (*material.joined(language, every), *material.single(language, every))
-    ]
+    others = [language for language in speech.LANGUAGES if language != "en"]
+    files = [recording for language in others for recording in material.joined(language, _OTHERS)]
+    return [*material.joined("en"), *material.single("en"), *files]
 
 
 def written(

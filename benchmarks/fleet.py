@@ -5,10 +5,12 @@ import re
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from whisper_operator.api.v1alpha1 import WhisperTranscriber
+from whisper_operator.certs import certify
 from whisper_operator.cluster.live import LiveCluster
 from whisper_operator.cluster.port import SECRET, Changed, Kind, Listed, Manifest
 from whisper_operator.plan import Observed, PlanSettings, desired
@@ -36,8 +38,9 @@ def children(name: str, namespace: str) -> list[Manifest]:
     """All that the operator makes for `transcriber(name, namespace)`, in its order."""
     cr = WhisperTranscriber.parse({"metadata": {"name": name, "namespace": namespace, "uid": f"uid-{name}"}})
     done = {"status": {"conditions": [{"type": "Complete", "status": "True"}]}}
-    plan = PlanSettings()
-    return desired(cr, Observed(children={("Job", migrate(cr, plan)["metadata"]["name"]): done}), plan)
+    plan, certified = PlanSettings(), certify(cr, {}, datetime.now(UTC))
+    observed = Observed(children={("Job", migrate(cr, plan)["metadata"]["name"]): done}, bundle=certified.bundle)
+    return [*certified.writes, *desired(cr, observed, plan)]
 
 
 async def apply_all(cluster: LiveCluster, sets: Iterable[Sequence[Manifest]]) -> float:

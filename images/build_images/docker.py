@@ -23,7 +23,7 @@ class Docker:
     def build(self, target: Target, context: Path, args: Mapping[str, str], log: Path) -> None:
         before = _id(target.tag)
         run(command(target, context, args, self._builder), log)
-        if before and before != _id(target.tag) and not target.parent:
+        if before and before != _id(target.tag):
             _forget(before, log)
 
     def save(self, target: Target, archive: Path, log: Path) -> None:
@@ -44,7 +44,7 @@ def command(target: Target, context: Path, args: Mapping[str, str], builder: str
     words: list[str | Path] = ["docker", "buildx", "build", "--builder", builder, "--load", "--progress", "plain"]
     # The host's network, as buildah's chroot has it: a mirror of the registries may listen on its loopback.
     words += ["--network", "host"]
-    # An attestation is a second manifest that `docker save` leaves out: no node could import such an archive.
+    # An attestation is a second manifest, which newer engines leave out of what they save: kind cannot load that.
     words += ["--provenance=false", "--sbom=false"]
     words += ["--tag", target.tag, "--file", target.dockerfile]
     words += ["--target", target.stage] if target.stage else []

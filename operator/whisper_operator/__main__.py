@@ -16,7 +16,7 @@ from whisper_operator.handlers import probes
 from whisper_operator.jobs import TRANSCRIPTION_JOB
 from whisper_operator.logs import Log, configure
 from whisper_operator.metrics import LEADING
-from whisper_operator.reconcile import CHILD_KINDS, TRANSCRIBER
+from whisper_operator.reconcile import CHILD_KINDS, OPTIONAL_KINDS, TRANSCRIBER
 from whisper_operator.transcripts import Transcripts
 
 log = Log("whisper_operator")
@@ -33,7 +33,7 @@ async def run(chosen: settings.Settings) -> int:
     """Serve probes, wait for the lead, lead, give it back."""
     stop = asyncio.Event()
     _stop_on_signals(stop)
-    watches = (len(CHILD_KINDS) + 2) * max(1, len(chosen.namespaces))
+    watches = (len(CHILD_KINDS) + len(OPTIONAL_KINDS) + 2) * max(1, len(chosen.namespaces))
     cluster = await LiveCluster.connect(connections=2 * chosen.concurrency + watches)
     lease = Lease(cluster, chosen.lease_namespace, chosen.lease_name, chosen.identity)
     try:

@@ -35,6 +35,11 @@ EVENTS = Counter(
     "whisper_operator_events_total", "Kubernetes Events by outcome: recorded, dropped (too many), failed.", ["outcome"]
 )
 EVENTS_WAITING = Gauge("whisper_operator_events_waiting", "Events that wait to be sent, at most 10 a second.")
+WORKERS_WANTED = Gauge(
+    "whisper_operator_workers_wanted",
+    "Workers that the operator's own scaler has decided on, by WhisperTranscriber.",
+    ["namespace", "name"],
+)
 LEADING = Gauge("whisper_operator_leader", "1 while this process holds the Lease.")
 CONDITION = Gauge(
     "whisper_operator_condition",

@@ -35,6 +35,7 @@ class Settings:
     resync: float = 300.0
     recheck: float = 10.0
     debounce: float = 0.2
+    scale_interval: float = 5.0
     concurrency: int = 16
     log_level: str = "INFO"
 
@@ -57,6 +58,7 @@ def parser() -> argparse.ArgumentParser:
     run.add_argument("--api-url", help="URL template of a transcriber's API")
     run.add_argument("--resync", type=float, help="seconds between two looks at a resource nothing happened to")
     run.add_argument("--recheck", type=float, help="seconds between two looks at a resource that is not ready")
+    run.add_argument("--scale-interval", type=float, help="seconds between two looks at a queue that holds jobs")
     run.add_argument("--concurrency", type=int, help="resources reconciled at the same time (default: 16)")
     run.add_argument("--log-level", choices=["DEBUG", "INFO", "WARNING", "ERROR"])
     return top

@@ -1,13 +1,18 @@
 """A client of a transcriber's HTTP API: what the operator needs of it, and errors that say who must move."""
 
-from collections.abc import Mapping
+import json
+import ssl
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from types import TracebackType
 from typing import Any, Self
+from urllib.parse import urlsplit, urlunsplit
 
 import aiohttp
 from pydantic import BaseModel, ValidationError
 
+from whisper_operator.api import names
 from whisper_operator.errors import Transient
 
 TIMEOUT = aiohttp.ClientTimeout(total=60, connect=5)
@@ -55,6 +60,19 @@ class Job(BaseModel, frozen=True):
     results: Mapping[str, str] = {}
 
 
+class Demand(BaseModel, frozen=True):
+    """How many workers the queue takes, and what that follows from. Seconds are of audio; `busy`: claims by worker."""
+
+    workers: int
+    queued: int = 0
+    running: int = 0
+    unopened: int = 0
+    backlog_seconds: float = 0.0
+    in_flight_seconds: float = 0.0
+    real_time_factor: float | None = None
+    busy: Mapping[str, int] = {}
+
+
 @dataclass(frozen=True)
 class Upload:
     """Audio that goes with the request itself."""
@@ -63,12 +81,21 @@ class Upload:
     audio: bytes
 
 
+@dataclass(frozen=True)
+class Way:
+    """Where a transcriber's API answers; with `tls`, over HTTPS."""
+
+    url: str
+    tls: ssl.SSLContext | None = None
+
+
 class Transcripts:
     """Jobs of any transcriber. `url` has `{name}` and `{namespace}`; one connection pool serves all of them."""
 
     def __init__(self, url: str) -> None:
         self._url = url
-        self._http = aiohttp.ClientSession(timeout=TIMEOUT)
+        # As many connections as are asked for: those that wait for a first job must not keep jobs from being followed.
+        self._http = aiohttp.ClientSession(timeout=TIMEOUT, connector=aiohttp.TCPConnector(limit=0))
 
     async def __aenter__(self) -> Self:
         return self
@@ -78,12 +105,21 @@ class Transcripts:
     ) -> None:
         await self._http.close()
 
-    def base(self, namespace: str, name: str) -> str:
-        """Where that transcriber's API answers."""
-        return self._url.format(name=name, namespace=namespace)
+    def way(self, namespace: str, name: str, authorities: str | None = None) -> Way:
+        """The way to that transcriber's API; with `authorities` (PEM) over HTTPS.
+
+        Raises: Transient, where these are no certificates.
+        """
+        url = self._url.format(name=name, namespace=namespace)
+        if authorities is None:
+            return Way(url)
+        try:
+            return Way(_secure(url), _trusting(authorities))
+        except (OSError, ValueError) as error:  # an SSLError is an OSError
+            raise Transient("the authorities that certify the transcriber's API cannot be read") from error
 
     async def submit(
-        self, base: str, key: str | None, idempotency: str, fields: Mapping[str, Any], upload: Upload | None
+        self, way: Way, key: str | None, idempotency: str, fields: Mapping[str, Any], upload: Upload | None
     ) -> Job:
         """Hand a job over. The same idempotency key gives the same job, however often it is sent.
 
@@ -91,34 +127,72 @@ class Transcripts:
         """
         headers = {**_auth(key), "Idempotency-Key": idempotency}
         if upload is None:
-            return await self._ask("POST", f"{base}/v1/jobs", headers, json=dict(fields))
+            return await self._ask(way, "POST", f"{way.url}/v1/jobs", headers, json=dict(fields))
         form = aiohttp.FormData()
         form.add_field("file", upload.audio, filename=upload.filename, content_type="application/octet-stream")
-        for field, value in fields.items():
-            form.add_field(field, str(value).lower() if isinstance(value, bool) else str(value))
-        return await self._ask("POST", f"{base}/v1/jobs", headers, data=form)
+        for field, value in form_fields(fields):
+            form.add_field(field, value)
+        return await self._ask(way, "POST", f"{way.url}/v1/jobs", headers, data=form)
 
-    async def get(self, base: str, key: str | None, job_id: str) -> Job:
+    async def get(self, way: Way, key: str | None, job_id: str) -> Job:
         """How far a job is. Raises: UnknownJob, Transient, Unauthorised, Refused."""
-        return await self._ask("GET", f"{base}/v1/jobs/{job_id}", _auth(key))
+        return await self._ask(way, "GET", f"{way.url}/v1/jobs/{job_id}", _auth(key))
 
-    async def cancel(self, base: str, key: str | None, job_id: str) -> Job:
+    async def cancel(self, way: Way, key: str | None, job_id: str) -> Job:
         """Stop a job; one that has ended stays as it is. Raises: UnknownJob, Transient, Unauthorised, Refused."""
-        return await self._ask("POST", f"{base}/v1/jobs/{job_id}/cancel", _auth(key))
+        return await self._ask(way, "POST", f"{way.url}/v1/jobs/{job_id}/cancel", _auth(key))
 
-    async def _ask(self, method: str, url: str, headers: Mapping[str, str], **body: Any) -> Job:
+    async def demand(self, way: Way, key: str | None, target: int, wait: float) -> Demand:
+        """How many workers finish all there is in `target` seconds; answered once there is a job, or after `wait` s.
+
+        Raises: Transient, Unauthorised, Refused.
+        """
+        url = f"{way.url}/internal/demand?target_wait_seconds={target}&wait_seconds={wait:g}"
+        status, data = await self._send(way, "GET", url, _auth(key))
+        if status != 200:
+            raise _refusal(status, data, known=False)
         try:
-            async with self._http.request(method, url, headers=headers, allow_redirects=False, **body) as answer:
-                data = await answer.read()
-                status = answer.status
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise Transient(f"the transcriber's API does not answer: {error or type(error).__name__}") from error
+            return Demand.model_validate_json(data)
+        except ValidationError as error:
+            raise Transient(f"the transcriber's API answered {url} with something else") from error
+
+    async def _ask(self, way: Way, method: str, url: str, headers: Mapping[str, str], **body: Any) -> Job:
+        status, data = await self._send(way, method, url, headers, **body)
         if status in (200, 201, 202):
             try:
                 return Job.model_validate_json(data)
             except ValidationError as error:
                 raise Transient(f"the transcriber's API answered {url} with something that is no job") from error
         raise _refusal(status, data, known=method == "GET" or url.endswith("/cancel"))
+
+    async def _send(
+        self, way: Way, method: str, url: str, headers: Mapping[str, str], **body: Any
+    ) -> tuple[int, bytes]:
+        checked: Any = {"ssl": way.tls} if way.tls else {}
+        request = self._http.request(method, url, headers=headers, allow_redirects=False, **checked, **body)
+        try:
+            async with request as answer:
+                return answer.status, await answer.read()
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise Transient(f"the transcriber's API does not answer: {error or type(error).__name__}") from error
+
+
+def _secure(url: str) -> str:
+    """The URL over HTTPS; port 80 is then 443."""
+    parts = urlsplit(url)
+    return urlunsplit(parts._replace(scheme="https", netloc=parts.netloc.removesuffix(f":{names.API_SERVICE_PORT}")))
+
+
+@lru_cache(maxsize=256)
+def _trusting(authorities: str) -> ssl.SSLContext:
+    return ssl.create_default_context(cadata=authorities)
+
+
+def form_fields(fields: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """The fields of a request as those of a form: of a list each item, of an object its JSON."""
+    for name, value in fields.items():
+        for each in value if isinstance(value, list) else [value]:
+            yield name, each if isinstance(each, str) else json.dumps(each)
 
 
 def _auth(key: str | None) -> dict[str, str]:

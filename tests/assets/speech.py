@@ -58,17 +58,35 @@ def sentences(language: str = "en") -> list[Clip]:
     return [clip for clip in prompts(language) if clip.seconds >= 2 and len(clip.text.split()) >= 4]
 
 
-def long(seconds: float, language: str = "en") -> Clip:
-    """At least `seconds` of speech: sentences joined with pauses of half a second, from the start again if needed."""
-    folder = made_once(
-        cache_root() / "speech" / "long" / f"{language}-{seconds:g}", lambda to: _join(seconds, language, to)
-    )
+def long(seconds: float, language: str = "en", first: int = 0) -> Clip:
+    """At least `seconds` of speech: sentences joined with pauses of half a second, from the start again if needed.
+
+    `first` is the sentence that it begins with.
+    """
+    name = f"{language}-{seconds:g}" + (f"-from-{first}" if first else "")
+    folder = made_once(cache_root() / "speech" / "long" / name, lambda to: _join(seconds, language, first, to))
     index = json.loads((folder / "index.json").read_text())
     return Clip(folder / "long.wav", index["text"], language, index["seconds"], f"long-{seconds:g}")
 
 
-def _join(seconds: float, language: str, to: Path) -> None:
+def call(left: Clip, right: Clip, to: Path) -> Path:
+    """Two people who speak at the same time, on a channel each: a stereo WAV at `to`, as long as the longer one."""
+    spoken = []
+    for clip in (left, right):
+        with wave.open(str(clip.path), "rb") as source:
+            spoken.append(np.frombuffer(source.readframes(source.getnframes()), "<i2"))
+    both = np.zeros((max(map(len, spoken)), 2), "<i2")
+    for number, samples in enumerate(spoken):
+        both[: len(samples), number] = samples
+    with wave.open(str(to), "wb") as target:
+        target.setparams((2, 2, SAMPLE_RATE, 0, "NONE", ""))
+        target.writeframes(both.tobytes())
+    return to
+
+
+def _join(seconds: float, language: str, first: int, to: Path) -> None:
     clips = sentences(language)
+    clips = clips[first:] + clips[:first]
     texts: list[str] = []
     frames = 0
     with wave.open(str(to / "long.wav"), "wb") as target:

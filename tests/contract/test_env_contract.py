@@ -132,7 +132,11 @@ def test_the_defaults_arrive(parsed: Any) -> None:
     assert url.startswith("postgresql://whisper:")
     assert url.endswith("@main-postgres:5432/whisper")
     assert settings.redis_url.get_secret_value().endswith("@main-redis:6379/0")
-    assert settings.s3_endpoint == "http://main-objects:7070"
+    assert settings.s3_endpoint == "https://main-objects:7070"
+    mounted = {m["mountPath"] for m in manifests[-2]["spec"]["template"]["spec"]["containers"][0]["volumeMounts"]}
+    for file in (settings.database_ca, settings.redis_ca, settings.s3_ca):
+        assert file is not None and str(file.parent) in mounted
+    assert settings.redis_tls
     assert settings.api_key.get_secret_value().startswith("sk-")
     assert (settings.max_upload_bytes, settings.max_audio_seconds) == (2 * 1024**3, 43200)
     assert not settings.fetch_allow_private
@@ -142,6 +146,13 @@ def test_the_defaults_arrive(parsed: Any) -> None:
     assert worker.worker_id == "metadata.name"
     mounts = {m["mountPath"] for m in manifests[-1]["spec"]["template"]["spec"]["containers"][0]["volumeMounts"]}
     assert str(worker.model_cache) in mounts
+
+
+def test_without_tls_nothing_is_verified(parsed: Any) -> None:
+    settings = parsed(environment(plan({"tls": {"enabled": False}}), "Deployment", "api"))
+    assert settings.s3_endpoint == "http://main-objects:7070"
+    assert (settings.database_ca, settings.redis_ca, settings.s3_ca) == (None, None, None)
+    assert settings.redis_tls is False
 
 
 def test_what_the_user_chose_arrives(parsed: Any) -> None:

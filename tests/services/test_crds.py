@@ -71,7 +71,15 @@ def test_a_good_transcriber_is_taken_and_understood(api: Api, spec: Any) -> None
 def test_only_cancel_and_lifetime_of_a_job_can_change(api: Api) -> None:
     live = api.apply(job(JOB, "fixed"))
     assert TranscriptionJob.parse(live).spec.priority == 0
-    for change in ({"language": "en"}, {"model": "base"}, {"priority": 1}, {"source": {"http": {"url": "http://a/b"}}}):
+    for change in (
+        {"language": "en"},
+        {"keywords": ["Digium"]},
+        {"vad": {"threshold": 0.5}},
+        {"channels": "speakers"},
+        {"model": "base"},
+        {"priority": 1},
+        {"source": {"http": {"url": "http://a/b"}}},
+    ):
         (field,) = change
         assert f"spec.{field} cannot be changed" in api.refusal(job({**JOB, **change}, "fixed"))
     api.apply(job({**JOB, "cancel": True, "ttlSecondsAfterFinished": 60}, "fixed"))

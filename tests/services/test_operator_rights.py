@@ -100,7 +100,9 @@ async def allowed(process: Process) -> None:
 
 async def test_the_charts_rights_are_enough(installed: Installed, tmp_path: Path) -> None:
     cluster, namespace = installed.cluster, installed.namespace
-    await cluster.apply(installed.resource(TRANSCRIBER, "main", api={"replicas": 2}))
+    scaled = {"autoscaling": {"min": 2, "max": 3}}
+    full = {"workers": scaled, "api": {"ingress": {"host": "speech.example.com"}, **scaled}}
+    await cluster.apply(installed.resource(TRANSCRIBER, "main", **full))
     async with (
         TranscriberApi().running() as api,
         operator(installed.kubeconfig, tmp_path, f"--api-url={api.url}", **installed.env) as process,

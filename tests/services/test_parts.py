@@ -1,6 +1,7 @@
 """Long files over several workers: the transcript of one, whoever dies, and nobody who is short waits."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 from assets import speech
@@ -86,6 +87,33 @@ def test_a_worker_killed_in_a_part_costs_only_what_was_being_computed(service: S
     steady = [(one, two) for one, two in pairs if not sampled(one) and not sampled(two)]
     assert len(steady) >= 2
     assert all(one == two for one, two in steady)
+
+
+def test_who_said_what_on_two_channels_survives_a_worker(service: Service, tmp_path: Path) -> None:
+    """Two people talk at the same time; the worker is killed in the middle of their call."""
+    people = (speech.long(70), speech.long(50, first=60))
+    call = speech.call(*people, tmp_path / "call.wav")
+    env = {**SLOW, "WHISPER_PART_SECONDS": "25"}
+    client = Client(service.start("serve"))
+    first = service.start("work", **env)
+    job = client.submit(call, channels="speakers", wordTimestamps="true")["id"]
+    wait_until(lambda: client.job(job)["windows"]["done"] >= 3, "three windows", PATIENCE)
+    first.kill()
+    recorded = client.job(job)
+    assert recorded["status"] == "running", recorded
+
+    second = service.start("work", **env)
+    done = client.ended(job)
+    assert done["status"] == "succeeded", done
+    assert (done["audio_seconds"], done["windows"]["repeated"]) == (round(people[0].seconds, 3), 0)
+    assert second.metric("whisper_windows_total") == done["windows"]["total"] - recorded["windows"]["done"]
+    body = client.result(job, "verbose_json").json()
+    for number, clip in enumerate(people, start=1):
+        said = "".join(each["text"] for each in body["segments"] if each["channel"] == number)
+        assert word_error_rate(clip.text, said) < 0.25
+        words = [word["word"] for word in body["words"] if word["speaker"] == f"Speaker {number}"]
+        assert word_error_rate(said, " ".join(words)) < 0.02
+    assert "<v Speaker 2>" in client.result(job, "vtt").text
 
 
 def test_a_clip_is_claimed_before_the_other_parts_of_a_long_file(service: Service) -> None:

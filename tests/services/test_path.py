@@ -83,7 +83,7 @@ def test_the_same_key_is_the_same_job_and_another_request_is_refused(client: Cli
     assert client.submit(clip.path, key="once", model="tiny")["id"] == first["id"]
     with client.http as http, other.path.open("rb") as audio:
         refused = http.post("/v1/jobs", files={"file": audio}, headers={"Idempotency-Key": "once"})
-    assert refused.status_code == 400
+    assert refused.status_code == 422
     assert refused.json()["error"]["code"] == "idempotency_mismatch"
 
 

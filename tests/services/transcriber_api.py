@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -19,6 +20,7 @@ class TranscriberApi:
         self.jobs: dict[str, dict[str, Any]] = {}
         self.submissions: list[tuple[str, dict[str, Any], bytes | None]] = []
         self.refusal: tuple[int, str, str] | None = None
+        self.demand: dict[str, Any] = {"workers": 0}
         self.url = ""
         self._ids = itertools.count(1)
         self._by_key: dict[str, str] = {}
@@ -35,14 +37,15 @@ class TranscriberApi:
         return job
 
     @asynccontextmanager
-    async def running(self) -> AsyncIterator[TranscriberApi]:
-        """Serve on a free loopback port, `url`."""
+    async def running(self, tls: ssl.SSLContext | None = None) -> AsyncIterator[TranscriberApi]:
+        """Serve on a free loopback port, `url`; with `tls` over HTTPS."""
         app = web.Application(middlewares=[self._guard])
         app.router.add_post("/v1/jobs", self._submit)
         app.router.add_get("/v1/jobs/{id}", self._get)
+        app.router.add_get("/internal/demand", self._demand)
         app.router.add_post("/v1/jobs/{id}/cancel", self._cancel)
         server = TestServer(app)
-        await server.start_server()
+        await server.start_server(ssl=tls)
         self.url = str(server.make_url("")).rstrip("/")
         try:
             yield self
@@ -80,6 +83,9 @@ class TranscriberApi:
     async def _get(self, request: web.Request) -> web.Response:
         job = self.jobs.get(request.match_info["id"])
         return web.json_response(job) if job else _error(404, "job_not_found", "There is no such job.")
+
+    async def _demand(self, request: web.Request) -> web.Response:
+        return _error(*self.refusal) if self.refusal else web.json_response(self.demand)
 
     async def _cancel(self, request: web.Request) -> web.Response:
         job = self.jobs.get(request.match_info["id"])

@@ -13,6 +13,7 @@ from testbed.locks import locked
 from testbed.recipes import HELM, KIND, KUBERNETES
 from testbed.say import say, step
 from testbed.shell import CommandFailed, run
+from testbed.waiting import until
 
 NODE_IMAGE = "KIND_NODE_IMAGE"
 """The environment variable that names another node image than kind's own: of a mirror, or of another Kubernetes."""
@@ -24,6 +25,11 @@ def docker_answers() -> bool:
         return bool(run(["docker", "info", "--format", "{{.ServerVersion}}"], timeout=20).strip())
     except CommandFailed:
         return False
+
+
+def state(name: str) -> Path:
+    """What is kept of a cluster here: not where our own nodes keep theirs, or one would be taken for the other."""
+    return paths.cache() / "kind" / name
 
 
 def exists(name: str) -> bool:
@@ -43,7 +49,7 @@ def status(name: str) -> str:
 def handle(name: str) -> Cluster:
     """The cluster's handle; says nothing about whether it runs."""
     tools = tuple(binaries.found(tool, command).parent for tool, command in ((KUBERNETES, "kubectl"), (HELM, "helm")))
-    return Cluster(name, "kind", paths.state(name) / "kubeconfig", tools, partial(_load, name))
+    return Cluster(name, "kind", state(name) / "kubeconfig", tools, partial(_load, name))
 
 
 def up(name: str) -> Cluster:
@@ -57,7 +63,7 @@ def up(name: str) -> Cluster:
         _kind("export", "kubeconfig", "--name", name, "--kubeconfig", str(cluster.kubeconfig))
     else:
         _create(name, cluster.kubeconfig)
-    cluster.kubectl("wait", "--for=condition=Ready", "node", "--all", "--timeout=180s")
+    until(f"the node of cluster {name} to be Ready", partial(_ready, cluster), timeout=180)
     say(f"cluster {name} is up (kind)")
     return cluster
 
@@ -65,7 +71,7 @@ def up(name: str) -> Cluster:
 def remove(name: str) -> None:
     """Delete the cluster and its folder."""
     _kind("delete", "cluster", "--name", name)
-    shutil.rmtree(paths.state(name), ignore_errors=True)
+    shutil.rmtree(state(name), ignore_errors=True)
 
 
 def config() -> str:
@@ -88,7 +94,7 @@ def config() -> str:
 
 
 def _create(name: str, kubeconfig: Path) -> None:
-    shutil.rmtree(paths.state(name), ignore_errors=True)  # of a cluster that somebody deleted without us
+    shutil.rmtree(state(name), ignore_errors=True)  # of a cluster that somebody deleted without us
     _half_made(name).parent.mkdir(parents=True)
     _half_made(name).touch()
     image = os.environ.get(NODE_IMAGE)
@@ -100,7 +106,7 @@ def _create(name: str, kubeconfig: Path) -> None:
 
 def _half_made(name: str) -> Path:
     """A file that is there while the cluster is being created."""
-    return paths.state(name) / "half-made"
+    return state(name) / "half-made"
 
 
 def _start(name: str) -> None:
@@ -108,6 +114,15 @@ def _start(name: str) -> None:
     for node in _nodes(name, "exited"):
         with step(f"starting {node}"):
             run(["docker", "start", node])
+
+
+def _ready(cluster: Cluster) -> bool:
+    """Whether the node is; an API server that has just started refuses connections, then everybody's requests."""
+    try:
+        cluster.kubectl("wait", "--for=condition=Ready", "node", "--all", "--timeout=5s")
+    except CommandFailed:
+        return False
+    return True
 
 
 def _nodes(name: str, state: str) -> list[str]:
@@ -119,7 +134,7 @@ def _nodes(name: str, state: str) -> list[str]:
 def _load(name: str, archive: Path) -> None:
     names = [images.normalise(short) for short in images.names(archive)]
     with locked(f"load-{name}"):
-        loaded = Loaded(paths.state(name) / "loaded.json", node=" ".join(_nodes(name, "running")))
+        loaded = Loaded(state(name) / "loaded.json", node=" ".join(_nodes(name, "running")))
         if not loaded.has(names, archive):
             _kind("load", "image-archive", str(archive), "--name", name)
             loaded.note(names, archive)

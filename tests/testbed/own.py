@@ -22,7 +22,7 @@ def program(name: str, about: str, static: bool = False) -> Path:
     """The program whose source is the folder NAME beside this file, built if need be.
 
     about: how long a cold build takes, for the reader.
-    static: without the C library, so that it runs in an image that holds nothing else.
+    static: for Linux, without the C library, so that it runs in an image that holds nothing else.
     """
     source = Path(__file__).parent / name
     made = paths.cache() / "bin" / f"{name}-{fingerprint(source)}" / name
@@ -31,7 +31,7 @@ def program(name: str, about: str, static: bool = False) -> Path:
             say(f"building {name}, about {about} from cold caches")
             made.parent.mkdir(parents=True, exist_ok=True)
             part = made.with_suffix(".part")
-            env = {**os.environ, "CGO_ENABLED": "0"} if static else None
+            env = {**os.environ, "CGO_ENABLED": "0", "GOOS": "linux"} if static else None
             run(
                 ["go", "build", "-buildvcs=false", "-o", part, "-ldflags=-s -w", "."], cwd=source, env=env, timeout=3600
             )

@@ -37,7 +37,7 @@ def wrap(name: str, program: bytes, image: str) -> bytes:
     """A Docker archive of one layer that holds the program as /NAME, its entrypoint."""
     layer = _tar({name: program}, mode=0o755)
     config = {
-        "architecture": {"x86_64": "amd64", "aarch64": "arm64"}[os.uname().machine],
+        "architecture": {"x86_64": "amd64", "aarch64": "arm64", "arm64": "arm64"}[os.uname().machine],
         "os": "linux",
         "config": {"Entrypoint": [f"/{name}"], "User": "65535:65535"},
         "rootfs": {"type": "layers", "diff_ids": [f"sha256:{hashlib.sha256(layer).hexdigest()}"]},

@@ -64,13 +64,14 @@ def test_the_engines_own_builder_builds_for_another_would_not_see_the_parent(cli
     assert "--builder desktop-linux " in build
 
 
+@pytest.mark.parametrize("target", ["redis", "preloaded"])
 @pytest.mark.parametrize(("names", "removed"), [("0", True), ("1", False)])
 def test_an_image_that_was_replaced_goes_unless_somebody_gave_it_a_name(
-    client: Path, names: str, removed: bool
+    client: Path, target: str, names: str, removed: bool
 ) -> None:
     (client / "id").write_text("sha256:old")
     (client / "names").write_text(names)
-    Docker().build(ALL["redis"], client, {}, client / "log")
+    Docker().build(ALL[target], client, {}, client / "log")
     assert ("image rm sha256:old" in asked(client)) is removed
 
 

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from testbed import kind, paths, tiny
+import testbed
+from testbed import kind, tiny
 from testbed.loaded import Loaded
 
 # Stands where kind, docker, kubectl and helm would: notes what is asked, and answers from files of the test's.
@@ -15,9 +16,11 @@ PROGRAM = """\
 here=$(dirname "$0")
 echo "$(basename "$0") $*" >> "$here/asked"
 case "$(basename "$0") $*" in
+  "kubectl wait "*) [ ! -e "$here/forbidden" ] || { rm "$here/forbidden"; exit 1; } ;;
   "kind get clusters") cat "$here/clusters" 2>/dev/null ;;
-  "kind create "*) cat > "$here/config"; echo dev > "$here/clusters"; echo node-2 > "$here/running" ;;
+  "kind create "*) cat > "$here/config"; echo "$4" > "$here/clusters"; echo node-2 > "$here/running" ;;
   "kind delete "*) rm -f "$here/clusters" ;;
+  "docker info "*) echo 26.1.5 ;;
   "docker ps "*"status=running"*) cat "$here/running" 2>/dev/null ;;
   "docker ps "*"status=exited"*) cat "$here/exited" 2>/dev/null ;;
 esac
@@ -51,7 +54,15 @@ def test_a_cluster_is_created_once(programs: Path) -> None:
     assert "--image" not in creation
     assert len(asked(programs, "kind export kubeconfig --name dev")) == 1
     kind.remove("dev")
-    assert not paths.state("dev").exists()
+    assert not kind.state("dev").exists()
+
+
+def test_a_cluster_by_kind_stays_one_by_kind(programs: Path) -> None:
+    testbed.up("kinds-own")
+    assert testbed.status("kinds-own") == "running (kind)"
+    assert testbed.up("kinds-own").made_of == "kind"
+    testbed.down("kinds-own")
+    assert testbed.status("kinds-own") == "absent"
 
 
 def test_the_nodes_image_can_be_chosen(programs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -72,8 +83,8 @@ def test_the_configuration_is_one_node_that_also_takes_cgroup_v1(programs: Path)
 
 def test_half_a_cluster_is_replaced(programs: Path) -> None:
     (programs / "clusters").write_text("dev")
-    paths.state("dev").mkdir(parents=True)
-    (paths.state("dev") / "half-made").touch()  # as an interrupted `up` leaves it
+    kind.state("dev").mkdir(parents=True)
+    (kind.state("dev") / "half-made").touch()  # as an interrupted `up` leaves it
     assert kind.status("dev").startswith("incomplete")
     kind.up("dev")
     assert asked(programs, "kind delete")
@@ -90,6 +101,7 @@ def test_somebody_elses_cluster_of_the_name_is_used_not_replaced(programs: Path)
 def test_a_node_that_docker_left_stopped_is_started(programs: Path) -> None:
     (programs / "clusters").write_text("dev")
     (programs / "exited").write_text("node-1")
+    (programs / "forbidden").touch()  # what an API server says until it has read its roles
     assert kind.status("dev").startswith("stopped")
     kind.up("dev")
     assert asked(programs, "docker start") == ["docker start node-1"]

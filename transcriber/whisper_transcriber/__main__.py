@@ -1,11 +1,12 @@
-"""`whisper-transcriber serve | work | migrate | transcribe | models`."""
+"""`whisper-transcriber serve | work | migrate | standalone | transcribe | models`."""
 
 import argparse
 import asyncio
 import sys
 from collections.abc import Awaitable, Callable, Sequence
 
-from whisper_transcriber import cli, logs, wiring
+from whisper_transcriber import cli, logs, standalone, wiring
+from whisper_transcriber.deps.http import CannotListen
 from whisper_transcriber.objects.port import Unavailable as ObjectsUnavailable
 from whisper_transcriber.settings import InvalidSettings, Settings, load_settings
 from whisper_transcriber.store.port import Unavailable as StoreUnavailable
@@ -27,6 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         commands.add_parser(name, help=f"{purpose} (settings: WHISPER_… in the environment)").set_defaults(
             func=lambda _arguments, command=command: _service(command)
         )
+    standalone.register(commands)
     cli.register(commands)
     parsed = parser.parse_args(arguments)
     sys.exit(parsed.func(parsed))
@@ -41,7 +43,7 @@ def _service(command: Callable[[Settings], Awaitable[None]]) -> int:
         for problem in error.problems:
             print(f"error: {problem}", file=sys.stderr)
         return UNUSABLE
-    except (StoreUnavailable, ObjectsUnavailable) as error:
+    except (CannotListen, StoreUnavailable, ObjectsUnavailable) as error:
         print(f"error: {error}", file=sys.stderr)
         return UNAVAILABLE
     return OK

@@ -7,7 +7,6 @@ import os
 import shutil
 import sys
 import time
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
 # Imports of the engine and the audio stack are inside the commands: the API's image has neither, and `--help` is fast.
 
 _FORMATS: Final = ("text", "json", "verbose_json", "srt", "vtt")
-_ENGINES: Final[tuple[EngineName, ...]] = ("ctranslate2", "openai-whisper")
+ENGINES: Final[tuple[EngineName, ...]] = ("ctranslate2", "openai-whisper")
 OK, UNUSABLE = 0, 2
 
 
@@ -33,10 +32,23 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     transcribe = subparsers.add_parser("transcribe", help="transcribe one file here, without a service")
     transcribe.add_argument("file", type=Path, help="any audio or video file")
     transcribe.add_argument("--model", default="base", help="name of a model, or folder of one")
-    transcribe.add_argument("--engine", choices=_ENGINES, default=_ENGINES[0], help="what runs the model")
+    transcribe.add_argument("--engine", choices=ENGINES, default=ENGINES[0], help="what runs the model")
     transcribe.add_argument("--language", help="language spoken, e.g. en or french; detected if absent")
+    transcribe.add_argument(
+        "--languages", nargs="+", default=(), metavar="LANGUAGE", help="the only languages that detection chooses among"
+    )
     transcribe.add_argument("--task", choices=("transcribe", "translate"), default="transcribe")
-    transcribe.add_argument("--prompt", help="words that may occur, to help with their spelling")
+    transcribe.add_argument("--prompt", help="text as it might have been said before: names, spellings, style")
+    transcribe.add_argument("--keywords", nargs="+", default=(), metavar="WORD", help="words that are likely to occur")
+    transcribe.add_argument(
+        "--temperature", type=float, default=0.0, help="0: up to 1 where the result looks wrong; else as it is"
+    )
+    transcribe.add_argument("--threshold", type=float, help="how likely (0 to 1) speech must be to begin")
+    transcribe.add_argument("--silence-duration-ms", type=int, metavar="MS", help="a silence so long is left out")
+    transcribe.add_argument("--prefix-padding-ms", type=int, metavar="MS", help="audio that is kept before speech")
+    transcribe.add_argument(
+        "--channels", choices=("mixed", "speakers"), default="mixed", help="speakers: a person on each channel"
+    )
     transcribe.add_argument("--format", choices=_FORMATS, default="text")
     transcribe.add_argument("--word-timestamps", action="store_true", help="find the time of each word")
     transcribe.add_argument("--output", type=Path, help="file to write; standard output if absent")
@@ -47,7 +59,7 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     listing.set_defaults(func=_list)
     pull = models.add_parser("pull", help="fetch a model into the cache")
     pull.add_argument("name", help="a name from `models list`, or a repository of the Hugging Face hub")
-    pull.add_argument("--engine", choices=_ENGINES, default=_ENGINES[0], help="what shall run the model")
+    pull.add_argument("--engine", choices=ENGINES, default=ENGINES[0], help="what shall run the model")
     pull.add_argument("--to", type=Path, help="also copy its files into this folder")
     pull.set_defaults(func=_pull)
 
@@ -55,12 +67,12 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 def _transcribe(arguments: argparse.Namespace) -> int:
     from whisper_transcriber.domain.audio import InvalidAudio
     from whisper_transcriber.domain.model import ModelUnavailable
-    from whisper_transcriber.domain.options import Options, UnsupportedOption
+    from whisper_transcriber.domain.options import UnsupportedOption
     from whisper_transcriber.render import GRANULARITIES, render
 
-    options = Options(arguments.language, arguments.task, arguments.prompt, word_timestamps=arguments.word_timestamps)
     try:
-        pipeline, options = _pipeline(_spec(arguments.model, arguments.engine), arguments.threads, options)
+        spec = model_spec(arguments.model, arguments.engine)
+        pipeline, options = _pipeline(spec, arguments.threads, _options(arguments))
         transcript = _run(arguments.file, pipeline, options)
     except InvalidAudio as error:
         return _refuse(f"{arguments.file}: {error}")
@@ -77,11 +89,27 @@ def _transcribe(arguments: argparse.Namespace) -> int:
     return OK
 
 
+def _options(arguments: argparse.Namespace) -> Options:
+    from whisper_transcriber.domain.options import Options, Vad
+
+    return Options(
+        language=arguments.language,
+        languages=tuple(arguments.languages),
+        task=arguments.task,
+        prompt=arguments.prompt,
+        hotwords=tuple(arguments.keywords),
+        temperature=arguments.temperature,
+        vad=Vad(arguments.threshold, arguments.silence_duration_ms, arguments.prefix_padding_ms),
+        channels=arguments.channels,
+        word_timestamps=arguments.word_timestamps,
+    )
+
+
 def _pipeline(spec: ModelSpec, threads: int, options: Options) -> tuple[Pipeline, Options]:
     from whisper_transcriber import engine
     from whisper_transcriber.batching import Pipeline
 
-    pipeline = Pipeline(engine.load(_resolved(spec), spec, threads))
+    pipeline = Pipeline(engine.load(resolved(spec), spec, threads))
     return pipeline, pipeline.check(options)
 
 
@@ -115,23 +143,21 @@ async def _heard(file: Path, pipeline: Pipeline, options: Options) -> tuple[list
     from whisper_transcriber.batching.language import settled, unsettled
     from whisper_transcriber.batching.stream import hear
 
-    pump, ticket, hint = Pump(pipeline), Ticket(file), audio.duration_hint(file)
-    of = f" of {hint:.0f} s" if hint else ""
+    pump, ticket, said = Pump(pipeline), Ticket(file), audio.headers(file)
+    of = f" of {said.seconds:.0f} s" if said.seconds else ""
+    channels, rules = said.channels if options.apart else None, pump.rules(options)
+
+    def tell(done: WindowResult) -> None:
+        _say(f"{done.window.end:.0f} s{of} transcribed")
+
     try:
-        with audio.decode(file) as decoding:
-            results = await hear(
-                pump,
-                audio.windows(decoding, rules=pump.rules(options)),
-                options,
-                ticket,
-                lambda done: _say(f"{done.window.end:.0f} s{of} transcribed"),
-            )
-        language, unsure = unsettled(results)
-        before = {result.window: result for result in unsure}
-        if before:
-            with audio.decode(file) as once_more:
-                cut = (pair for pair in audio.windows(once_more) if pair[0] in before)
-                again = await hear(pump, cut, replace(options, language=language), ticket)
+        with audio.decode(file, channels=channels) as decoding:
+            results = await hear(pump, audio.windows(decoding, rules=rules), options, ticket, tell)
+        if unsure := unsettled(results):
+            before = {result.window: result for result in results if result.window in unsure}
+            with audio.decode(file, channels=channels) as once_more:
+                cut = (pair for pair in audio.windows(once_more, rules=rules) if pair[0] in before)
+                again = await hear(pump, cut, options, ticket, languages=unsure)
             after = {result.window: settled(before[result.window], result) for result in again}
             results = [after.get(result.window, result) for result in results]
     finally:
@@ -151,7 +177,7 @@ def _pull(arguments: argparse.Namespace) -> int:
     from whisper_transcriber.domain.model import ModelUnavailable
 
     try:
-        files = _resolved(_spec(arguments.name, arguments.engine))
+        files = resolved(model_spec(arguments.name, arguments.engine))
         if arguments.to is not None:
             shutil.copytree(files.path, arguments.to, dirs_exist_ok=True, ignore=shutil.ignore_patterns(".*"))
     except ModelUnavailable as error:
@@ -162,7 +188,7 @@ def _pull(arguments: argparse.Namespace) -> int:
     return OK
 
 
-def _spec(model: str, engine: EngineName) -> ModelSpec:
+def model_spec(model: str, engine: EngineName) -> ModelSpec:
     """A model by its folder, its repository (owner/name) or its name."""
     from whisper_transcriber.domain.model import HuggingFace, ModelSpec, ModelUnavailable, Source
 
@@ -183,13 +209,22 @@ def _spec(model: str, engine: EngineName) -> ModelSpec:
         ) from error
 
 
-def _resolved(spec: ModelSpec) -> ModelFiles:
+def resolved(spec: ModelSpec) -> ModelFiles:
     """The model's files; the folders are those of the pods if they are set, else the user's cache."""
     from whisper_transcriber.models import resolve
 
+    return resolve(spec, Path(os.environ.get("WHISPER_PRELOADED_MODELS") or "/models"), user_cache())
+
+
+def user_cache() -> Path:
+    """Where models are kept: the pod's folder if it is set, else the user's."""
     home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "whisper-transcriber"
-    cache = Path(os.environ.get("WHISPER_MODEL_CACHE") or home)
-    return resolve(spec, Path(os.environ.get("WHISPER_PRELOADED_MODELS") or "/models"), cache)
+    return Path(os.environ.get("WHISPER_MODEL_CACHE") or home)
+
+
+def user_data() -> Path:
+    """Where a service on one machine keeps its jobs unless it is told."""
+    return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / "whisper-transcriber"
 
 
 def _say(text: str) -> None:

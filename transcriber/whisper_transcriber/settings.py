@@ -7,7 +7,8 @@ import tempfile
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, SecretStr, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
+from pydantic.alias_generators import to_camel
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict, SettingsError
 
 PREFIX = "WHISPER_"
@@ -30,6 +31,19 @@ class InvalidSettings(Exception):
         self.problems = problems
 
 
+class S3Source(BaseModel):
+    """A bucket that jobs may name as their source. No endpoint: the real S3. No keys: the ambient credentials."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=to_camel, populate_by_name=True)
+
+    bucket: str = Field(min_length=3, max_length=63)
+    endpoint: str = ""
+    region: str = "us-east-1"
+    access_key: SecretStr = SecretStr("")
+    secret_key: SecretStr = SecretStr("")
+    tenants: tuple[str, ...] = Field((), description="Whose jobs may; empty: everybody's")
+
+
 class Settings(BaseSettings):
     """The transcriber's settings. Durations are seconds, sizes bytes; secrets never show in a repr or a log."""
 
@@ -37,6 +51,12 @@ class Settings(BaseSettings):
 
     database_url: SecretStr = Field(SecretStr(""), description="postgresql://user:password@host:5432/database")
     redis_url: SecretStr = Field(SecretStr(""), description="redis://:password@host:6379/0; empty: polling only")
+    database_ca: Path | None = Field(
+        None, description="File with the authorities PostgreSQL must be certified by; verify-full, unless the URL says"
+    )
+    redis_tls: bool | None = Field(None, description="Whether Redis is spoken to over TLS; not set: as the URL says")
+    redis_ca: Path | None = Field(None, description="File with the authorities that Redis must be certified by")
+    s3_ca: Path | None = Field(None, description="File with the authorities the store may be certified by, too")
     s3_endpoint: str = Field("", description="http(s)://host:port of the object store; empty: the real S3")
     s3_bucket: str = Field("whisper", min_length=3, max_length=63)
     s3_region: str = "us-east-1"
@@ -46,6 +66,8 @@ class Settings(BaseSettings):
 
     host: str = "0.0.0.0"  # noqa: S104 — a pod listens on all its addresses
     port: int = Field(8000, ge=0, le=65535)
+    tls_cert: Path | None = Field(None, description="The API's certificate; with tls_key it serves HTTPS")
+    tls_key: Path | None = Field(None, description="The key of the API's certificate")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     drain_seconds: float = Field(5, ge=0, description="How long the API still takes requests, unready, after SIGTERM")
     shutdown_seconds: float = Field(40, ge=0, description="How long requests in flight may go on after that")
@@ -73,11 +95,17 @@ class Settings(BaseSettings):
     sweep_seconds: float = Field(3600, gt=0, description="How often a worker looks for what nobody will ask for again")
     upload_seconds: float = Field(86400, gt=0, description="How long an upload may take until its job is recorded")
     synchronous_seconds: float = Field(3600, gt=0, description="How long an ended job of a dead synchronous call stays")
+    retry_seconds: float = Field(
+        60, ge=0, description="How long a job stays whose client went away: it may ask for the same again"
+    )
     scratch: Path = Field(default_factory=lambda: Path(tempfile.gettempdir()), description="Where audio is unpacked")
 
     max_upload_bytes: int = Field(2 * 1024**3, ge=1, description="The largest audio file, sent or fetched")
     max_audio_seconds: float = Field(12 * 3600, gt=0, description="The longest audio")
     fetch_allow_private: bool = Field(False, description="Whether URL sources may be on private networks")
+    s3_sources: Annotated[tuple[S3Source, ...], NoDecode, BeforeValidator(_json)] = Field(
+        (), description="Buckets that jobs may name, a JSON list"
+    )
     fetch_timeout_seconds: float = Field(900, gt=0, description="The longest a URL source may take in all")
 
 

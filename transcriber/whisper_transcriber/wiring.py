@@ -2,24 +2,27 @@
 
 import asyncio
 import signal
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from whisper_transcriber.bell.memory import MemoryBell
 from whisper_transcriber.bell.port import Bell
 from whisper_transcriber.bell.redis import RedisBell
 from whisper_transcriber.deps import Deps
 from whisper_transcriber.deps.catalogue import catalogue
+from whisper_transcriber.deps.http import KeyPair
 from whisper_transcriber.deps.http import serve as serve_http
 from whisper_transcriber.logs import Log
 from whisper_transcriber.metrics import Metrics
 from whisper_transcriber.objects.port import Unavailable as ObjectsUnavailable
 from whisper_transcriber.objects.s3 import Bucket, S3Objects
 from whisper_transcriber.settings import InvalidSettings, Settings
+from whisper_transcriber.store.database import verified
 from whisper_transcriber.store.port import Unavailable as StoreUnavailable
 from whisper_transcriber.store.postgres import PostgresStore
+from whisper_transcriber.trust import Trust
 
 log = Log(__name__)
 T = TypeVar("T")
@@ -31,6 +34,8 @@ def build(settings: Settings) -> Deps:
     url = settings.database_url.get_secret_value()
     if not url.startswith(("postgresql://", "postgres://")):
         raise InvalidSettings(["WHISPER_DATABASE_URL: a postgresql:// URL is needed."])
+    if settings.database_ca:
+        url = verified(url, str(settings.database_ca))
     metrics = Metrics()
     return Deps(
         settings, PostgresStore(url), _bell(settings, metrics), _objects(settings), metrics, catalogue(settings)
@@ -41,9 +46,11 @@ async def serve(settings: Settings) -> None:
     """The API, until it has drained after SIGTERM."""
     from whisper_transcriber.app import create_app
 
-    async with _process(settings) as (deps, stop):
+    deps = build(settings)
+    async with process(deps) as stop:
         app = create_app(deps, stop)
-        await serve_http(app, settings.host, settings.port, stop, settings.shutdown_seconds, settings.drain_seconds)
+        times = (settings.shutdown_seconds, settings.drain_seconds)
+        await serve_http(app, settings.host, settings.port, stop, *times, tls=_key_pair(settings))
 
 
 async def work(settings: Settings) -> None:
@@ -51,24 +58,35 @@ async def work(settings: Settings) -> None:
     from whisper_transcriber.worker import Models, run
     from whisper_transcriber.worker.health import health_app
 
-    async with _process(settings) as (deps, stop):
-        # Each claim may wait in a thread for its file's decoder: none shall have to wait for another one's.
-        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(settings.claims + 4))
+    deps = build(settings)
+    async with process(deps, threads=settings.claims) as stop:
         models, over = Models(deps), asyncio.Event()
-        serving = asyncio.create_task(serve_http(health_app(deps, models), settings.host, settings.port, over, 1))
-        working = asyncio.create_task(run(deps, models, stop))
-        try:
-            await asyncio.wait({serving, working}, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            stop.set()
-            over.set()
-            # Whatever ended one of them ends the process: a worker is never half alive.
-            await asyncio.gather(working, serving)
+        serving = serve_http(health_app(deps, models), settings.host, settings.port, over, 1)
+        await together(serving, run(deps, models, stop), stop, over)
+
+
+async def together(
+    serving: Coroutine[Any, Any, None], working: Coroutine[Any, Any, None], *ends: asyncio.Event
+) -> None:
+    """Serve and work until one of them is over; then set `ends` and let the other come to its end too.
+
+    Whatever ended one of them ends the process: a worker is never half alive. Raises what they raised.
+    """
+    tasks = [asyncio.create_task(each) for each in (serving, working)]
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for end in ends:
+            end.set()
+        await asyncio.wait(tasks)
+    for task in tasks:
+        task.result()
 
 
 async def migrate(settings: Settings) -> None:
     """Bring the schema up to date and make the bucket; both may still be starting."""
-    async with _process(settings) as (deps, stop):
+    deps = build(settings)
+    async with process(deps) as stop:
         applied = await _patiently(deps.store.migrate, stop)
         log.info("Migrated the database", applied=list(applied))
         await _patiently(deps.objects.prepare, stop)
@@ -76,14 +94,18 @@ async def migrate(settings: Settings) -> None:
 
 
 @asynccontextmanager
-async def _process(settings: Settings) -> AsyncIterator[tuple[Deps, asyncio.Event]]:
-    """What a process needs, and the event that SIGTERM or SIGINT sets."""
+async def process(deps: Deps, threads: int = 0) -> AsyncIterator[asyncio.Event]:
+    """The event that SIGTERM or SIGINT sets; what the process was given is closed at its end.
+
+    Each of a worker's claims may wait in one of `threads` for its file's decoder: none waits for another one's.
+    """
     stop, loop = asyncio.Event(), asyncio.get_running_loop()
+    if threads:
+        loop.set_default_executor(ThreadPoolExecutor(threads + 4))
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    deps = build(settings)
     try:
-        yield deps, stop
+        yield stop
     finally:
         await deps.close()
 
@@ -103,9 +125,16 @@ async def _patiently(action: Callable[[], Awaitable[T]], stop: asyncio.Event) ->
         wait = min(wait * 2, 5.0)
 
 
+def _key_pair(settings: Settings) -> KeyPair | None:
+    if bool(settings.tls_cert) != bool(settings.tls_key):
+        raise InvalidSettings(["WHISPER_TLS_CERT and WHISPER_TLS_KEY: one is worth nothing without the other."])
+    return KeyPair(settings.tls_cert, settings.tls_key) if settings.tls_cert and settings.tls_key else None
+
+
 def _bell(settings: Settings, metrics: Metrics) -> Bell:
     url = settings.redis_url.get_secret_value()
-    return RedisBell(url, metrics.bell_failures.inc) if url else MemoryBell()
+    trust = Trust(settings.redis_ca) if settings.redis_ca else None
+    return RedisBell(url, metrics.bell_failures.inc, tls=settings.redis_tls, trust=trust) if url else MemoryBell()
 
 
 def _objects(settings: Settings) -> S3Objects:
@@ -116,5 +145,6 @@ def _objects(settings: Settings) -> S3Objects:
             settings.s3_endpoint,
             settings.s3_access_key.get_secret_value(),
             settings.s3_secret_key.get_secret_value(),
+            Trust(settings.s3_ca) if settings.s3_ca else None,
         )
     )

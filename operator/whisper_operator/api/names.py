@@ -25,6 +25,8 @@ MANAGER: Final = "whisper-operator"
 OPERATOR: Final = "operator"
 """The component label of the operator's own pods, as its chart sets it."""
 CONFIG_CHECKSUM: Final = f"{GROUP}/config-checksum"
+# On the workers' Deployment: how few ready pods are enough, where more may be on their way.
+LEAST: Final = f"{GROUP}/least-replicas"
 SECRETS_CHECKSUM: Final = f"{GROUP}/secrets-checksum"
 
 # The longest child name is `<cr>-migrate-<10 hex digits>`; a pod adds six more, and all must fit 63 characters.
@@ -34,6 +36,7 @@ DATA_VOLUME: Final = "data"
 
 API_PORT: Final = 8000
 API_SERVICE_PORT: Final = 80
+API_SECURE_SERVICE_PORT: Final = 443
 POSTGRES_PORT: Final = 5432
 REDIS_PORT: Final = 6379
 OBJECTS_PORT: Final = 7070
@@ -49,6 +52,9 @@ KEY_ACCESS_KEY: Final = "access-key"
 KEY_SECRET_KEY: Final = "secret-key"  # noqa: S105
 KEY_API_KEY: Final = "api-key"
 KEY_ROLLOUT: Final = "hmac-key"
+KEY_CERTIFICATE: Final = "tls.crt"
+KEY_PRIVATE: Final = "tls.key"
+KEY_CA: Final = "ca.crt"
 
 
 class Component(StrEnum):
@@ -67,6 +73,12 @@ class Env(StrEnum):
 
     DATABASE_URL = "WHISPER_DATABASE_URL"
     REDIS_URL = "WHISPER_REDIS_URL"
+    DATABASE_CA = "WHISPER_DATABASE_CA"
+    REDIS_TLS = "WHISPER_REDIS_TLS"
+    REDIS_CA = "WHISPER_REDIS_CA"
+    S3_CA = "WHISPER_S3_CA"
+    TLS_CERT = "WHISPER_TLS_CERT"
+    TLS_KEY = "WHISPER_TLS_KEY"
     S3_ENDPOINT = "WHISPER_S3_ENDPOINT"
     S3_BUCKET = "WHISPER_S3_BUCKET"
     S3_REGION = "WHISPER_S3_REGION"
@@ -144,6 +156,16 @@ def rollout(transcriber: str) -> str:
     return child(transcriber, "rollout")
 
 
+def authority(transcriber: str) -> str:
+    """The Secret with the key of the transcriber's own certificate authority; the ConfigMap with what to trust."""
+    return child(transcriber, "ca")
+
+
+def certificate(service: str) -> str:
+    """The Secret with a service's certificate and its key."""
+    return child(service, "tls")
+
+
 def generated(transcriber: str) -> tuple[str, ...]:
     """Every Secret that the operator may make for a transcriber."""
     return (
@@ -160,9 +182,14 @@ def migrate(transcriber: str, digest: str) -> str:
     return child(transcriber, "migrate", digest)
 
 
-def endpoint(transcriber: str, namespace: str) -> str:
+def api_service_port(tls: bool) -> int:
+    """The port of the API's Service."""
+    return API_SECURE_SERVICE_PORT if tls else API_SERVICE_PORT
+
+
+def endpoint(transcriber: str, namespace: str, *, tls: bool = False) -> str:
     """The API's URL inside the cluster."""
-    return f"http://{api(transcriber)}.{namespace}.svc"
+    return f"{'https' if tls else 'http'}://{api(transcriber)}.{namespace}.svc"
 
 
 def selector(transcriber: str, component: Component) -> dict[str, str]:

@@ -69,6 +69,11 @@ class LiveCluster:
         path = f"{await self._collection(kind, meta['namespace'])}/{quote(meta['name'])}"
         return await self._call("update", kind, "PUT", path, {"fieldManager": FIELD_MANAGER}, manifest)
 
+    async def amend(self, manifest: Manifest) -> Manifest:
+        kind, meta = kind_of(manifest), manifest["metadata"]
+        path = f"{await self._collection(kind, meta['namespace'])}/{quote(meta['name'])}"
+        return await self._call("patch", kind, "PATCH", path, {"fieldManager": FIELD_MANAGER}, manifest, MERGE)
+
     async def own(self, kind: Kind, namespace: str, name: str, owners: list[Manifest]) -> None:
         path = f"{await self._collection(kind, namespace)}/{quote(name)}"
         body = {"metadata": {"ownerReferences": owners}}

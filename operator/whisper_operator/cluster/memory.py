@@ -85,6 +85,19 @@ class FakeCluster:
         self._bump(new, live)
         return copy.deepcopy(new)
 
+    async def amend(self, manifest: Manifest) -> Manifest:
+        self._log("amend", manifest)
+        live = self._objects.get(self._id(manifest))
+        if live is None:
+            raise Rejected("NotFound", f"{manifest['kind']} {name_of(manifest)} not found")
+        if manifest["metadata"]["resourceVersion"] != live["metadata"]["resourceVersion"]:
+            raise Conflict(f"{manifest['kind']} {name_of(manifest)} has been modified")
+        before = copy.deepcopy(live)
+        _merge(live, manifest)
+        live["data"] = {key: value for key, value in live.get("data", {}).items() if value is not None}
+        self._bump(live, before)
+        return copy.deepcopy(live)
+
     async def own(self, kind: Kind, namespace: str, name: str, owners: list[Manifest]) -> None:
         self.writes.append(("own", kind.name, name))
         live = self._objects[kind.name, namespace, name]
@@ -172,6 +185,10 @@ class FakeCluster:
         finally:
             self._watchers.remove(watcher)
         raise Transient(f"watch {kind.name}: the stream broke")
+
+    def appear(self, kind: Kind) -> None:
+        """A CRD that was absent is there."""
+        self._absent -= {kind.name}
 
     def break_watches(self) -> None:
         """End every watch, as an API server that goes away does."""

@@ -14,10 +14,13 @@ Key = tuple[str, str]
 
 
 class Shelf:
-    """The objects that one watch tells of. While it is not `live`, changes may have been missed: ask the cluster."""
+    """The objects that one watch tells of. While it is not `live`, changes may have been missed: ask the cluster.
 
-    def __init__(self) -> None:
-        self.live = False
+    What is not `served` (its CRD is missing) has no objects.
+    """
+
+    def __init__(self, *, served: bool = True) -> None:
+        self.live, self.served = False, served
         self._version = 0
         self._objects: dict[Key, Manifest] = {}
         self._owned: dict[Key, set[str]] = {}
@@ -82,14 +85,19 @@ class Shelf:
 class Mirror:
     """A shelf for each watch, the custom resources by kind, and the Secrets that looks have read, by transcriber."""
 
-    def __init__(self, kinds: Iterable[Kind], namespaces: Sequence[str]) -> None:
+    def __init__(self, kinds: Iterable[Kind], namespaces: Sequence[str], optional: Iterable[Kind] = ()) -> None:
         self.shelves = {(kind, where): Shelf() for kind in kinds for where in (namespaces or [""])}
+        self.shelves |= {(kind, where): Shelf(served=False) for kind in optional for where in (namespaces or [""])}
         self.secrets: dict[Key, dict[str, Manifest]] = {}
         self._resources: dict[tuple[Kind, str, str], Manifest] = {}
 
     def shelf(self, kind: Kind, namespace: str) -> Shelf | None:
         """Where the objects of a kind in a namespace are, if they are watched."""
         return self.shelves.get((kind, namespace)) or self.shelves.get((kind, ""))
+
+    def resources(self, kind: Kind) -> list[Key]:
+        """Where the custom resources of a kind are."""
+        return [(namespace, name) for of, namespace, name in self._resources if of == kind]
 
     def resource(self, kind: Kind, namespace: str, name: str) -> Manifest | None:
         """A custom resource as last heard of."""

@@ -25,6 +25,12 @@ STATEFUL_SET = Kind("apps/v1", "StatefulSet")
 JOB = Kind("batch/v1", "Job")
 BUDGET = Kind("policy/v1", "PodDisruptionBudget")
 NETWORK_POLICY = Kind("networking.k8s.io/v1", "NetworkPolicy")
+PODS_AUTOSCALER = Kind("autoscaling/v2", "HorizontalPodAutoscaler")
+INGRESS = Kind("networking.k8s.io/v1", "Ingress")
+SERVICE_MONITOR = Kind("monitoring.coreos.com/v1", "ServiceMonitor")
+POD_MONITOR = Kind("monitoring.coreos.com/v1", "PodMonitor")
+SCALED_OBJECT = Kind("keda.sh/v1alpha1", "ScaledObject")
+TRIGGER_AUTHENTICATION = Kind("keda.sh/v1alpha1", "TriggerAuthentication")
 LEASE = Kind("coordination.k8s.io/v1", "Lease")
 
 
@@ -68,6 +74,9 @@ class Cluster(Protocol):
 
     async def replace(self, manifest: Manifest) -> Manifest:
         """Write a whole object; raises Conflict unless metadata.resourceVersion is the live one."""
+
+    async def amend(self, manifest: Manifest) -> Manifest:
+        """Merge into an object; raises Conflict unless metadata.resourceVersion is the live one."""
 
     async def own(self, kind: Kind, namespace: str, name: str, owners: list[Manifest]) -> None:
         """Set an object's ownerReferences to exactly these; nothing else of it changes."""

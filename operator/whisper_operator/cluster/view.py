@@ -33,7 +33,8 @@ class View:
         self._sure_of_it = fresh
 
     async def serves(self, kind: Kind) -> bool:
-        return await self._cluster.serves(kind)
+        shelf = self._mirror.shelf(kind, self._namespace)
+        return await self._cluster.serves(kind) if shelf is None else shelf.served
 
     async def get(self, kind: Kind, namespace: str, name: str) -> Manifest | None:
         if (kind, namespace, name) == (self._kind, self._namespace, self._name):
@@ -77,6 +78,14 @@ class View:
         await self._sure()
         return self._folded(await self._cluster.replace(manifest))
 
+    async def amend(self, manifest: Manifest) -> Manifest:
+        await self._sure()
+        self._secrets.pop(name_of(manifest), None)  # should it fail, what is remembered is not so
+        found = await self._cluster.amend(manifest)
+        if kind_of(manifest) == SECRET:
+            self._remember(found)
+        return self._folded(found)
+
     async def own(self, kind: Kind, namespace: str, name: str, owners: list[Manifest]) -> None:
         await self._sure()
         self._secrets.pop(name, None)
@@ -86,6 +95,8 @@ class View:
         self, kind: Kind, namespace: str, labels: Mapping[str, str] | None = None, fields: str = ""
     ) -> list[Manifest]:
         shelf = self._mirror.shelf(kind, namespace)
+        if shelf is not None and not shelf.served:
+            return []
         if shelf is not None and shelf.live and not fields and set(labels or ()) == {LABEL_TRANSCRIBER}:
             return shelf.of(namespace, (labels or {})[LABEL_TRANSCRIBER])
         return await self._cluster.list(kind, namespace, labels, fields)

@@ -22,12 +22,15 @@ from whisper_operator.handlers.feed import Feed
 from whisper_operator.handlers.pump import Pump
 from whisper_operator.handlers.recorder import Recorder
 from whisper_operator.jobs import TRANSCRIPTION_JOB, Keys, abandon, follow
-from whisper_operator.reconcile import CHILD_KINDS, TRANSCRIBER, Applied, Outcome, reconcile
+from whisper_operator.reconcile import CHILD_KINDS, OPTIONAL_KINDS, TRANSCRIBER, Applied, Outcome, reconcile
+from whisper_operator.scaling import Scaler, poll
 from whisper_operator.settings import Settings
 from whisper_operator.transcripts import Transcripts
 
 # A look this much before its time still counts as a resync: their intervals vary by a tenth.
 EARLY = 0.85
+# Questions to transcribers at the same time: most of them only wait until there is a job.
+QUESTIONS = 4096
 
 
 @dataclass
@@ -44,8 +47,8 @@ class Operator:
     def __init__(self, cluster: Cluster, api: Transcripts, settings: Settings) -> None:
         self._cluster, self._api, self._settings = cluster, api, settings
         self._keys = Keys(cluster)
-        self._mirror = Mirror((*CHILD_KINDS, POD, PVC), settings.namespaces)
-        self._feed = Feed(cluster, self._mirror, self._child_changed)
+        self._mirror = Mirror((*CHILD_KINDS, POD, PVC), settings.namespaces, OPTIONAL_KINDS)
+        self._feed = Feed(cluster, self._mirror, self._child_changed, self._kind_appeared)
         self._recorder = Recorder(cluster)
         self._memories: dict[tuple[Kind, str, str], Memory] = {}
         self._seen: dict[str, object] = {}
@@ -53,6 +56,8 @@ class Operator:
         turns = asyncio.Semaphore(settings.concurrency)
         self.transcribers = Pump(names.TRANSCRIBER_KIND, self._reconcile, turns, debounce=settings.debounce)
         # Following thousands of jobs must not keep the transcribers waiting.
+        self._scalers: dict[Key, Scaler] = {}
+        self.scalers = Pump("Scaler", self._scale, asyncio.Semaphore(QUESTIONS), debounce=settings.debounce)
         turns = asyncio.Semaphore(settings.concurrency)
         self.jobs = Pump(names.JOB_KIND, self._follow, turns, debounce=settings.debounce)
 
@@ -66,6 +71,8 @@ class Operator:
         self._hear(TRANSCRIBER, kind, body)
         if self._news(kind, body):
             self.transcribers.ring(*_key(body))
+            if _key(body) in self._scalers or (body.get("spec") or {}).get("workers", {}).get("autoscaling"):
+                self.scalers.ring(*_key(body))
 
     def job_event(self, kind: str | None, body: Manifest) -> None:
         """A TranscriptionJob came, changed or went."""
@@ -79,7 +86,13 @@ class Operator:
 
     async def close(self) -> None:
         """Stop every task."""
-        await asyncio.gather(self._feed.close(), self.transcribers.close(), self.jobs.close(), self._recorder.close())
+        await asyncio.gather(
+            self._feed.close(),
+            self.transcribers.close(),
+            self.jobs.close(),
+            self.scalers.close(),
+            self._recorder.close(),
+        )
         for task in tuple(self._farewells):
             task.cancel()
 
@@ -87,6 +100,10 @@ class Operator:
         """Children without their transcriber are the garbage collector's; one that comes rings by itself."""
         if self._mirror.resource(TRANSCRIBER, namespace, transcriber) is not None:
             self.transcribers.ring(namespace, transcriber)
+
+    def _kind_appeared(self) -> None:
+        for namespace, name in self._mirror.resources(TRANSCRIBER):
+            self.transcribers.ring(namespace, name)
 
     def _hear(self, of: Kind, kind: str | None, body: Manifest) -> None:
         if kind == "DELETED":
@@ -96,7 +113,9 @@ class Operator:
 
     async def _reconcile(self, namespace: str, name: str) -> Outcome:
         def work(view: Cluster, memory: Memory) -> Awaitable[Outcome]:
-            return reconcile(view, namespace, name, self._settings, memory.applied, datetime.now(UTC))
+            scaler = self._scalers.get((namespace, name))
+            scale, now = (scaler.scale if scaler else None), datetime.now(UTC)
+            return reconcile(view, namespace, name, self._settings, memory.applied, now, scale=scale)
 
         return await self._look(TRANSCRIBER, namespace, name, work)
 
@@ -120,6 +139,19 @@ class Operator:
         if outcome.gone:
             self._memories.pop(where, None)
             self._mirror.secrets.pop((namespace, name), None)
+        return outcome
+
+    async def _scale(self, namespace: str, name: str) -> Outcome:
+        """One question of a scaler; whatever it decides is carried out by the next look at the transcriber."""
+        key = (namespace, name)
+        scaler = self._scalers.setdefault(key, Scaler())
+        before, view = scaler.scale, self._view((TRANSCRIBER, namespace, name), fresh=False)
+        now = datetime.now(UTC)
+        outcome = await poll(view, self._api, self._keys, scaler, namespace, name, self._settings, now)
+        if outcome.gone:
+            self._scalers.pop(key, None)
+        if scaler.scale is not before:
+            self.transcribers.ring(namespace, name)
         return outcome
 
     def _view(self, where: tuple[Kind, str, str], *, fresh: bool) -> View:

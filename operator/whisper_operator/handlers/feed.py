@@ -11,15 +11,23 @@ from whisper_operator.errors import Rejected, Transient
 from whisper_operator.handlers.pump import backoff
 from whisper_operator.logs import Log
 from whisper_operator.metrics import WATCHING
+from whisper_operator.reconcile import OPTIONAL_KINDS
 
 log = Log(__name__)
+# Seconds between two looks for a CRD that is missing.
+LOOK = 60.0
 
 
 class Feed:
-    """The watches behind a mirror. `ring(namespace, transcriber)` is called after the mirror has the news."""
+    """The watches behind a mirror. `ring(namespace, transcriber)` is called after the mirror has the news.
 
-    def __init__(self, cluster: Cluster, mirror: Mirror, ring: Callable[[str, str], None]) -> None:
-        self._cluster, self._mirror, self._ring = cluster, mirror, ring
+    Kinds whose CRD is missing are looked for now and then; `appeared` is called when one is there.
+    """
+
+    def __init__(
+        self, cluster: Cluster, mirror: Mirror, ring: Callable[[str, str], None], appeared: Callable[[], None]
+    ) -> None:
+        self._cluster, self._mirror, self._ring, self._appeared = cluster, mirror, ring, appeared
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
@@ -43,6 +51,10 @@ class Feed:
         failures = 0
         while True:
             try:
+                if not shelf.served:
+                    await self._await(kind, told)
+                    shelf.served = True
+                    self._appeared()
                 async for news in self._cluster.watch(kind, namespace, LABEL_TRANSCRIBER):
                     self._announce(shelf.hear(news))
                     WATCHING.labels(kind.name, namespace).set(1)
@@ -50,12 +62,19 @@ class Feed:
                     failures = 0
             except (Transient, Rejected) as error:
                 log.warning("A watch broke", kind=kind.name, namespace=namespace, cause=str(error))
+                if kind in OPTIONAL_KINDS and isinstance(error, Rejected):
+                    shelf.served = False  # its CRD has gone, or the rights to it
             except Exception:  # a bug with one object must not end the watch of all
                 log.exception("A watch failed", kind=kind.name, namespace=namespace)
             shelf.live = False
             WATCHING.labels(kind.name, namespace).set(0)
             failures += 1
             await asyncio.sleep(backoff(failures, random.random()))  # noqa: S311  spreads, guards nothing
+
+    async def _await(self, kind: Kind, told: asyncio.Event) -> None:
+        while not await self._cluster.serves(kind):
+            told.set()
+            await asyncio.sleep(LOOK * (0.9 + 0.2 * random.random()))  # noqa: S311
 
     def _announce(self, keys: set[Key]) -> None:
         for namespace, transcriber in keys:

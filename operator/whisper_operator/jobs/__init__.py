@@ -13,7 +13,7 @@ from whisper_operator.api.v1alpha1.job import JobStatus, TranscriptionJob
 from whisper_operator.api.v1alpha1.transcriber import TranscriberStatus
 from whisper_operator.cluster.port import Cluster, Kind, Manifest
 from whisper_operator.errors import InvalidSpec, Transient
-from whisper_operator.jobs.request import Keys, SourceNotFound, fields, upload
+from whisper_operator.jobs.request import Keys, SourceNotFound, authorities, fields, upload
 from whisper_operator.jobs.state import ENDED, SUCCEEDED, News, ended, expires, pascal, pause, read
 from whisper_operator.judge import merged
 from whisper_operator.logs import Log
@@ -23,7 +23,7 @@ from whisper_operator.reconcile.report import rendered, write
 from whisper_operator.settings import Settings
 from whisper_operator.transcripts import Job, Refused, Transcripts, Unauthorised, UnknownJob
 
-__all__ = ["TRANSCRIPTION_JOB", "Keys", "abandon", "follow"]
+__all__ = ["TRANSCRIPTION_JOB", "Keys", "abandon", "authorities", "follow"]
 
 TRANSCRIPTION_JOB = Kind(names.API_VERSION, names.JOB_KIND)
 log = Log(__name__)
@@ -62,7 +62,8 @@ async def abandon(api: Transcripts, keys: Keys, body: Manifest) -> None:
     transcriber = body["spec"]["transcriberRef"]["name"]
     try:
         key = await keys.get(meta["namespace"], transcriber)
-        await api.cancel(api.base(meta["namespace"], transcriber), key, status.job_id)
+        trusted = await authorities(keys.cluster, meta["namespace"], transcriber)
+        await api.cancel(api.way(meta["namespace"], transcriber, trusted), key, status.job_id)
         log.info("Cancelled the job of a deleted resource", job=f"{meta['namespace']}/{meta['name']}")
     except (Transient, Refused, UnknownJob) as error:
         log.warning("Could not cancel the job of a deleted resource", job=status.job_id, error=str(error))
@@ -85,19 +86,21 @@ async def _advance(
             keys.forget(cr.namespace, transcriber)
         reason = "Running" if "jobId" in known else "WaitingForTranscriber"
         return News("Unknown", reason, await _why(cluster, cr, trouble), known)
-    return read(job, cr, names.endpoint(transcriber, cr.namespace), now)
+    tls = await authorities(cluster, cr.namespace, transcriber) is not None
+    return read(job, cr, names.endpoint(transcriber, cr.namespace, tls=tls), now)
 
 
 async def _ask(cluster: Cluster, api: Transcripts, keys: Keys, cr: TranscriptionJob, job_id: str | None) -> Job:
     """The job as the API has it; handed over if the API does not have it (any more)."""
     transcriber = cr.spec.transcriber_ref.name
-    base, key = api.base(cr.namespace, transcriber), await keys.get(cr.namespace, transcriber)
+    way = api.way(cr.namespace, transcriber, await authorities(cluster, cr.namespace, transcriber))
+    key = await keys.get(cr.namespace, transcriber)
     if job_id is not None:
         try:
-            return await (api.cancel if cr.spec.cancel else api.get)(base, key, job_id)
+            return await (api.cancel if cr.spec.cancel else api.get)(way, key, job_id)
         except UnknownJob:
             log.warning("The transcriber lost a job, handing it over again", job=cr.key, id=job_id)
-    job = await api.submit(base, key, cr.metadata.uid, fields(cr), await upload(cluster, cr))
+    job = await api.submit(way, key, cr.metadata.uid, fields(cr), await upload(cluster, cr))
     log.info("Handed a job over", job=cr.key, transcriber=transcriber, id=job.id)
     return job
 

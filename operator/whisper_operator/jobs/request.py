@@ -4,8 +4,11 @@ import base64
 from typing import Any
 
 from whisper_operator.api import names
-from whisper_operator.api.v1alpha1.job import TranscriptionJob
-from whisper_operator.cluster.port import CONFIG_MAP, SECRET, Cluster
+from whisper_operator.api.v1alpha1.job import TranscriptionJob, Vad
+from whisper_operator.api.v1alpha1.transcriber import WhisperTranscriber
+from whisper_operator.cluster.port import CONFIG_MAP, SECRET, Cluster, name_of
+from whisper_operator.errors import InvalidSpec, Transient
+from whisper_operator.reconcile import TRANSCRIBER
 from whisper_operator.transcripts import Upload
 
 
@@ -17,14 +20,14 @@ class Keys:
     """API keys by transcriber, read once and again after a refusal: a poll should not cost a call to Kubernetes."""
 
     def __init__(self, cluster: Cluster) -> None:
-        self._cluster = cluster
+        self.cluster = cluster
         self._known: dict[tuple[str, str], str | None] = {}
 
     async def get(self, namespace: str, transcriber: str) -> str | None:
         """The key, or None where there is none (spec.api.auth.enabled is false, or it is not made yet)."""
         where = (namespace, transcriber)
         if self._known.get(where) is None:
-            secret = await self._cluster.get(SECRET, namespace, names.api_key(transcriber))
+            secret = await self.cluster.get(SECRET, namespace, names.api_key(transcriber))
             encoded = ((secret or {}).get("data") or {}).get(names.KEY_API_KEY)
             self._known[where] = base64.b64decode(encoded).decode() if encoded else None
         return self._known[where]
@@ -34,19 +37,48 @@ class Keys:
         self._known.pop((namespace, transcriber), None)
 
 
+async def authorities(cluster: Cluster, namespace: str, transcriber: str) -> str | None:
+    """Who certifies the transcriber's API (PEM); None where it speaks plain HTTP. Raises: Transient, if not known yet.
+
+    Both the transcriber and its children are watched: a look that has a mirror makes no call here.
+    """
+    body = await cluster.get(TRANSCRIBER, namespace, transcriber)
+    try:
+        if body is None or not WhisperTranscriber.parse(body).spec.tls.serves:
+            return None
+    except InvalidSpec:
+        return None  # it says so itself
+    found = await cluster.list(CONFIG_MAP, namespace, {names.LABEL_TRANSCRIBER: transcriber})
+    bundle = next((m for m in found if name_of(m) == names.authority(transcriber)), None)
+    if bundle is None:
+        raise Transient("nobody knows yet who certifies the transcriber's API")
+    return str(bundle["data"][names.KEY_CA])
+
+
 def fields(cr: TranscriptionJob) -> dict[str, Any]:
     """The request but for its audio, as the API spells it; what was not said is left to the API."""
     spec = cr.spec
     given = {
         "model": spec.model,
         "language": spec.language,
+        "languages": list(spec.languages) or None,
         "task": spec.task,
         "prompt": spec.prompt,
+        "keywords": list(spec.keywords) or None,
+        "chunkingStrategy": _chunking(spec.vad),
+        # A transcriber of an earlier version does not know the first of these, and takes what is usual as not said.
+        "channels": spec.channels if spec.channels != "mixed" else None,
+        "temperature": spec.temperature or None,
         "wordTimestamps": spec.word_timestamps,
         "priority": spec.priority,
         "source": {"http": {"url": spec.source.http.url}} if spec.source.http else None,
     }
     return {key: value for key, value in given.items() if value is not None}
+
+
+def _chunking(vad: Vad | None) -> dict[str, Any] | None:
+    given = {} if vad is None else vad.model_dump(exclude_none=True)
+    return {"type": "server_vad", **given} if given else None
 
 
 async def upload(cluster: Cluster, cr: TranscriptionJob) -> Upload | None:

@@ -5,9 +5,9 @@ from datetime import datetime
 
 from whisper_operator.api.v1alpha1.conditions import Condition, Status, mark
 from whisper_operator.judge.scene import Verdict
-from whisper_operator.judge.survey import CONDITIONS
+from whisper_operator.judge.survey import CERTIFICATES, CONDITIONS
 
-ORDER = ("Ready", "Reconciling", "Stalled", *CONDITIONS)
+ORDER = ("Ready", "Reconciling", "Stalled", *CONDITIONS, CERTIFICATES)
 PAUSED = Verdict("Paused", "spec.paused is true: nothing is changed until it is false again.")
 
 
@@ -43,7 +43,7 @@ def invalid(old: Sequence[Condition], message: str, generation: int, now: dateti
     ]
     unseen = [
         Condition(type=kind, status="Unknown", reason="InvalidSpec", message="")
-        for kind in CONDITIONS
+        for kind in (*CONDITIONS, CERTIFICATES)
         if not any(condition.type == kind for condition in old)
     ]
     return merged(old, [*fresh, *unseen], generation, now)

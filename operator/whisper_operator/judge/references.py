@@ -30,10 +30,19 @@ def references(spec: TranscriberSpec) -> Iterator[Reference]:
     if spec.objects.external:
         name = spec.objects.external.secret_ref.name
         yield Reference(Component.OBJECTS, "spec.objects.external.secretRef", name, keys)
+    yield from _authorities(spec)
     for index, model in enumerate(spec.models):
         if model.source and model.source.s3 and model.source.s3.secret_ref:
             field = f"spec.models[{index}].source.s3.secretRef"
             yield Reference(Component.WORKER, field, model.source.s3.secret_ref.name, keys)
+
+
+def _authorities(spec: TranscriberSpec) -> Iterator[Reference]:
+    stores = ((Component.POSTGRES, spec.postgres), (Component.REDIS, spec.redis), (Component.OBJECTS, spec.objects))
+    for component, store in stores:
+        ref = store.external.ca_secret_ref if store.external else None
+        if ref:
+            yield Reference(component, f"spec.{component}.external.caSecretRef", ref.name, (ref.key,))
 
 
 def kept(transcriber: str, spec: TranscriberSpec) -> Iterator[Reference]:

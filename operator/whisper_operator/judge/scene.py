@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from whisper_operator.api.names import LEAST
 from whisper_operator.cluster.port import Manifest
 
 
@@ -44,6 +45,12 @@ class Component:
             if wanted is not None:
                 return int(wanted)
         return 1
+
+    @property
+    def least(self) -> int:
+        """How few ready pods are enough: all, but where an autoscaler may have asked for more a moment ago."""
+        annotations = (self.planned or {}).get("metadata", {}).get("annotations") or {}
+        return min(self.replicas, int(annotations.get(LEAST, self.replicas)))
 
     @property
     def status(self) -> Mapping[str, Any]:

@@ -25,6 +25,7 @@ CONDITIONS: Mapping[str, Sequence[Part]] = {
     "WorkersReady": (Part.WORKER,),
     "ApiReady": (Part.API,),
 }
+CERTIFICATES = "CertificatesReady"
 SERVERS = ("Deployment", "StatefulSet")
 
 
@@ -33,6 +34,7 @@ class Scene:
     """Everything that is known about one transcriber's children.
 
     `children` by (kind, name). `trouble` by component: Secrets that are missing, manifests that were refused.
+    `certificates`: what is wrong with one of them.
     """
 
     planned: Sequence[Manifest]
@@ -41,6 +43,7 @@ class Scene:
     claims: Sequence[Manifest] = ()
     events: Sequence[Manifest] = ()
     trouble: Mapping[str, Sequence[Verdict]] = field(default_factory=dict)
+    certificates: Verdict | None = None
 
     def component(self, part: Part) -> Component:
         """One component with its workload, pods, claims, events and trouble."""
@@ -58,7 +61,8 @@ class Scene:
 
 def survey(scene: Scene) -> dict[str, Verdict | None]:
     """For each condition of a component: the first complaint, or None when it is ready."""
-    return {kind: next(filter(None, (_judge(scene, p) for p in parts)), None) for kind, parts in CONDITIONS.items()}
+    found = {kind: next(filter(None, (_judge(scene, p) for p in parts)), None) for kind, parts in CONDITIONS.items()}
+    return {**found, CERTIFICATES: scene.certificates}
 
 
 def part_of(manifest: Mapping[str, Any]) -> str | None:

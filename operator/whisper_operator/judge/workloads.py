@@ -42,7 +42,7 @@ def progress(component: Component) -> Verdict | None:
     if seen < live["metadata"]["generation"]:
         return Verdict("Progressing", f"{component.title}: the change has not been taken up yet.")
     total = int(component.status.get("replicas") or 0)
-    if component.ready >= component.replicas and updated >= max(component.replicas, total):
+    if component.ready >= component.least and updated >= max(component.least, total):
         return None
     return pods.not_ready(component) or Verdict(
         "Progressing", f"{component.title}: {min(component.ready, updated)} of {component.replicas} pods are ready."
@@ -75,7 +75,10 @@ def server(component: Component) -> Verdict | None:
     if complaint is not None or component.planned is None:
         return complaint
     waiting = progress(component)
-    return waiting and (first(EXPLANATIONS, component) or waiting)
+    # None ready where some are wanted is content only with an autoscaler whose least is none: they may just start.
+    if waiting is None and (component.ready or not component.replicas):
+        return None
+    return first(EXPLANATIONS, component) or waiting
 
 
 def job(component: Component) -> Verdict | None:

@@ -7,13 +7,17 @@ from whisper_operator.plan.accounts import accounts
 from whisper_operator.plan.api import api, api_service
 from whisper_operator.plan.common import Manifest, Observed, PlanSettings
 from whisper_operator.plan.config import config_map
+from whisper_operator.plan.ingress import ingress
 from whisper_operator.plan.migrate import done, due, migrate
+from whisper_operator.plan.monitors import monitors
 from whisper_operator.plan.network import network
 from whisper_operator.plan.objects import objects
 from whisper_operator.plan.postgres import postgres
 from whisper_operator.plan.redis import redis
 from whisper_operator.plan.rollout import named, stamped
+from whisper_operator.plan.scalers import scalers
 from whisper_operator.plan.secrets import Rng, generate
+from whisper_operator.plan.tls import trust_bundle
 from whisper_operator.plan.worker import worker
 
 __all__ = ["Manifest", "Observed", "PlanSettings", "Rng", "desired", "generate", "named"]
@@ -24,21 +28,30 @@ def desired(cr: WhisperTranscriber, observed: Observed, settings: PlanSettings, 
 
     Secrets are in it only while `observed` has none of their name. The migration Job is in it once the database
     answers, and API and workers once that Job is complete: pods never meet an older schema, and on an upgrade the pods
-    that run stay as they are meanwhile.
+    that run stay as they are meanwhile. Where a server has no certificate yet, nothing that would need it is changed.
     """
     job = migrate(cr, settings)
     made = [secret for secret in generate(cr, rng) if secret["metadata"]["name"] not in observed.secrets]
+    if observed.uncertified:
+        return [*accounts(cr), *made, *trust_bundle(cr, observed)]
     plan = [
         *accounts(cr),
         config_map(cr),
         *network(cr, observed, settings),
         *made,
+        *trust_bundle(cr, observed),
         *postgres(cr, observed, settings),
         *redis(cr, observed, settings),
         *objects(cr, observed, settings),
         api_service(cr),
+        *ingress(cr),
+        *monitors(cr, observed),
         *([job] if due(cr, job, observed) else []),
-        *([*api(cr, settings), *worker(cr, settings)] if done(job, observed) else []),
+        *(
+            [*api(cr, observed, settings), *worker(cr, observed, settings), *scalers(cr, observed)]
+            if done(job, observed)
+            else []
+        ),
     ]
     values = {**observed.values, **{secret["metadata"]["name"]: secret["data"] for secret in made}}
     return stamped(cr, plan, values, observed)

@@ -3,16 +3,18 @@
 from whisper_operator.api import names
 from whisper_operator.api.names import Component, Env
 from whisper_operator.api.v1alpha1.transcriber import WhisperTranscriber
-from whisper_operator.plan.common import Manifest, PlanSettings, budget, manifest, service
+from whisper_operator.plan.common import Manifest, Observed, PlanSettings, budget, manifest, service
 from whisper_operator.plan.config import checksum, credentials, variables
 from whisper_operator.plan.pods import Pod, from_secret, http_probe, template
+from whisper_operator.plan.scalers import api_replicas
 from whisper_operator.plan.spread import spread
+from whisper_operator.plan.tls import api_files, api_variables, trust_files
 
 
-def api(cr: WhisperTranscriber, settings: PlanSettings) -> list[Manifest]:
+def api(cr: WhisperTranscriber, observed: Observed, settings: PlanSettings) -> list[Manifest]:
     """Deployment and, for two or more replicas, a PodDisruptionBudget."""
     spec = cr.spec.api
-    name, component = names.api(cr.name), Component.API
+    name, component, tls = names.api(cr.name), Component.API, cr.spec.tls.serves
     key = [from_secret(Env.API_KEY, names.api_key(cr.name), names.KEY_API_KEY)] if spec.auth.enabled else []
     pod = Pod(
         component=component,
@@ -22,13 +24,13 @@ def api(cr: WhisperTranscriber, settings: PlanSettings) -> list[Manifest]:
         container={
             "args": ["serve"],
             "envFrom": [{"configMapRef": {"name": names.config(cr.name)}}],
-            "env": [*credentials(cr), *key],
+            "env": [*credentials(cr), *api_variables(cr), *key],
             "ports": [{"name": "http", "containerPort": names.API_PORT, "protocol": "TCP"}],
-            "startupProbe": http_probe("/livez", period=2, failures=150),
-            "readinessProbe": http_probe("/readyz", period=5, failures=3),
-            "livenessProbe": http_probe("/livez", period=10, failures=6),
+            "startupProbe": http_probe("/livez", period=2, failures=150, tls=tls),
+            "readinessProbe": http_probe("/readyz", period=5, failures=3, tls=tls),
+            "livenessProbe": http_probe("/livez", period=10, failures=6, tls=tls),
         },
-        mounts={"/tmp": {"emptyDir": {}}},  # noqa: S108  a path in the pod
+        mounts={"/tmp": {"emptyDir": {}}, **trust_files(cr), **api_files(cr)},  # noqa: S108  a path in the pod
         requests={"cpu": "50m", "memory": "128Mi"},
         limits={"memory": "1Gi"},
         grace=60,  # it drains by itself: unready at once, closed 5 s later, 40 s for requests in flight
@@ -36,16 +38,19 @@ def api(cr: WhisperTranscriber, settings: PlanSettings) -> list[Manifest]:
         annotations={names.CONFIG_CHECKSUM: checksum(variables(cr))},
     )
     deployment = {
-        "replicas": spec.replicas,
+        "replicas": api_replicas(cr, observed),
         "revisionHistoryLimit": 2,
         "selector": {"matchLabels": names.selector(cr.name, component)},
         "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}},
         "template": template(cr, settings, pod),
     }
     made = manifest("apps/v1", "Deployment", cr, name, component, spec=deployment)
-    return [made, *filter(None, [budget(cr, name, component, spec.replicas)])]
+    return [
+        made,
+        *filter(None, [budget(cr, name, component, spec.autoscaling.max if spec.autoscaling else spec.replicas)]),
+    ]
 
 
 def api_service(cr: WhisperTranscriber) -> Manifest:
     """The Service; it is there before the pods are, so that its address never changes."""
-    return service(cr, names.api(cr.name), Component.API, names.API_SERVICE_PORT, "http")
+    return service(cr, names.api(cr.name), Component.API, names.api_service_port(cr.spec.tls.serves), "http")

@@ -31,12 +31,19 @@ class Observed:
 
     `secrets`: names of the generated Secrets that exist; they are never made again. `children`: live objects by
     (kind, name), with their status; claims among them let volumes grow. `values`: the data (base64) of every Secret
-    that pods use, by its name.
+    that pods use, by its name. `workers`: how many the operator's own scaler has decided on; None: nothing yet.
+    `bundle`: the authorities that clients of the managed stores trust, PEM. `uncertified`: servers that lack a
+    certificate; while there are any, what runs stays as it is. `served`: the optional kinds that the cluster knows,
+    by name.
     """
 
     secrets: frozenset[str] = frozenset()
     children: Mapping[tuple[str, str], Manifest] = field(default_factory=dict)
     values: Mapping[str, Mapping[str, str]] = field(default_factory=dict, repr=False)
+    workers: int | None = None
+    served: frozenset[str] = frozenset()
+    bundle: str = ""
+    uncertified: frozenset[Component] = frozenset()
 
 
 def labels(cr: WhisperTranscriber, component: Component | None) -> dict[str, str]:

@@ -11,6 +11,7 @@ from whisper_operator.api.v1alpha1.speech import SpeechModel
 from whisper_operator.api.v1alpha1.transcriber import WhisperTranscriber
 from whisper_operator.plan.common import Manifest, compact, manifest
 from whisper_operator.plan.pods import from_secret
+from whisper_operator.plan.tls import trust_variables
 
 MODEL_CACHE = "/var/cache/whisper"
 MODEL_VOLUMES = "/var/lib/whisper/models"
@@ -39,6 +40,7 @@ def variables(cr: WhisperTranscriber) -> dict[str, str]:
         Env.MAX_AUDIO_SECONDS: str(spec.api.limits.max_audio_seconds),
         Env.FETCH_ALLOW_PRIVATE: str(spec.fetch.allow_private_networks).lower(),
         **object_store(cr),
+        **trust_variables(cr),
     }
     return {str(name): value for name, value in sorted(values.items())}
 
@@ -49,7 +51,8 @@ def object_store(cr: WhisperTranscriber) -> dict[str, str]:
     if external:
         where = (external.endpoint.rstrip("/"), external.bucket, external.region)
     else:
-        where = (f"http://{names.objects(cr.name)}:{names.OBJECTS_PORT}", names.BUCKET, names.REGION)
+        scheme = "https" if cr.spec.tls.enabled else "http"
+        where = (f"{scheme}://{names.objects(cr.name)}:{names.OBJECTS_PORT}", names.BUCKET, names.REGION)
     return dict(zip((Env.S3_ENDPOINT, Env.S3_BUCKET, Env.S3_REGION), where, strict=True))
 
 

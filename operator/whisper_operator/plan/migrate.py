@@ -9,6 +9,7 @@ from whisper_operator.api.v1alpha1.transcriber import WhisperTranscriber
 from whisper_operator.plan.common import Manifest, Observed, PlanSettings, manifest
 from whisper_operator.plan.config import credentials, object_store
 from whisper_operator.plan.pods import Pod, template
+from whisper_operator.plan.tls import trust_files, trust_variables
 
 _ENOUGH = 10000
 
@@ -16,14 +17,15 @@ _ENOUGH = 10000
 def migrate(cr: WhisperTranscriber, settings: PlanSettings) -> Manifest:
     """The Job, named by a hash of its template: a new version is a new Job, the same one is never run again."""
     options = cr.spec.api.pod
-    plain = [{"name": str(name), "value": value} for name, value in object_store(cr).items()]
+    known = [*object_store(cr).items(), *trust_variables(cr).items()]
+    plain = [{"name": str(name), "value": value} for name, value in known]
     pod = Pod(
         component=Component.MIGRATE,
         image="transcriber-api",
         account=names.api(cr.name),
         options=options.model_copy(update={"resources": None}),
         container={"args": ["migrate"], "env": [*plain, *credentials(cr)]},
-        mounts={"/tmp": {"emptyDir": {}}},  # noqa: S108  a path in the pod
+        mounts={"/tmp": {"emptyDir": {}}, **trust_files(cr)},  # noqa: S108  a path in the pod
         requests={"cpu": "25m", "memory": "96Mi"},
         limits={"memory": "512Mi"},
         # Restarted in place with a growing pause, so that a database or a Secret that comes late is simply found.

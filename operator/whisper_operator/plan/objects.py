@@ -7,6 +7,7 @@ from whisper_operator.api.v1alpha1.transcriber import WhisperTranscriber
 from whisper_operator.plan.common import Manifest, Observed, PlanSettings, service
 from whisper_operator.plan.pods import Pod, http_probe, secret_files, template
 from whisper_operator.plan.storage import grown, stateful_set
+from whisper_operator.plan.tls import server_files, server_variables
 
 _CREDENTIALS = "/run/secrets/objects"
 _HEALTH = "/health"
@@ -27,15 +28,17 @@ def objects(cr: WhisperTranscriber, observed: Observed, settings: PlanSettings) 
             "env": [
                 {"name": "ROOT_ACCESS_KEY_FILE", "value": f"{_CREDENTIALS}/{names.KEY_ACCESS_KEY}"},
                 {"name": "ROOT_SECRET_KEY_FILE", "value": f"{_CREDENTIALS}/{names.KEY_SECRET_KEY}"},
+                *server_variables(cr, "OBJECTS_TLS_DIR"),
             ],
             "ports": [{"name": "s3", "containerPort": names.OBJECTS_PORT, "protocol": "TCP"}],
-            "startupProbe": http_probe(_HEALTH, period=2, failures=150, port="s3"),
-            "readinessProbe": http_probe(_HEALTH, period=5, failures=3, port="s3"),
-            "livenessProbe": http_probe(_HEALTH, period=15, failures=4, port="s3"),
+            "startupProbe": http_probe(_HEALTH, period=2, failures=150, port="s3", tls=cr.spec.tls.enabled),
+            "readinessProbe": http_probe(_HEALTH, period=5, failures=3, port="s3", tls=cr.spec.tls.enabled),
+            "livenessProbe": http_probe(_HEALTH, period=15, failures=4, port="s3", tls=cr.spec.tls.enabled),
         },
         mounts={
             "/data": None,
             _CREDENTIALS: secret_files(name, names.KEY_ACCESS_KEY, names.KEY_SECRET_KEY),
+            **server_files(cr, name),
             "/tmp": {"emptyDir": {}},  # noqa: S108  a path in the pod
         },
         requests={"cpu": "50m", "memory": "64Mi"},

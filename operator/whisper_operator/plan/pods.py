@@ -120,9 +120,12 @@ def secret_files(secret: str, *keys: str) -> Manifest:
     return {"secret": {"secretName": secret, "defaultMode": SECRET_MODE, "items": items}}
 
 
-def http_probe(path: str, period: int, failures: int, timeout: int = 5, port: str = "http") -> Manifest:
-    """GET on the named port; times in seconds."""
-    return _probe({"httpGet": {"path": path, "port": port}}, period, failures, timeout)
+def http_probe(
+    path: str, period: int, failures: int, timeout: int = 5, port: str = "http", *, tls: bool = False
+) -> Manifest:
+    """GET on the named port; times in seconds. Over TLS a kubelet takes any certificate, an expired one too."""
+    scheme = {"scheme": "HTTPS"} if tls else {}
+    return _probe({"httpGet": {"path": path, "port": port, **scheme}}, period, failures, timeout)
 
 
 def tcp_probe(port: str, period: int, failures: int) -> Manifest:

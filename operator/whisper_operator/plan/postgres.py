@@ -8,6 +8,7 @@ from whisper_operator.plan.common import Manifest, Observed, PlanSettings, manif
 from whisper_operator.plan.config import checksum
 from whisper_operator.plan.pods import Pod, exec_probe, secret_files, template
 from whisper_operator.plan.storage import grown, stateful_set
+from whisper_operator.plan.tls import server_files, server_variables
 
 _DATA = "/var/lib/postgresql/data"
 _CREDENTIALS = "/run/secrets/postgres"
@@ -34,6 +35,7 @@ def postgres(cr: WhisperTranscriber, observed: Observed, settings: PlanSettings)
                 {"name": "POSTGRES_DB", "value": names.DATABASE},
                 {"name": "POSTGRES_PASSWORD_FILE", "value": f"{_CREDENTIALS}/{names.KEY_PASSWORD}"},
                 {"name": "PGDATA", "value": f"{_DATA}/pgdata"},
+                *server_variables(cr, "POSTGRES_TLS_DIR"),
             ],
             "ports": [{"name": "postgres", "containerPort": names.POSTGRES_PORT, "protocol": "TCP"}],
             # A crash is recovered from the log, which may take long: never killed for being slow to start.
@@ -44,6 +46,7 @@ def postgres(cr: WhisperTranscriber, observed: Observed, settings: PlanSettings)
         mounts={
             _DATA: None,
             _CREDENTIALS: secret_files(name, names.KEY_PASSWORD),
+            **server_files(cr, name),
             "/tmp": {"emptyDir": {}},  # noqa: S108  a path in the pod
             "/var/run/postgresql": {"emptyDir": {}},
             "/dev/shm": {"emptyDir": {"medium": "Memory", "sizeLimit": "128Mi"}},  # noqa: S108

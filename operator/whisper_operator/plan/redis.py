@@ -8,6 +8,7 @@ from whisper_operator.plan.common import Manifest, Observed, PlanSettings, servi
 from whisper_operator.plan.pods import Pod, exec_probe, secret_files, tcp_probe, template
 from whisper_operator.plan.quantity import parse
 from whisper_operator.plan.storage import grown, stateful_set
+from whisper_operator.plan.tls import server_files, server_variables
 
 _CREDENTIALS = "/run/secrets/redis"
 _PASSWORD_FILE = f"{_CREDENTIALS}/{names.KEY_PASSWORD}"
@@ -32,6 +33,7 @@ def redis(cr: WhisperTranscriber, observed: Observed, settings: PlanSettings) ->
             "env": [
                 {"name": "REDIS_PASSWORD_FILE", "value": _PASSWORD_FILE},
                 {"name": "REDIS_MAXMEMORY", "value": str(data)},
+                *server_variables(cr, "REDIS_TLS_DIR"),
             ],
             "ports": [{"name": "redis", "containerPort": names.REDIS_PORT, "protocol": "TCP"}],
             "startupProbe": exec_probe(_PING, period=2, failures=300),
@@ -41,6 +43,7 @@ def redis(cr: WhisperTranscriber, observed: Observed, settings: PlanSettings) ->
         mounts={
             "/data": None,
             _CREDENTIALS: secret_files(name, names.KEY_PASSWORD),
+            **server_files(cr, name),
             "/tmp": {"emptyDir": {}},  # noqa: S108  a path in the pod
         },
         requests={"cpu": "25m", "memory": "64Mi"},

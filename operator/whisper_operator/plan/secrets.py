@@ -24,7 +24,8 @@ def generate(cr: WhisperTranscriber, rng: Rng) -> list[Manifest]:
         made.append(_secret(cr, names.postgres(cr.name), Component.POSTGRES, values))
     if not spec.redis.external:
         password = rng(24)
-        uri = f"redis://:{password}@{names.redis(cr.name)}:{names.REDIS_PORT}/0"
+        scheme = "rediss" if spec.tls.enabled else "redis"
+        uri = f"{scheme}://:{password}@{names.redis(cr.name)}:{names.REDIS_PORT}/0"
         made.append(
             _secret(cr, names.redis(cr.name), Component.REDIS, {names.KEY_PASSWORD: password, names.KEY_URI: uri})
         )

@@ -4,11 +4,13 @@ from whisper_operator.api import names
 from whisper_operator.api.names import BLUE, Component, Env
 from whisper_operator.api.v1alpha1.pods import PodOptions, Toleration
 from whisper_operator.api.v1alpha1.transcriber import WhisperTranscriber
-from whisper_operator.plan.common import Manifest, PlanSettings, budget, manifest
+from whisper_operator.plan.autoscaling import least, replicas
+from whisper_operator.plan.common import Manifest, Observed, PlanSettings, budget, manifest
 from whisper_operator.plan.config import MODEL_CACHE, checksum, claim_folder, credentials, variables
 from whisper_operator.plan.footprint import memory
 from whisper_operator.plan.pods import Pod, from_secret, http_probe, template
 from whisper_operator.plan.spread import spread
+from whisper_operator.plan.tls import trust_files
 
 GPU = "nvidia.com/gpu"
 _GPU_TAINT = Toleration(key=GPU, operator="Exists", effect="NoSchedule")
@@ -16,9 +18,9 @@ _GPU_TAINT = Toleration(key=GPU, operator="Exists", effect="NoSchedule")
 _DOWNLOAD = 900
 
 
-def worker(cr: WhisperTranscriber, settings: PlanSettings, colour: str = BLUE) -> list[Manifest]:
+def worker(cr: WhisperTranscriber, observed: Observed, settings: PlanSettings, colour: str = BLUE) -> list[Manifest]:
     """Deployment and, for two or more replicas, a PodDisruptionBudget."""
-    spec = cr.spec.workers
+    spec, wanted = cr.spec.workers, replicas(cr, observed)
     name, component = names.worker(cr.name, colour), Component.WORKER
     label = {names.LABEL_COLOUR: colour}
     request, limit = memory(cr.spec.models)
@@ -46,7 +48,7 @@ def worker(cr: WhisperTranscriber, settings: PlanSettings, colour: str = BLUE) -
         labels=label,
     )
     deployment = {
-        "replicas": spec.replicas,
+        "replicas": wanted,
         "revisionHistoryLimit": 2,
         "progressDeadlineSeconds": 2 * _DOWNLOAD + 300,
         "selector": {"matchLabels": {**names.selector(cr.name, component), **label}},
@@ -54,7 +56,10 @@ def worker(cr: WhisperTranscriber, settings: PlanSettings, colour: str = BLUE) -
         "template": template(cr, settings, pod),
     }
     made = manifest("apps/v1", "Deployment", cr, name, component, extra_labels=label, spec=deployment)
-    return [made, *filter(None, [budget(cr, names.worker_account(cr.name), component, spec.replicas)])]
+    if spec.autoscaling:
+        made["metadata"]["annotations"] = {names.LEAST: str(least(cr, wanted))}
+    most = spec.autoscaling.max if spec.autoscaling else wanted
+    return [made, *filter(None, [budget(cr, names.worker_account(cr.name), component, most)])]
 
 
 def _pace(gpus: int) -> Manifest:
@@ -97,5 +102,6 @@ def _mounts(cr: WhisperTranscriber) -> dict[str, Manifest | None]:
     return {
         "/tmp": {"emptyDir": {}},  # noqa: S108  a path in the pod; audio is unpacked there
         MODEL_CACHE: {"emptyDir": {}},
+        **trust_files(cr),
         **{claim_folder(c): {"persistentVolumeClaim": {"claimName": c, "readOnly": True}} for c in claims},
     }

@@ -12,17 +12,20 @@ from typing import Any
 from whisper_operator.api import names
 from whisper_operator.api.v1alpha1.conditions import Condition, find
 from whisper_operator.api.v1alpha1.transcriber import TranscriberStatus, WhisperTranscriber
+from whisper_operator.certs import Certified, certify
 from whisper_operator.cluster.port import Cluster, Kind, Manifest
 from whisper_operator.errors import InvalidSpec
 from whisper_operator.judge import Scene, conditions, invalid, survey, suspects
 from whisper_operator.plan import Observed, PlanSettings, desired
+from whisper_operator.plan.autoscaling import Scale
 from whisper_operator.reconcile.act import Applied, Guessed, adopt, apply, prune
 from whisper_operator.reconcile.events import Budget, Deed, done, record, told
-from whisper_operator.reconcile.observe import CHILD_KINDS, Sight, events_about, observe
+from whisper_operator.reconcile.observe import CHILD_KINDS, OPTIONAL_KINDS, Sight, events_about, observe
 from whisper_operator.reconcile.report import facts, measure, rendered, unmeasure, write
+from whisper_operator.reconcile.secure import secure
 from whisper_operator.settings import Settings
 
-__all__ = ["CHILD_KINDS", "TRANSCRIBER", "Applied", "Outcome", "reconcile"]
+__all__ = ["CHILD_KINDS", "OPTIONAL_KINDS", "TRANSCRIBER", "Applied", "Outcome", "reconcile"]
 
 PATIENCE = 6
 SOON = 0.8  # of `recheck`, which varies by a tenth; whole seconds are kept
@@ -42,9 +45,16 @@ class Outcome:
 
 
 async def reconcile(
-    cluster: Cluster, namespace: str, name: str, settings: Settings, applied: Applied, now: datetime
+    cluster: Cluster,
+    namespace: str,
+    name: str,
+    settings: Settings,
+    applied: Applied,
+    now: datetime,
+    *,
+    scale: Scale | None = None,
 ) -> Outcome:
-    """Make one transcriber's children what its spec says, and its status what they are.
+    """Make one transcriber's children what its spec says, and its status what they are. `scale`: its scaler's word.
 
     Raises: Transient (try again later), Rejected (the status itself was refused).
     """
@@ -54,19 +64,29 @@ async def reconcile(
         return Outcome(gone=True)
     try:
         # One that nobody has looked at has nothing yet, or what an earlier one of its name left behind.
-        return await _act(cluster, body, settings, applied, now, new=not body.get("status"))
+        return await _act(cluster, body, settings, applied, now, scale, new=not body.get("status"))
     except Guessed:
-        return await _act(cluster, body, settings, applied, now, new=False)
+        return await _act(cluster, body, settings, applied, now, scale, new=False)
 
 
 async def _act(
-    cluster: Cluster, body: Manifest, settings: Settings, applied: Applied, now: datetime, *, new: bool
+    cluster: Cluster,
+    body: Manifest,
+    settings: Settings,
+    applied: Applied,
+    now: datetime,
+    scale: Scale | None,
+    *,
+    new: bool,
 ) -> Outcome:
     old = TranscriberStatus.model_validate(body.get("status") or {})
     try:
         cr = WhisperTranscriber.parse(body)
         sight = await observe(cluster, cr, new=new)
-        planned = desired(cr, Observed(frozenset(sight.secrets), sight.children, sight.values), plan_settings(settings))
+        certified = certify(cr, sight.secrets, now)
+        if not cr.spec.paused:
+            certified, sight = await secure(cluster, cr, certified, sight)
+        planned = desired(cr, observed(sight, certified, scale), plan_settings(settings))
     except InvalidSpec as error:
         judged = invalid(old.conditions, str(error), body["metadata"]["generation"], now)
         await _report(cluster, body, old, judged, {}, (), applied.budget, now, settings.identity)
@@ -74,17 +94,19 @@ async def _act(
     if not cr.spec.paused:
         sight = await apply(cluster, cr, planned, sight, applied)
         sight = await adopt(cluster, cr, sight)
-        sight = await prune(cluster, cr, planned, sight)
-    scene = Scene(planned, sight.children, sight.pods, sight.claims, trouble=sight.trouble)
+        # Without certificates most of the plan is left out: that says nothing about what should go.
+        sight = sight if certified.missing else await prune(cluster, cr, planned, sight)
+    distrust = next(iter(certified.trouble.values()), None)
+    scene = Scene(planned, sight.children, sight.pods, sight.claims, trouble=sight.trouble, certificates=distrust)
     asked = set(suspects(scene)) - touched(sight) if overdue(settings, old.conditions, now) else ()
     if asked:
         scene = replace(scene, events=await events_about(cluster, cr.namespace, sorted(asked)))
     complaints = survey(scene)
     judged = conditions(old.conditions, complaints, cr.metadata.generation, now, paused=cr.spec.paused)
-    found = facts(cr, sight.children, settings.version)
+    found = facts(cr, sight, settings.version, scale)
     await _report(cluster, body, old, judged, found, sight.deeds, applied.budget, now, settings.identity)
     if not any(complaints.values()):
-        return Outcome("ok", settings.resync)
+        return Outcome("ok", until(certified.again, settings.resync, now))
     stalled = any(verdict and verdict.stalled for verdict in complaints.values())
     return Outcome("stalled" if stalled else "waiting", pause(settings, judged, now))
 
@@ -107,6 +129,24 @@ def pause(settings: Settings, judged: Sequence[Condition], now: datetime) -> flo
     ready = find(judged, "Ready")
     since = ready.last_transition_time if ready and ready.last_transition_time else now
     return min(PATIENCE * settings.recheck, max(settings.recheck, (now - since) / timedelta(seconds=PATIENCE)))
+
+
+def until(due: datetime | None, longest: float, now: datetime) -> float:
+    """Seconds until the next look at what is ready."""
+    return min(longest, max(1.0, (due - now).total_seconds())) if due else longest
+
+
+def observed(sight: Sight, certified: Certified, scale: Scale | None) -> Observed:
+    """What the plan is made from."""
+    return Observed(
+        frozenset(sight.secrets),
+        sight.children,
+        sight.values,
+        workers=scale.replicas if scale else None,
+        served=sight.served,
+        bundle=certified.bundle,
+        uncertified=certified.missing,
+    )
 
 
 def plan_settings(settings: Settings) -> PlanSettings:

@@ -20,6 +20,7 @@ log = Log(__name__)
 # Never here: PersistentVolumeClaim, Secret, StatefulSet. They hold data or the keys to it.
 PRUNED = frozenset(
     {"ServiceAccount", "ConfigMap", "Service", "Deployment", "Job", "PodDisruptionBudget", "NetworkPolicy"}
+    | {"HorizontalPodAutoscaler", "Ingress", "ServiceMonitor", "PodMonitor", "ScaledObject", "TriggerAuthentication"}
 )
 VOLATILE = frozenset({"resourceVersion", "managedFields", "generation"})
 
@@ -64,7 +65,7 @@ async def apply(
             deeds += [Deed(what, manifest["kind"], name_of(manifest))] if what else []
         except Rejected as error:
             refused.append((manifest, error))
-    return _troubled(cr, replace(sight, children=children, deeds=deeds), refused)
+    return troubled(cr, replace(sight, children=children, deeds=deeds), refused)
 
 
 async def _one(
@@ -122,7 +123,7 @@ async def adopt(cluster: Cluster, cr: WhisperTranscriber, sight: Sight) -> Sight
         except Rejected as error:
             if error.reason != "NotFound":  # deleted meanwhile: the next look makes a new one
                 refused.append((child, error))
-    return _troubled(cr, sight, refused)
+    return troubled(cr, sight, refused)
 
 
 async def prune(cluster: Cluster, cr: WhisperTranscriber, planned: Sequence[Manifest], sight: Sight) -> Sight:
@@ -138,7 +139,7 @@ async def prune(cluster: Cluster, cr: WhisperTranscriber, planned: Sequence[Mani
             deeds.append(Deed("Deleted", child["kind"], name_of(child)))
         except Rejected as error:
             refused.append((child, error))
-    return _troubled(cr, replace(sight, deeds=deeds), refused)
+    return troubled(cr, replace(sight, deeds=deeds), refused)
 
 
 def doomed(
@@ -179,7 +180,7 @@ def _key(manifest: Manifest) -> tuple[str, str]:
     return manifest["kind"], name_of(manifest)
 
 
-def _troubled(cr: WhisperTranscriber, sight: Sight, refused: Sequence[tuple[Manifest, Rejected]]) -> Sight:
+def troubled(cr: WhisperTranscriber, sight: Sight, refused: Sequence[tuple[Manifest, Rejected]]) -> Sight:
     """The sight with what the API server refused, by component; what belongs to none is told with the API's."""
     trouble = {part: [*verdicts] for part, verdicts in sight.trouble.items()}
     for child, error in refused:

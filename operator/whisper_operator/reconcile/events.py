@@ -11,6 +11,7 @@ from whisper_operator.cluster.port import EVENT, Cluster, Manifest
 from whisper_operator.errors import Rejected, Transient
 from whisper_operator.logs import Log
 from whisper_operator.metrics import EVENTS
+from whisper_operator.plan.autoscaling import Scale
 
 log = Log(__name__)
 # Not ready yet, and nothing is wrong.
@@ -99,6 +100,15 @@ def done(body: Manifest, deeds: Iterable[Deed], now: datetime, reporter: str) ->
         _event(body, "Apply", what, f"{what} {', '.join(children)}", now, reporter, "Normal")
         for what, children in by_sort.items()
     ]
+
+
+def scaled(body: Manifest, before: int, scale: Scale, now: datetime, reporter: str) -> Manifest:
+    """The Event about a decision of the scaler: more workers, fewer, or that it cannot see."""
+    if scale.replicas == before:
+        return _event(body, "Scale", scale.reason, scale.message, now, reporter, "Warning")
+    reason = "ScaledOut" if scale.replicas > before else "ScaledIn"
+    note = f"Workers: {before} to {scale.replicas}. {scale.message}"
+    return _event(body, "Scale", reason, note, now, reporter, "Normal")
 
 
 async def record(cluster: Cluster, events: Iterable[Manifest], budget: Budget, now: datetime) -> None:

@@ -6,19 +6,26 @@ from dataclasses import dataclass, field
 
 from whisper_operator.api import names
 from whisper_operator.api.v1alpha1.transcriber import WhisperTranscriber
+from whisper_operator.certs import secrets as certificates
 from whisper_operator.cluster.port import (
     BUDGET,
     CONFIG_MAP,
     DEPLOYMENT,
     EVENT,
+    INGRESS,
     JOB,
     NETWORK_POLICY,
     POD,
+    POD_MONITOR,
+    PODS_AUTOSCALER,
     PVC,
+    SCALED_OBJECT,
     SECRET,
     SERVICE,
     SERVICE_ACCOUNT,
+    SERVICE_MONITOR,
     STATEFUL_SET,
+    TRIGGER_AUTHENTICATION,
     Cluster,
     Manifest,
     name_of,
@@ -28,7 +35,20 @@ from whisper_operator.judge import Verdict, kept, missing, references
 from whisper_operator.plan import named
 from whisper_operator.reconcile.events import Deed
 
-CHILD_KINDS = (SERVICE_ACCOUNT, CONFIG_MAP, SERVICE, STATEFUL_SET, DEPLOYMENT, JOB, BUDGET, NETWORK_POLICY)
+CHILD_KINDS = (
+    SERVICE_ACCOUNT,
+    CONFIG_MAP,
+    SERVICE,
+    STATEFUL_SET,
+    DEPLOYMENT,
+    JOB,
+    BUDGET,
+    NETWORK_POLICY,
+    PODS_AUTOSCALER,
+    INGRESS,
+)
+# Made where their CRDs are there, which may come and go.
+OPTIONAL_KINDS = (SERVICE_MONITOR, POD_MONITOR, SCALED_OBJECT, TRIGGER_AUTHENTICATION)
 
 
 @dataclass(frozen=True)
@@ -36,7 +56,7 @@ class Sight:
     """`secrets`: generated ones that exist. `values`: the data of every Secret in use, by name.
 
     `children`, claims among them, by (kind, name). `trouble` by component. `deeds`: what was done about it.
-    `guessed`: nobody asked for the generated Secrets.
+    `guessed`: nobody asked for the generated Secrets. `served`: the optional kinds that there are, by name.
     """
 
     secrets: Mapping[str, Manifest] = field(repr=False)
@@ -47,6 +67,7 @@ class Sight:
     trouble: Mapping[str, Sequence[Verdict]] = field(default_factory=dict)
     deeds: Sequence[Deed] = ()
     guessed: bool = False
+    served: frozenset[str] = frozenset()
 
 
 async def observe(cluster: Cluster, cr: WhisperTranscriber, *, new: bool = False) -> Sight:
@@ -55,11 +76,12 @@ async def observe(cluster: Cluster, cr: WhisperTranscriber, *, new: bool = False
     Raises: Transient while something still belongs to a deleted transcriber of the same name and is about to vanish.
     """
     labels = {names.LABEL_TRANSCRIBER: cr.name}
-    kinds = (*CHILD_KINDS, POD, PVC)
+    optional = [kind for kind in OPTIONAL_KINDS if await cluster.serves(kind)]
+    kinds = (*CHILD_KINDS, *optional, POD, PVC)
     listed, found = await asyncio.gather(
         asyncio.gather(*(cluster.list(kind, cr.namespace, labels) for kind in kinds)), _secrets(cluster, cr, new)
     )
-    secrets = {name: found[name] for name in names.generated(cr.name) if name in found}
+    secrets = {name: found[name] for name in (*names.generated(cr.name), *certificates(cr)) if name in found}
     values: dict[str, Mapping[str, str]] = {name: secret.get("data") or {} for name, secret in found.items()}
     children = {(kind.name, name_of(m)): m for kind, some in zip(kinds, listed, strict=True) for m in some}
     sight = Sight(
@@ -70,6 +92,7 @@ async def observe(cluster: Cluster, cr: WhisperTranscriber, *, new: bool = False
         claims=listed[-1],
         trouble=_incomplete(cr, values),
         guessed=new,
+        served=frozenset(kind.name for kind in optional),
     )
     _refuse_leftovers(cr, [*children.values(), *secrets.values()])
     return sight
@@ -83,7 +106,7 @@ async def events_about(cluster: Cluster, namespace: str, uids: Sequence[str]) ->
 
 async def _secrets(cluster: Cluster, cr: WhisperTranscriber, new: bool) -> dict[str, Manifest]:
     """The Secrets that pods use, by name. Each is asked for by name: the operator may not list Secrets."""
-    ours = () if new else names.generated(cr.name)
+    ours = () if new else (*names.generated(cr.name), *certificates(cr))
     theirs = (reference.name for reference in references(cr.spec))
     wanted = list(dict.fromkeys((*ours, *theirs, *named(cr.spec))))
     found = await asyncio.gather(*(cluster.get(SECRET, cr.namespace, name) for name in wanted))

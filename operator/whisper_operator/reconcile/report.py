@@ -1,6 +1,6 @@
 """What is said: the one writer of a transcriber's status, and its gauges."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from contextlib import suppress
 from datetime import datetime
 from typing import Any
@@ -12,21 +12,55 @@ from whisper_operator.cluster.port import Cluster, Manifest
 from whisper_operator.errors import Rejected
 from whisper_operator.judge import ORDER
 from whisper_operator.metrics import CONDITION
+from whisper_operator.plan.autoscaling import Scale
+from whisper_operator.reconcile.observe import Sight
 
 VALUES = {"True": 1, "False": 0, "Unknown": -1}
 
 
-def facts(cr: WhisperTranscriber, children: Mapping[tuple[str, str], Manifest], version: str) -> dict[str, Any]:
+def facts(cr: WhisperTranscriber, sight: Sight, version: str, scale: Scale | None) -> dict[str, Any]:
     """The fields of the status that are no conditions."""
-    workers = (children.get(("Deployment", names.worker(cr.name))) or {}).get("status") or {}
+    workers = (sight.children.get(("Deployment", names.worker(cr.name))) or {}).get("status") or {}
     selector = names.selector(cr.name, names.Component.WORKER)
     return {
-        "workers": {"replicas": workers.get("replicas", 0), "ready": workers.get("readyReplicas", 0)},
+        "workers": {
+            "replicas": workers.get("replicas", 0),
+            "ready": workers.get("readyReplicas", 0),
+            **_scaling(cr, scale, sight.served),
+        },
         "selector": ",".join(f"{key}={value}" for key, value in sorted(selector.items())),
-        "endpoint": names.endpoint(cr.name, cr.namespace),
+        "endpoint": names.endpoint(cr.name, cr.namespace, tls=cr.spec.tls.serves),
         "version": cr.spec.version or version,
         "model": cr.spec.main_model.name,
     }
+
+
+def _scaling(cr: WhisperTranscriber, scale: Scale | None, served: Set[str]) -> dict[str, Any]:
+    """What was decided; while nothing is (the operator has just started), what was told before."""
+    rules = cr.spec.workers.autoscaling
+    if rules is None:
+        return {}
+    if rules.provider != "operator":
+        return {"autoscaling": {"desired": cr.spec.workers.replicas, **_external(rules.provider, served)}}
+    if scale is None:
+        before = cr.status.workers.autoscaling if cr.status else None
+        return {"autoscaling": _written(before.model_dump())} if before else {}
+    about = {"desired": scale.replicas, "reason": scale.reason, "message": scale.message}
+    return {"autoscaling": _written({**about, "last_scale_time": scale.since})}
+
+
+def _external(provider: str, served: Set[str]) -> dict[str, str]:
+    if provider == "keda" and "ScaledObject" not in served:
+        said = "KEDA is not installed: spec.workers.replicas counts until it is, or until provider is operator."
+        return {"reason": "KedaNotFound", "message": said}
+    tool = "KEDA" if provider == "keda" else "A HorizontalPodAutoscaler"
+    return {"reason": "External", "message": f"{tool} sets spec.workers.replicas."}
+
+
+def _written(about: Mapping[str, Any]) -> dict[str, Any]:
+    when = timestamp(about["last_scale_time"])
+    given = {key: about[key] for key in ("desired", "reason", "message")}
+    return {**given, **({"lastScaleTime": when} if when else {})}
 
 
 def rendered(conditions: Sequence[Condition]) -> list[dict[str, Any]]:

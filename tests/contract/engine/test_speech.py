@@ -105,3 +105,19 @@ def test_what_is_no_speech_has_no_text(sound: str) -> None:
     found = [Item(window, samples) for window, samples in audio.windows([wave])]
     results = Pipeline(real(CTRANSLATE2, "tiny.en")).run(found)
     assert stitch(results, duration=20, model="", model_digest="", engine="").text == ""
+
+
+@pytest.mark.parametrize(("by", "model"), [(CTRANSLATE2, "base"), (TORCH, "tiny.en")])
+def test_tokens_come_with_their_own_log_probabilities(by: EngineName, model: str) -> None:
+    clips = some("en", 3)
+    plain = transcribed(real(by, model), clips)
+    asked = transcribed(real(by, model), clips, Options(logprobs=True))
+    for (clip, made), (_, without) in zip(asked, plain, strict=True):
+        assert made.text == without.text
+        tokens = [token for word in made.words for token in word.tokens]
+        assert b"".join(bytes.fromhex(token.utf8) for token in tokens).decode().strip() == made.text
+        assert all(token.logprob <= 0 for token in tokens)
+        # There are no timestamps among these tokens, and there are in the decoder's mean: near, not equal.
+        mean = sum(token.logprob for token in tokens) / len(tokens)
+        assert mean == pytest.approx(made.segments[0].avg_logprob, abs=0.35), clip.name
+        assert not any(word.tokens for word in without.words)

@@ -8,7 +8,7 @@ import pytest
 
 from contract.store.steps import LONG, REQUEST, SHORT, claimed, claimed_after_lapse, done, new
 from whisper_transcriber.domain.job import Failure
-from whisper_transcriber.store.port import Facts, IdempotencyMismatch, StaleClaim, Store
+from whisper_transcriber.store.port import Facts, Filters, IdempotencyMismatch, StaleClaim, Store
 
 
 async def test_a_new_job_is_queued_and_reads_back_as_it_was_asked_for(store: Store) -> None:
@@ -209,7 +209,7 @@ async def test_the_list_is_newest_first_and_pages(store: Store) -> None:
     assert [job.id for job in await store.list(3, after=ids[2])] == ids[3:]
     assert await store.list(3, after=uuid4()) == []
     await store.cancel(ids[1])
-    assert [job.id for job in await store.list(9, status="cancelled")] == [ids[1]]
+    assert [job.id for job in await store.list(9, filters=Filters(status="cancelled"))] == [ids[1]]
 
 
 async def test_the_queue_says_how_much_waits(store: Store) -> None:

@@ -53,6 +53,10 @@ specs = st.fixed_dictionaries(
             {},
             optional={
                 "replicas": st.integers(0, 5),
+                "autoscaling": st.fixed_dictionaries(
+                    {"min": st.integers(1, 2), "max": st.integers(2, 9)},
+                    optional={"provider": st.sampled_from(["operator", "keda", "hpa"])},
+                ),
                 "gpu": st.fixed_dictionaries({"count": st.integers(1, 4)}),
                 "pod": pods,
             },

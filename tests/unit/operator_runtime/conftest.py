@@ -10,7 +10,7 @@ import pytest
 
 from whisper_operator.cluster.memory import FakeCluster
 from whisper_operator.cluster.port import DEPLOYMENT, JOB, STATEFUL_SET
-from whisper_operator.reconcile import Applied, Outcome, reconcile
+from whisper_operator.reconcile import OPTIONAL_KINDS, Applied, Outcome, reconcile
 from whisper_operator.settings import Settings
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
@@ -30,7 +30,7 @@ class World:
     """A fake cluster, one transcriber, and the operator's memory of it."""
 
     def __init__(self) -> None:
-        self.cluster = FakeCluster()
+        self.cluster = FakeCluster(absent=frozenset(kind.name for kind in OPTIONAL_KINDS))
         self.settings = Settings(identity="test")
         self.applied = Applied()
 

@@ -9,7 +9,9 @@ import srt
 from assets import speech, weights
 from unit.transcriber_core.hub import hub
 from unit.transcriber_core.wording import error_rate
+from whisper_transcriber import cli
 from whisper_transcriber.__main__ import main
+from whisper_transcriber.domain.options import Options, UnsupportedOption, Vad
 
 CLIP = speech.prompt("vm-mismatch")
 
@@ -41,9 +43,55 @@ def test_verbose_json_with_words_into_a_file(tmp_path: Path, capsysbinary: pytes
     assert capsysbinary.readouterr().out == b""
 
 
+@pytest.mark.parametrize(
+    ("arguments", "options"),
+    [
+        (["--language", "fr"], Options(language="fr")),
+        (["--languages", "en", "fr"], Options(languages=("en", "fr"))),
+        (["--task", "translate"], Options(task="translate")),
+        (["--prompt", "Welcome."], Options(prompt="Welcome.")),
+        (["--keywords", "Comedian Mail", "Digium"], Options(hotwords=("Comedian Mail", "Digium"))),
+        (["--temperature", "0.5"], Options(temperature=0.5)),
+        (["--threshold", "0.5"], Options(vad=Vad(threshold=0.5))),
+        (["--silence-duration-ms", "800"], Options(vad=Vad(silence_duration_ms=800))),
+        (["--prefix-padding-ms", "0"], Options(vad=Vad(prefix_padding_ms=0))),
+        (["--channels", "speakers"], Options(channels="speakers")),
+        (["--word-timestamps"], Options(word_timestamps=True)),
+    ],
+)
+def test_each_argument_is_an_option_of_the_engine(
+    arguments: list[str], options: Options, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What each of them changes in the text is shown where the engine is tested."""
+    asked: list[Options] = []
+
+    def stop(_spec: object, _threads: int, options: Options) -> None:
+        asked.append(options)
+        raise UnsupportedOption("seen")
+
+    monkeypatch.setattr(cli, "_pipeline", stop)
+    assert run("transcribe", CLIP.path, "--model", weights.tiny_en(), *arguments) == 2
+    assert asked == [options]
+    assert options != Options()
+
+
 def test_srt(capsysbinary: pytest.CaptureFixture[bytes]) -> None:
     assert run("transcribe", CLIP.path, "--model", weights.tiny_en(), "--format", "srt") == 0
     assert list(srt.parse(capsysbinary.readouterr().out.decode()))
+
+
+def test_two_people_on_a_channel_each_are_told_apart(
+    tmp_path: Path, capsysbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    left, right = CLIP, speech.prompt("agent-newlocation")
+    call = speech.call(left, right, tmp_path / "call.wav")
+    asked = ("--model", weights.tiny_en(), "--channels", "speakers", "--format", "verbose_json")
+    assert run("transcribe", call, *asked) == 0
+    body = json.loads(capsysbinary.readouterr().out)
+    for number, clip in enumerate((left, right), start=1):
+        own = "".join(each["text"] for each in body["segments"] if each["speaker"] == f"Speaker {number}")
+        assert error_rate([(clip.text, own)]) <= 0.2
+    assert body["duration"] == pytest.approx(max(left.seconds, right.seconds), abs=0.01)
 
 
 @pytest.mark.parametrize(
@@ -53,6 +101,13 @@ def test_srt(capsysbinary: pytest.CaptureFixture[bytes]) -> None:
         (("/nonexistent.wav",), "No such file"),
         ((CLIP.path, "--language", "klingon"), "not one that Whisper knows"),
         ((CLIP.path, "--language", "fr"), "knows only English"),
+        ((CLIP.path, "--language", "en", "--languages", "fr"), "Either language or languages"),
+        ((CLIP.path, "--task", "translate"), "cannot translate"),
+        ((CLIP.path, "--temperature", "2"), "temperature must be between 0 and 1"),
+        ((CLIP.path, "--keywords", "word" * 101), "keywords may have at most 400 bytes"),
+        ((CLIP.path, "--threshold", "2"), "threshold must be between 0 and 1"),
+        ((CLIP.path, "--silence-duration-ms", "1"), "silence_duration_ms must be between 100 and 30000"),
+        ((CLIP.path, "--prefix-padding-ms", "-1"), "prefix_padding_ms must be between 0 and 5000"),
     ],
 )
 def test_what_the_user_must_change_is_said_and_exits_with_2(

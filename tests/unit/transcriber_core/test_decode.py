@@ -8,7 +8,7 @@ import pytest
 from assets import speech
 from unit.transcriber_core import hostile
 from unit.transcriber_core.media import RATE, Samples, encoded, samples_of, wav_header, write_media, write_wav
-from whisper_transcriber.audio import Limits, channels, decode, duration_hint
+from whisper_transcriber.audio import Limits, decode, headers
 from whisper_transcriber.domain.audio import AudioTooLong, InvalidAudio
 
 SECONDS = 12
@@ -87,8 +87,9 @@ def test_vorbis_which_has_two_channels_is_decoded(spoken: Samples, tmp_path: Pat
 def test_what_the_headers_say_is_told_before_decoding(form: str, codec: str, spoken: Samples, tmp_path: Path) -> None:
     path = tmp_path / "a"
     path.write_bytes(encoded(form, codec, np.stack([spoken, spoken]), 48_000, "stereo"))
-    assert duration_hint(path) == pytest.approx(SECONDS, abs=0.1)
-    assert channels(path) == 2
+    said = headers(path)
+    assert said.seconds == pytest.approx(SECONDS, abs=0.1)
+    assert said.channels == 2
 
 
 def test_pcm_comes_through_unchanged(spoken: Samples, tmp_path: Path) -> None:
@@ -117,10 +118,10 @@ def test_a_header_that_cannot_be_true_is_no_hint(spoken: Samples, tmp_path: Path
     bait = hostile.Bait(0, tmp_path, spoken)
     path = tmp_path / "a"
     path.write_bytes(hostile.ALL["Ogg that says it is years long"].made(bait))
-    assert duration_hint(path) is None
+    assert headers(path).seconds is None
     path.write_bytes(hostile.ALL["zip of a WAV"].made(bait))
     with pytest.raises(InvalidAudio, match="not audio"):
-        duration_hint(path)
+        headers(path)
 
 
 def test_audio_longer_than_the_limit_stops_there(spoken: Samples, tmp_path: Path) -> None:

@@ -152,3 +152,11 @@ def test_processors_are_those_of_the_cgroup(limit: str, at_most: int, tmp_path: 
     (tmp_path / "cpu.max").write_text(limit + "\n")
     assert 1 <= processors(tmp_path) <= at_most
     assert processors(tmp_path / "none") >= 1
+
+
+def test_tokens_are_spelt_in_bytes_that_make_up_their_text(tokens: Tokens) -> None:
+    text = " Здравствуйте, naïve 日本語 👩‍🚀 \t done."
+    phrase = Phrase(0.0, 1.0, (50364, *tokens.encode(text), 50414), text)
+    spelt = tokens.spelt(phrase)
+    assert b"".join(spelt).decode() == text
+    assert len(spelt) == len(phrase.tokens) - 2

@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from whisper_transcriber.batching.flow import Cut, flow
-from whisper_transcriber.batching.language import SURE, settled, unsettled
+from whisper_transcriber.batching.language import settled, unsettled
 from whisper_transcriber.domain.audio import Samples
+from whisper_transcriber.domain.lasting import SURE
 from whisper_transcriber.domain.transcript import Segment, WindowResult
 from whisper_transcriber.domain.window import Window
 
@@ -120,21 +121,36 @@ def test_which_windows_are_heard_again_does_not_depend_on_the_order_in_which_the
 ) -> None:
     shuffled = list(results)
     chance.shuffle(shuffled)  # type: ignore[attr-defined]
-    language, again = unsettled(results)
-    assert unsettled(shuffled) == (language, again)
-    assert all(each.language != language and each.language_probability < SURE for each in again)
+    again = unsettled(results)
+    assert unsettled(shuffled) == again
+    for each in results:
+        if each.window in again:
+            assert each.language != again[each.window]
+            assert each.language_probability < SURE
 
 
 @given(heard)
 def test_once_heard_again_everything_is_settled(results: list[WindowResult]) -> None:
-    language, again = unsettled(results)
-    assert language is not None
-    after = {each.window: settled(each, result(each.window, language, 1.0)) for each in again}
+    again = unsettled(results)
+    after = {
+        each.window: settled(each, result(each.window, again[each.window], 1.0))
+        for each in results
+        if each.window in again
+    }
+    before = {each.window: each for each in results}
     results = [after.get(each.window, each) for each in results]
-    assert unsettled(results) == (language, [])
-    assert all(after[each.window].language_probability == each.language_probability for each in again)
+    assert unsettled(results) == {}
+    assert all(each.language_probability == before[each.window].language_probability for each in after.values())
+
+
+def test_each_channel_has_a_language_of_its_own() -> None:
+    def heard(index: int, channel: int, language: str, probability: float) -> WindowResult:
+        return result(Window(index, 10.0 * index, 10.0 * index + 9, channel=channel), language, probability)
+
+    results = [heard(0, 0, "en", 0.9), heard(1, 1, "fr", 0.9), heard(2, 0, "fr", 0.4), heard(3, 1, "en", 0.4)]
+    assert unsettled(results) == {results[2].window: "en", results[3].window: "fr"}
 
 
 def test_without_speech_there_is_no_language_and_nothing_to_hear_again() -> None:
-    assert unsettled([]) == (None, [])
-    assert unsettled([WindowResult(Window(0, 0, 1), "it", 0.2, ())]) == (None, [])
+    assert unsettled([]) == {}
+    assert unsettled([WindowResult(Window(0, 0, 1), "it", 0.2, ())]) == {}

@@ -1,6 +1,7 @@
 """Response bodies, read by the libraries that others read them with."""
 
 import json
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -93,3 +94,44 @@ def test_silence_can_be_rendered(format: Format) -> None:
         assert content == b""
     if format == "vtt":
         assert content == b"WEBVTT\n\n"
+
+
+def call() -> Transcript:
+    """Two people on a channel each, who speak at the same time for a moment."""
+    left, right = (
+        segment(" Hello, how are <you>?", 0.0, 2.0, words=True),
+        segment(" Fine, thank you.", 1.5, 3.0, words=True),
+    )
+    return transcript(
+        replace(left, channel=0), replace(right, channel=1), replace(segment(" Good.", 4.0, 5.0, words=True), channel=1)
+    )
+
+
+def test_verbose_json_says_who_said_what_where_each_has_a_channel() -> None:
+    found = json.loads(body(call(), "verbose_json", "segment", "word"))
+    assert [(each["channel"], each["speaker"]) for each in found["segments"]] == [
+        (1, "Speaker 1"),
+        (2, "Speaker 2"),
+        (2, "Speaker 2"),
+    ]
+    assert [word["start"] for word in found["words"]] == sorted(word["start"] for word in found["words"])
+    assert {word["word"]: word["speaker"] for word in found["words"]}["Fine,"] == "Speaker 2"
+    mixed = json.loads(body(transcript(segment(" Hello.", 0, 1)), "verbose_json"))
+    assert "speaker" not in mixed["segments"][0]
+
+
+def test_text_has_a_line_for_each_turn_of_a_speaker() -> None:
+    assert body(call(), "text") == "Speaker 1: Hello, how are <you>?\nSpeaker 2: Fine, thank you. Good.\n"
+    assert json.loads(body(call(), "json"))["text"] == "Hello, how are <you>? Fine, thank you. Good."
+
+
+def test_captions_say_who_speaks_and_may_be_there_at_the_same_time() -> None:
+    cues = list(srt.parse(body(call(), "srt")))
+    assert [cue.content.partition(": ")[0] for cue in cues] == ["Speaker 1", "Speaker 2", "Speaker 2"]
+    assert cues[1].start < cues[0].end
+    found = webvtt.from_string(body(call(), "vtt"))
+    assert [(cue.voice, cue.text) for cue in found] == [
+        ("Speaker 1", "Hello, how are &lt;you&gt;?"),
+        ("Speaker 2", "Fine, thank you."),
+        ("Speaker 2", "Good."),
+    ]

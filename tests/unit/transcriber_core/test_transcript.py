@@ -69,6 +69,30 @@ def test_windows_are_put_in_order_and_a_repeated_one_counts_once() -> None:
     assert transcript.text == "one two"
 
 
+def on(channel: int, index: int, start: float, text: str) -> WindowResult:
+    return WindowResult(
+        Window(index, start, start + 10, channel=channel), "en", 0.9, (segment(text, start, start + 1),)
+    )
+
+
+def test_channels_that_were_kept_apart_go_on_at_the_same_time() -> None:
+    """What one says is no double of what the other says, and lends it none of its times."""
+    transcript = stitched(on(0, 0, 0, " one"), on(0, 2, 20, " three"), on(1, 1, 5, " two"), on(1, 3, 12, " too"))
+    assert [(each.channel, each.start, each.text) for each in transcript.segments] == [
+        (0, 0, " one"),
+        (1, 5, " two"),
+        (1, 12, " too"),
+        (0, 20, " three"),
+    ]
+    assert [len(turn) for turn in transcript.turns] == [1, 2, 1]
+
+
+def test_a_checkpoint_without_channels_is_what_it_was_before_there_were_any() -> None:
+    assert "channel" not in result(0, "a").to_json()
+    one = on(1, 3, 12, " too")
+    assert WindowResult.from_json(one.to_json()) == one
+
+
 def test_silence_is_an_empty_text() -> None:
     transcript = stitched()
     assert transcript.text == ""

@@ -30,6 +30,7 @@ def error(answer: httpx.Response) -> dict[str, Any]:
     assert set(body["error"]) == {"message", "type", "param", "code"}
     assert body["error"]["message"]
     assert answer.headers["x-request-id"].startswith("req_")
+    assert int(answer.headers["openai-processing-ms"]) >= 0
     return dict(body["error"])
 
 
@@ -82,7 +83,13 @@ async def test_a_failed_synchronous_request_says_why(http: httpx.AsyncClient, de
         ({"language": "klingon"}, "language"),
         ({"timestamp_granularities[]": "word"}, "timestamp_granularities[]"),
         ({"timestamp_granularities[]": "letter", "response_format": "verbose_json"}, "timestamp_granularities[]"),
-        ({"stream": "true"}, "stream"),
+        ({"stream": "maybe"}, "stream"),
+        ({"stream": "true", "response_format": "srt"}, "stream"),
+        ({"stream": "true", "channels": "speakers"}, "stream"),
+        ({"channels": "left"}, "channels"),
+        ({"include[]": "everything"}, "include[]"),
+        ({"include[]": "logprobs", "response_format": "text"}, "include[]"),
+        ({"known_speaker_names[]": "agent"}, "known_speaker_names"),
         ({"chunking_strategy": "none"}, "chunking_strategy"),
         ({"chunking_strategy": "[1]"}, "chunking_strategy"),
         ({"chunking_strategy": '{"type": "other"}'}, "chunking_strategy.type"),
@@ -186,7 +193,7 @@ async def test_a_job_by_url(http: httpx.AsyncClient) -> None:
     made = await http.post("/v1/jobs", json=body, headers={"Idempotency-Key": "k"})
     again = await http.post("/v1/jobs", json=body, headers={"Idempotency-Key": "k"})
     other = await http.post("/v1/jobs", json=body | {"task": "transcribe"}, headers={"Idempotency-Key": "k"})
-    assert (made.status_code, again.status_code, other.status_code) == (201, 200, 400)
+    assert (made.status_code, again.status_code, other.status_code) == (201, 200, 422)
     assert made.json()["id"] == again.json()["id"]
     assert error(other)["code"] == "idempotency_mismatch"
 
@@ -261,7 +268,7 @@ async def test_automatic_chunking_is_the_services_own(http: httpx.AsyncClient, d
     [
         ({}, "source"),
         ({"source": {"http": {}}}, "source.http.url"),
-        ({"source": {"ftp": {"url": "x"}}}, "source.http"),
+        ({"source": {"ftp": {"url": "x"}}}, "source.ftp"),
         ({"source": {"http": {"url": "x"}}, "colour": 1}, "colour"),
         ({"source": {"http": {"url": "x"}}, "priority": 1000}, "priority"),
         ({"source": {"http": {"url": "x"}}, "task": "sing"}, "task"),
@@ -301,8 +308,9 @@ async def test_cancel_and_delete(http: httpx.AsyncClient, stored: Path) -> None:
 
 async def test_models_are_listed_under_all_their_names(http: httpx.AsyncClient) -> None:
     listed = (await http.get("/v1/models")).json()
-    assert [model["id"] for model in listed["data"]] == ["base", "b", "tiny.en"]
+    assert [model["id"] for model in listed["data"]] == ["base", "b", "tiny.en", "whisper-1"]
     assert (await http.get("/v1/models/b")).json()["object"] == "model"
+    assert (await http.get("/v1/models/whisper-1")).json()["id"] == "whisper-1"
     assert (await http.get("/v1/models/x/y")).status_code == 404
 
 

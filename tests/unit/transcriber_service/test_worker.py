@@ -38,11 +38,13 @@ class Scripted(Models):
         return self.engine
 
 
-async def submitted(deps: Deps, seconds: float = 5, options: Options | None = None, priority: int = 0) -> Job:
+async def submitted(
+    deps: Deps, seconds: float = 5, options: Options | None = None, priority: int = 0, path: Path | None = None
+) -> Job:
     """A job on real speech: what is no speech never reaches the engine."""
 
     async def body() -> AsyncIterator[bytes]:
-        yield speech.long(seconds).path.read_bytes()
+        yield (path or speech.long(seconds).path).read_bytes()
 
     new = NewJob(uuid4(), JobRequest("base", options or Options(), priority, sha256="00"))
     await deps.objects.put(audio_key(new.id), body())

@@ -1,7 +1,6 @@
-"""Who may ask, and what every request gets: an id, a log line, and its place in the metrics."""
+"""What every request gets: an id, a log line, and its place in the metrics."""
 
 import asyncio
-import secrets
 from time import perf_counter
 from typing import Annotated
 from uuid import uuid4
@@ -10,7 +9,7 @@ from fastapi import Depends, Request
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from whisper_transcriber.api.errors import ApiError, unexpected
+from whisper_transcriber.api.errors import unexpected
 from whisper_transcriber.deps import Deps
 from whisper_transcriber.logs import Log
 from whisper_transcriber.metrics import Metrics
@@ -29,20 +28,8 @@ def deps_of(request: Request) -> Deps:
 Given = Annotated[Deps, Depends(deps_of)]
 
 
-def require_key(request: Request, deps: Given) -> None:
-    """Let only the bearer of the API key pass, if there is one."""
-    wanted = deps.settings.api_key.get_secret_value()
-    if not wanted:
-        return
-    scheme, _, given = request.headers.get("authorization", "").partition(" ")
-    if scheme.lower() != "bearer" or not given:
-        raise ApiError(401, "Send the API key as `Authorization: Bearer KEY`.", code="missing_api_key")
-    if not secrets.compare_digest(given.strip().encode(), wanted.encode()):
-        raise ApiError(401, "The API key is wrong.", code="invalid_api_key")
-
-
 class Access:
-    """Middleware: `x-request-id` on every answer, a log line and the metrics for all but probes.
+    """Middleware: `x-request-id` and `openai-processing-ms` on answers, a log line and metrics; none of it for probes.
 
     While the process is `stopping` every answer closes its connection, so that the next request goes to another pod.
     """
@@ -64,6 +51,7 @@ class Access:
                 status = message["status"]
                 headers = MutableHeaders(scope=message)
                 headers["x-request-id"] = request_id
+                headers["openai-processing-ms"] = str(round(1000 * (perf_counter() - started)))
                 if self._stopping.is_set():
                     headers["connection"] = "close"
             await send(message)

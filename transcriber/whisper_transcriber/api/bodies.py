@@ -8,6 +8,7 @@ from pydantic import BaseModel, Field
 from whisper_transcriber.domain.job import ErrorCode, Job, Status
 from whisper_transcriber.domain.model import ModelSpec
 from whisper_transcriber.domain.options import Task
+from whisper_transcriber.domain.outlook import Outlook, expected_end, position
 from whisper_transcriber.render import FORMATS
 
 
@@ -37,12 +38,17 @@ class JobBody(BaseModel):
     engine: str | None
     task: Task
     language: str | None
+    priority: int
+    metadata: dict[str, str]
+    reused_from: str | None = Field(description="The job whose result this one took over: same audio, same options")
     progress: int = Field(ge=0, le=100, description="Percent of the audio")
     audio_seconds: float | None
     processed_seconds: float
     created_at: int
     started_at: int | None
     finished_at: int | None
+    queue_position: int | None = Field(description="1 for the job that is next; null in lists, and once it runs")
+    estimated_finish_at: int | None = Field(description="A guess from the pace of late; null in lists, and if unknown")
     real_time_factor: float | None = Field(description="Wall seconds per second of audio")
     error: ErrorBody | None
     results: dict[str, str] = Field(description="Where the transcript is, by format; empty until it is there")
@@ -75,8 +81,9 @@ class ModelList(BaseModel):
     data: list[ModelBody]
 
 
-def job_body(job: Job) -> JobBody:
-    """A job as clients see it."""
+def job_body(job: Job, outlook: Outlook | None = None, now: datetime | None = None) -> JobBody:
+    """A job as clients see it, with what is expected of it if that is known."""
+    expected = expected_end(job, outlook, now) if outlook and now else None
     url = f"/v1/jobs/{job.id}/result?format="
     return JobBody(
         id=str(job.id),
@@ -86,12 +93,17 @@ def job_body(job: Job) -> JobBody:
         engine=job.engine,
         task=job.request.options.task,
         language=job.language or job.request.options.language,
+        priority=job.request.priority,
+        metadata=dict(job.metadata),
+        reused_from=str(job.reused_from) if job.reused_from else None,
         progress=job.progress,
         audio_seconds=_rounded(job.audio_seconds),
         processed_seconds=round(job.processed_seconds, 3),
         created_at=int(job.created_at.timestamp()),
         started_at=_unix(job.started_at),
         finished_at=_unix(job.finished_at),
+        queue_position=position(job, outlook) if outlook else None,
+        estimated_finish_at=_unix(expected),
         real_time_factor=_rounded(job.real_time_factor, 4),
         error=ErrorBody(code=job.failure.code, message=job.failure.message) if job.failure else None,
         results={form: url + form for form in FORMATS} if job.status == "succeeded" else {},

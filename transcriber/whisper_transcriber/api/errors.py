@@ -8,7 +8,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from whisper_transcriber.domain.job import ErrorCode, Failure
+from whisper_transcriber.domain.job import ErrorCode, Failure, Job
 from whisper_transcriber.logs import Log
 from whisper_transcriber.objects.port import Unavailable as ObjectsUnavailable
 from whisper_transcriber.store.port import Unavailable as StoreUnavailable
@@ -20,20 +20,29 @@ _RETRY_SECONDS = 5
 class ApiError(Exception):
     """A request that cannot be served, as the client shall see it."""
 
-    def __init__(self, status: int, message: str, *, code: str | None = None, param: str | None = None) -> None:
+    def __init__(
+        self, status: int, message: str, *, code: str | None = None, param: str | None = None, final: bool = False
+    ) -> None:
         super().__init__(message)
+        self.final = final
         self.status = status
         self.message = message
         self.code = code
         self.param = param
 
     def response(self) -> JSONResponse:
-        """The HTTP answer."""
+        """The HTTP answer. What OpenAI's clients would try again, they are told not to where it cannot help."""
         headers = {"Retry-After": str(_RETRY_SECONDS)} if self.status in (425, 429, 503) else {}
+        if self.final:
+            headers["x-should-retry"] = "false"
         if self.status == 401:
             headers["WWW-Authenticate"] = "Bearer"
+        return JSONResponse(self.body(), self.status, headers)
+
+    def body(self) -> dict[str, Any]:
+        """The object that clients find in the answer, or among the events of a stream."""
         error = {"message": self.message, "type": _type(self.status), "param": self.param, "code": self.code}
-        return JSONResponse({"error": error}, self.status, headers)
+        return {"error": error}
 
 
 def bad(message: str, param: str | None = None, code: str | None = "invalid_value") -> ApiError:
@@ -51,12 +60,27 @@ def unexpected() -> ApiError:
     return ApiError(500, "The server had an error while it processed the request.", code="internal_error")
 
 
+def unavailable() -> ApiError:
+    """A 503: the world must change."""
+    return ApiError(503, "The service cannot do this right now; try again soon.", code="unavailable")
+
+
 _FAILED: dict[ErrorCode, int] = {"internal_error": 500, "model_unavailable": 503}
 
 
 def failed(failure: Failure) -> ApiError:
-    """Why a synchronous request could not be done: 400 if the audio is to blame."""
-    return ApiError(_FAILED.get(failure.code, 400), failure.message, code=failure.code, param="file")
+    """Why a synchronous request could not be done: 400 if the audio is to blame. The workers have tried it enough."""
+    status = _FAILED.get(failure.code, 400)
+    return ApiError(status, failure.message, code=failure.code, param="file", final=status == 500)
+
+
+def succeeded(job: Job | None) -> Job:
+    """A job that has ended, if it has a result. Raises ApiError: it failed, or was cancelled or deleted meanwhile."""
+    if job is not None and job.failure is not None:
+        raise failed(job.failure)
+    if job is None or job.status != "succeeded":
+        raise not_found("The job was deleted.", "job_deleted")
+    return job
 
 
 def install(app: FastAPI) -> None:
@@ -100,7 +124,7 @@ async def _http(request: Request, error: Exception) -> JSONResponse:
 
 async def _unavailable(_request: Request, error: Exception) -> JSONResponse:
     log.warning("Refused a request for now", reason=str(error))
-    return ApiError(503, "The service cannot do this right now; try again soon.", code="unavailable").response()
+    return unavailable().response()
 
 
 def _type(status: int) -> str:

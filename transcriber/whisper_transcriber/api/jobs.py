@@ -3,42 +3,55 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Annotated
+from datetime import UTC, datetime
+from typing import Annotated, Any
 from uuid import UUID, uuid4
 
 from fastapi import APIRouter, Header, Query, Request
 from fastapi.responses import Response
+from pydantic import AwareDatetime
 
 from whisper_transcriber.api.access import Given
 from whisper_transcriber.api.bodies import JobBody, JobList, job_body
+from whisper_transcriber.api.callers import Called, Caller, OwnJob, unknown_job
 from whisper_transcriber.api.errors import ApiError, bad, not_found
+from whisper_transcriber.api.job_parameters import Asked, JobChange, body_of_json, job_of_body, job_of_form
 from whisper_transcriber.api.openapi import JOB
-from whisper_transcriber.api.parameters import job_of_form, job_of_json
 from whisper_transcriber.api.uploads import receive
 from whisper_transcriber.bell.port import WORK, ended
 from whisper_transcriber.deps import Deps, results
 from whisper_transcriber.deps.jobs import forget, try_to_forget
-from whisper_transcriber.domain.job import Job, JobRequest, NewJob, Status
+from whisper_transcriber.domain.job import Job, NewJob, Status, result_key
 from whisper_transcriber.objects.port import Missing
 from whisper_transcriber.render import Format, Granularity, render
-from whisper_transcriber.store.port import IdempotencyMismatch
+from whisper_transcriber.store.port import Filters, IdempotencyMismatch
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 _JSON_BYTES = 1024**2
+_TEXT = {"schema": {"type": "string"}}
+_RESULT: dict[str, Any] = {
+    "description": "The transcript in the format that was asked for",
+    "content": {"application/json": {"schema": {"type": "object"}}, "text/plain": _TEXT, "text/vtt": _TEXT},
+}
 Key = Annotated[str | None, Header(alias="Idempotency-Key", min_length=1, max_length=255)]
 
 
 @router.post("", status_code=201, openapi_extra=JOB, responses={200: {"model": JobBody}})
-async def create(request: Request, response: Response, deps: Given, key: Key = None) -> JobBody:
-    """Record a job: 201, or 200 with the job that the Idempotency-Key stands for already."""
+async def create(request: Request, response: Response, deps: Given, who: Called, key: Key = None) -> JobBody:
+    """Record a job: 201, or 200 with the job that the Idempotency-Key stands for already.
+
+    Where the tenant has the result for the same audio and options already, it is taken over and the job is done.
+    """
     id_ = uuid4()
     async with _kept_if_recorded(deps, id_) as kept:
         asked = await _asked(request, deps, id_)
+        before = await _taken_over(deps, who, id_, asked) if asked.reuse else None
+        new = NewJob(id_, asked.request, key, who.tenant, False, asked.metadata, who.key, before)
         try:
-            job, created = await deps.store.create(NewJob(id_, asked, key))
+            job, created = await deps.store.create(new)
         except IdempotencyMismatch:
-            message = "The Idempotency-Key was used before, for another request."
-            raise bad(message, "Idempotency-Key", "idempotency_mismatch") from None
+            message = "The Idempotency-Key was used before, for another request. Send a new key for a new request."
+            raise ApiError(422, message, code="idempotency_mismatch", param="Idempotency-Key") from None
         kept.append(created)
     await deps.bell.ring(WORK)
     response.status_code = 201 if created else 200
@@ -48,27 +61,43 @@ async def create(request: Request, response: Response, deps: Given, key: Key = N
 @router.get("")
 async def list_(
     deps: Given,
+    who: Called,
     limit: Annotated[int, Query(ge=1, le=100)] = 20,
-    after: UUID | None = None,
+    after: Annotated[UUID | None, Query(description="The `last_id` of the page before")] = None,
     status: Status | None = None,
+    model: Annotated[str | None, Query(max_length=255)] = None,
+    created_after: Annotated[AwareDatetime | None, Query(description="RFC 3339, or Unix seconds")] = None,
+    created_before: Annotated[AwareDatetime | None, Query(description="The same; not itself in the range")] = None,
+    metadata: Annotated[
+        list[str] | None, Query(max_length=16, description="`name:text`; several must all be there")
+    ] = None,
 ) -> JobList:
-    """Jobs, newest first."""
-    found = await deps.store.list(limit + 1, after, status)
+    """The tenant's jobs, newest first."""
+    wanted = dict(_pair(each) for each in metadata or ())
+    named = deps.models.find(model) if model else None
+    filters = Filters(who.tenant, status, named.name if named else model, created_after, created_before, wanted)
+    found = await deps.store.list(limit + 1, after, filters)
     page = [job_body(job) for job in found[:limit]]
     first, last = (page[0].id, page[-1].id) if page else (None, None)
     return JobList(data=page, first_id=first, last_id=last, has_more=len(found) > limit)
 
 
 @router.get("/{job_id}")
-async def get(job_id: UUID, deps: Given) -> JobBody:
+async def get(job: OwnJob, deps: Given) -> JobBody:
     """A job as it stands."""
-    return job_body(_found(await deps.store.get(job_id), job_id))
+    return await _with_outlook(deps, job)
 
 
-@router.get("/{job_id}/result")
-async def result(job_id: UUID, deps: Given, format: Format = "json") -> Response:
+@router.patch("/{job_id}")
+async def change(job: OwnJob, deps: Given, asked: JobChange) -> JobBody:
+    """Change the priority or the metadata of a job; what has begun goes on."""
+    changed = await deps.store.change(job.id, priority=asked.priority, metadata=asked.metadata)
+    return await _with_outlook(deps, _found(changed, job.id))
+
+
+@router.get("/{job_id}/result", response_class=Response, responses={200: _RESULT})
+async def result(job: OwnJob, deps: Given, format: Format = "json") -> Response:
     """The transcript of a job that has succeeded; 425 before that, 400 with the reason if it never will."""
-    job = _found(await deps.store.get(job_id), job_id)
     if job.failure is not None:
         raise bad(job.failure.message, None, job.failure.code)
     if job.status == "cancelled":
@@ -76,7 +105,7 @@ async def result(job_id: UUID, deps: Given, format: Format = "json") -> Response
     if job.status != "succeeded":
         raise ApiError(425, f"The job is {job.status}; its result is not there yet.", code="not_finished")
     try:
-        transcript = await results.read(deps.objects, job_id)
+        transcript = await results.read(deps.objects, job.id)
     except Missing:
         raise not_found("The result was deleted.", "result_not_found") from None
     granularities: tuple[Granularity, ...] = (
@@ -87,30 +116,66 @@ async def result(job_id: UUID, deps: Given, format: Format = "json") -> Response
 
 
 @router.post("/{job_id}/cancel")
-async def cancel(job_id: UUID, deps: Given) -> JobBody:
+async def cancel(job: OwnJob, deps: Given) -> JobBody:
     """Cancel a job, at once; one that has ended stays as it is."""
-    job = _found(await deps.store.cancel(job_id), job_id)
-    await deps.bell.ring(ended(job_id))
-    return job_body(job)
+    cancelled = _found(await deps.store.cancel(job.id), job.id)
+    await deps.bell.ring(ended(job.id))
+    return job_body(cancelled)
+
+
+@router.post("/{job_id}/retry")
+async def retry(job: OwnJob, deps: Given) -> JobBody:
+    """Queue a job anew that has failed or was cancelled; its audio is still there."""
+    if job.status not in ("failed", "cancelled"):
+        raise bad(
+            f"The job is {job.status}: only one that failed or was cancelled is done again.", None, "not_retryable"
+        )
+    queued = _found(await deps.store.retry(job.id), job.id)
+    await deps.bell.ring(WORK)
+    return await _with_outlook(deps, queued)
 
 
 @router.delete("/{job_id}", status_code=204)
-async def delete(job_id: UUID, deps: Given) -> Response:
+async def delete(job: OwnJob, deps: Given) -> Response:
     """Delete a job with its audio and its transcript; one that runs is stopped."""
-    if not await forget(deps, job_id):
-        raise _unknown(job_id)
+    if not await forget(deps, job.id):
+        raise unknown_job(job.id)
     return Response(status_code=204)
 
 
-async def _asked(request: Request, deps: Deps, job: UUID) -> JobRequest:
+async def _with_outlook(deps: Deps, job: Job) -> JobBody:
+    outlook = None if job.ended else await deps.store.outlook(job.id)
+    return job_body(job, outlook, datetime.now(UTC))
+
+
+async def _asked(request: Request, deps: Deps, job: UUID) -> Asked:
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind == "multipart/form-data":
         form = await receive(request, deps, job)
         assert form.sha256 is not None
         return job_of_form(form.fields, deps.models, form.sha256)
     if kind == "application/json":
-        return job_of_json(await _body(request), deps.models)
+        return job_of_body(body_of_json(await _body(request)), deps.models)
     raise ApiError(415, "Send multipart/form-data or application/json.", code="unsupported_media_type")
+
+
+async def _taken_over(deps: Deps, who: Caller, id_: UUID, asked: Asked) -> UUID | None:
+    """The tenant's job that has the result for the same audio already, once the result is copied; None if none has."""
+    before = await deps.store.reusable(who.tenant, asked.request.fingerprint) if asked.request.sha256 else None
+    if before is None:
+        return None
+    try:
+        await deps.objects.put(result_key(id_), deps.objects.get(result_key(before.id)))
+    except Missing:
+        return None
+    return before.id
+
+
+def _pair(text: str) -> tuple[str, str]:
+    name, colon, value = text.partition(":")
+    if not colon:
+        raise bad("Give metadata as name:text.", "metadata")
+    return name, value
 
 
 async def _body(request: Request) -> bytes:
@@ -135,9 +200,5 @@ async def _kept_if_recorded(deps: Deps, job: UUID) -> AsyncIterator[list[bool]]:
 
 def _found(job: Job | None, job_id: UUID) -> Job:
     if job is None:
-        raise _unknown(job_id)
+        raise unknown_job(job_id)
     return job
-
-
-def _unknown(job_id: UUID) -> ApiError:
-    return not_found(f"There is no job {job_id}.", "job_not_found")

@@ -3,11 +3,11 @@
 from typing import Any
 
 from whisper_transcriber.api.chunking import ServerVad
-from whisper_transcriber.api.parameters import JobOptions
+from whisper_transcriber.api.job_parameters import JobFields, S3Source
 from whisper_transcriber.render import FORMATS, GRANULARITIES
 
 _FILE = {"type": "string", "format": "binary", "description": "Audio or video in any common format"}
-_OPTIONS: dict[str, Any] = JobOptions.model_json_schema()["properties"] | {
+_OPTIONS: dict[str, Any] = JobFields.model_json_schema()["properties"] | {
     "chunking_strategy": {
         "description": "`auto`, or how speech is told from silence",
         "anyOf": [{"type": "string", "enum": ["auto"]}, ServerVad.model_json_schema()],
@@ -37,22 +37,28 @@ TRANSCRIPTION: dict[str, Any] = {
                     "items": {"type": "string", "enum": list(GRANULARITIES)},
                 },
                 "chunking_strategy": _OPTIONS["chunking_strategy"],
+                "channels": _OPTIONS["channels"],
             }
         ),
     }
 }
 
+_PLACE = {
+    "type": "object",
+    "required": ["url"],
+    "additionalProperties": False,
+}
 _SOURCE = {
     "type": "object",
-    "required": ["http"],
+    "minProperties": 1,
+    "maxProperties": 1,
     "additionalProperties": False,
     "properties": {
         "http": {
-            "type": "object",
-            "required": ["url"],
-            "additionalProperties": False,
+            **_PLACE,
             "properties": {"url": {"type": "string", "format": "uri", "minLength": 1, "maxLength": 8192}},
-        }
+        },
+        "s3": {**_PLACE, "properties": {"url": S3Source.model_json_schema()["properties"]["url"]}},
     },
 }
 

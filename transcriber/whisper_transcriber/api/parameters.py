@@ -1,8 +1,8 @@
 """From the fields of a request to what is asked for. Nothing is ignored in silence: what we do not do is refused."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Annotated, Any, cast
+from dataclasses import dataclass, replace
+from typing import Annotated, Any, TypeVar, cast
 
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator
 from pydantic.alias_generators import to_camel
@@ -12,48 +12,41 @@ from whisper_transcriber.api.errors import bad, invalid, not_found
 from whisper_transcriber.deps import Catalogue
 from whisper_transcriber.domain.job import JobRequest
 from whisper_transcriber.domain.languages import language_code
-from whisper_transcriber.domain.options import Options, Task, Vad
+from whisper_transcriber.domain.options import KEYWORD_BYTES, Channels, Options, Task, Vad
 from whisper_transcriber.render import FORMATS, GRANULARITIES, Format, Granularity
 
 Fields = Mapping[str, Sequence[str]]
+Options_ = TypeVar("Options_", bound="JobOptions")
 # Somebody waits for these, so they go before jobs that name no priority.
 _SYNCHRONOUS = 10
-_MANY = frozenset({"timestamp_granularities", "keywords", "hotwords", "languages"})
-_SHARED = frozenset({"model", "language", "languages", "keywords", "prompt", "temperature", "chunking_strategy"})
-_OPENAI = _SHARED | {"response_format", "timestamp_granularities"}
-# The decoder looks back at 223 tokens at most; these always fit into them, in any writing.
-_KEYWORD_BYTES = 400
+_MANY = frozenset({"timestamp_granularities", "keywords", "hotwords", "languages", "include"})
+_SHARED = frozenset(
+    {"model", "language", "languages", "keywords", "prompt", "temperature", "chunking_strategy", "channels"}
+)
+_OPENAI = _SHARED | {"response_format", "timestamp_granularities", "include", "stream"}
+_TRUTH = {"true": True, "1": True, "false": False, "0": False, "": False}
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """A synchronous request: the job, and the form of the answer."""
+    """A synchronous request: the job, and the form of the answer; `stream`: as events, while it is being heard."""
 
     request: JobRequest
     format: Format
     granularities: tuple[Granularity, ...]
+    stream: bool = False
 
 
-class _Value(BaseModel):
+class Value(BaseModel):
+    """Part of a body: camelCase and snake_case are both understood, and nothing is ignored."""
+
     model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=to_camel, populate_by_name=True)
-
-
-class HttpSource(_Value):
-    """Audio behind a URL, fetched by a worker."""
-
-    url: str = Field(min_length=1, max_length=8192)
-
-
-class Source(_Value):
-    """Where the audio is."""
-
-    http: HttpSource
 
 
 Keyword = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
 
 
-class JobOptions(_Value):
+class JobOptions(Value):
     """What may be asked of a job, whatever its source."""
 
     model: str | None = Field(None, description="A name or alias of `GET /v1/models`; the default model if absent")
@@ -64,12 +57,15 @@ class JobOptions(_Value):
     keywords: tuple[Keyword, ...] = Field(
         (),
         validation_alias=AliasChoices("keywords", "hotwords"),
-        description=f"Words that are likely to occur, {_KEYWORD_BYTES} bytes in all; `hotwords` is another name",
+        description=f"Words that are likely to occur, {KEYWORD_BYTES} bytes in all; `hotwords` is another name",
     )
     chunking_strategy: ChunkingStrategy = Field(
         None,
         validation_alias=AliasChoices("chunking_strategy", "chunkingStrategy"),
         description="`auto`, or how speech is told from silence",
+    )
+    channels: Channels = Field(
+        "mixed", description="`mixed` down to one, or `speakers`: each transcribed by itself, as what one person says"
     )
     temperature: float = Field(0.0, ge=0, le=1)
     word_timestamps: bool = False
@@ -78,58 +74,63 @@ class JobOptions(_Value):
     @field_validator("keywords")
     @classmethod
     def _fit(cls, keywords: tuple[str, ...]) -> tuple[str, ...]:
-        if len(", ".join(keywords).encode()) > _KEYWORD_BYTES:
-            raise ValueError(f"all together may have at most {_KEYWORD_BYTES} bytes")
+        if len(", ".join(keywords).encode()) > KEYWORD_BYTES:
+            raise ValueError(f"all together may have at most {KEYWORD_BYTES} bytes")
         return keywords
-
-
-class NewJobBody(JobOptions):
-    """The JSON body of `POST /v1/jobs`."""
-
-    source: Source
 
 
 def transcription(fields: Fields, models: Catalogue, sha256: str, task: Task) -> Wanted:
     """What a form of OpenAI's endpoints asks for. Raises ApiError (400, or 404 for the model)."""
-    _refuse_repeated(fields)
+    refuse_repeated(fields)
     fields = joined(fields)
     _refuse_unknown(fields, _OPENAI)
-    form = _one(fields, "response_format", "json")
-    if form not in FORMATS:
-        raise bad(f"response_format must be one of {', '.join(FORMATS)}, not {form!r}.", "response_format")
-    granularities = tuple(fields.get("timestamp_granularities", ()))
+    form = _format(_one(fields, "response_format", "json"))
+    stream, logprobs = _stream(fields, form), _logprobs(fields, form)
+    granularities = tuple(filter(None, fields.get("timestamp_granularities", ())))
     for granularity in granularities:
         if granularity not in GRANULARITIES:
             raise bad(f"A granularity is one of {', '.join(GRANULARITIES)}.", "timestamp_granularities[]")
     if granularities and form != "verbose_json":
         raise bad("Timestamp granularities need response_format=verbose_json.", "timestamp_granularities[]")
-    options = _options({name: values for name, values in fields.items() if name in _SHARED})
-    request = _request(options, models, task, "word" in granularities, sha256=sha256, priority=_SYNCHRONOUS)
-    return Wanted(request, form, cast(tuple[Granularity, ...], granularities or ("segment",)))
+    options = options_of({name: values for name, values in fields.items() if name in _SHARED}, JobOptions)
+    request = request_of(options, models, task, "word" in granularities, sha256=sha256, priority=_SYNCHRONOUS)
+    request = replace(request, options=replace(request.options, logprobs=logprobs))
+    return Wanted(request, form, cast(tuple[Granularity, ...], granularities or ("segment",)), stream)
 
 
-def job_of_form(fields: Fields, models: Catalogue, sha256: str) -> JobRequest:
-    """What a form of `POST /v1/jobs` asks for. Raises ApiError (400, or 404 for the model)."""
-    _refuse_repeated(fields)
-    return _job(_options(joined(fields)), models, sha256=sha256)
+def _format(name: str) -> Format:
+    if name == "diarized_json":
+        message = "response_format diarized_json is not compatible with any model here: none tells speakers apart."
+        raise bad(message, "response_format", "unsupported_value")
+    if name not in FORMATS:
+        raise bad(f"response_format must be one of {', '.join(FORMATS)}, not {name!r}.", "response_format")
+    return name
 
 
-def job_of_json(body: bytes, models: Catalogue) -> JobRequest:
-    """What a JSON body of `POST /v1/jobs` asks for. Raises ApiError (400, or 404 for the model)."""
+def _stream(fields: Fields, form: Format) -> bool:
+    stream = _TRUTH.get(_one(fields, "stream", "").lower())
+    if stream is None:
+        raise bad("stream must be true or false.", "stream")
+    if stream and form not in ("json", "text"):
+        raise bad(f"What is streamed is text: stream is not compatible with response_format {form}.", "stream")
+    if stream and _one(fields, "channels", "mixed") != "mixed":
+        raise bad("What is streamed does not say who speaks: stream is compatible with channels=mixed.", "stream")
+    return stream
+
+
+def _logprobs(fields: Fields, form: Format) -> bool:
+    included = set(filter(None, fields.get("include", ())))
+    if included - {"logprobs"}:
+        raise bad("What can be included is logprobs.", "include[]")
+    if included and form != "json":
+        raise bad("logprobs need response_format=json.", "include[]")
+    return bool(included)
+
+
+def options_of(fields: Mapping[str, Any], kind: type[Options_]) -> Options_:
+    """The fields of a form as options. Raises ApiError (400)."""
     try:
-        asked = NewJobBody.model_validate_json(body)
-    except ValidationError as error:
-        raise invalid(error.errors()) from None
-    return _job(asked, models, source_url=asked.source.http.url)
-
-
-def _job(asked: JobOptions, models: Catalogue, **source: Any) -> JobRequest:
-    return _request(asked, models, asked.task, asked.word_timestamps, priority=asked.priority, **source)
-
-
-def _options(fields: Mapping[str, Any]) -> JobOptions:
-    try:
-        return JobOptions.model_validate(dict(_filled_in(fields)))
+        return kind.model_validate(dict(_filled_in(fields)))
     except ValidationError as error:
         raise invalid(error.errors()) from None
 
@@ -143,9 +144,10 @@ def _filled_in(fields: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
             yield name, filled if name in _MANY else filled[0]
 
 
-def _request(
+def request_of(
     asked: JobOptions, models: Catalogue, task: Task, words: bool, *, priority: int, **source: Any
 ) -> JobRequest:
+    """The request that a job records. Raises ApiError (400, or 404 for the model)."""
     model = models.find(asked.model)
     if model is None:
         raise not_found(f"The model {asked.model!r} does not exist.", "model_not_found", "model")
@@ -155,7 +157,7 @@ def _request(
         raise bad("Send language or languages, not both.", "languages")
     vad = asked.chunking_strategy.vad if asked.chunking_strategy else Vad()
     prompt = asked.prompt or None
-    options = Options(language, task, prompt, asked.temperature, words, asked.keywords, languages, vad)
+    options = Options(language, task, prompt, asked.temperature, words, asked.keywords, languages, vad, asked.channels)
     return JobRequest(model.name, options, priority, **source)
 
 
@@ -176,7 +178,8 @@ def _refuse_unknown(fields: Fields, known: frozenset[str]) -> None:
             raise bad(f"The parameter {name!r} is not supported here.", name, "unsupported_parameter")
 
 
-def _refuse_repeated(fields: Fields) -> None:
+def refuse_repeated(fields: Fields) -> None:
+    """Return if each field is given once, but those of which several are taken. Raises ApiError (400)."""
     for name, values in fields.items():
         if len(values) > 1 and name not in _MANY:
             raise bad(f"The parameter {name!r} is given more than once.", name)

@@ -1,84 +1,113 @@
 """OpenAI's synchronous endpoints: a job that somebody waits for."""
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine
-from contextlib import asynccontextmanager
-from typing import Any
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager
+from dataclasses import dataclass
 from uuid import UUID, uuid4
 
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
 from whisper_transcriber.api.access import Given
-from whisper_transcriber.api.errors import failed, not_found
+from whisper_transcriber.api.callers import Called, Caller
+from whisper_transcriber.api.errors import ApiError, succeeded
 from whisper_transcriber.api.openapi import TRANSCRIPTION
 from whisper_transcriber.api.parameters import Wanted, transcription
+from whisper_transcriber.api.streaming import begun, events, heard
 from whisper_transcriber.api.uploads import receive
+from whisper_transcriber.api.visits import Events, Visit, while_connected
 from whisper_transcriber.bell.port import WORK
 from whisper_transcriber.deps import Deps, results
 from whisper_transcriber.deps.jobs import try_to_forget, until_ended
 from whisper_transcriber.domain.job import Job, NewJob
 from whisper_transcriber.domain.options import Task
+from whisper_transcriber.objects.port import Unavailable as ObjectsUnavailable
 from whisper_transcriber.render import render
 
 router = APIRouter(prefix="/v1/audio", tags=["audio"])
 # nginx's code for a client that went away: it only shows in logs and metrics.
 _GONE = 499
+# Before the fingerprint, what a request for the same is known by. No header can hold it, so no client's key is like it.
+_SAME = "\n"
 
 
 @router.post("/transcriptions", openapi_extra=TRANSCRIPTION)
-async def transcriptions(request: Request, deps: Given) -> Response:
+async def transcriptions(request: Request, deps: Given, who: Called) -> Response:
     """Transcribe a file and wait for the transcript."""
-    return await _answer(request, deps, "transcribe")
+    return await _answer(request, deps, who, "transcribe")
 
 
 @router.post("/translations", openapi_extra=TRANSCRIPTION)
-async def translations(request: Request, deps: Given) -> Response:
+async def translations(request: Request, deps: Given, who: Called) -> Response:
     """Translate the speech of a file into English and wait for it."""
-    return await _answer(request, deps, "translate")
+    return await _answer(request, deps, who, "translate")
 
 
-async def _answer(request: Request, deps: Deps, task: Task) -> Response:
-    async with _forgotten_after(deps, uuid4()) as job:
-        form = await receive(request, deps, job)
-        assert form.sha256 is not None
-        wanted = transcription(form.fields, deps.models, form.sha256, task)
-        await deps.store.create(NewJob(job, wanted.request, synchronous=True))
+async def _answer(request: Request, deps: Deps, who: Caller, task: Task) -> Response:
+    async with AsyncExitStack() as stack:
+        async with _uploaded(deps, uuid4()) as upload:
+            form = await receive(request, deps, upload.id)
+            assert form.sha256 is not None
+            wanted = transcription(form.fields, deps.models, form.sha256, task)
+            same = _SAME + wanted.request.fingerprint
+            new = NewJob(upload.id, wanted.request, same, tenant=who.tenant, synchronous=True, api_key=who.key)
+            job, upload.kept = await deps.store.join(new)
+            visit = Visit(deps, request.app.state.farewells, job.id)
+            stack.push_async_callback(visit.leave)
         await deps.bell.ring(WORK)
-        ended = await _while_connected(request, until_ended(deps, job))
-        return Response(status_code=_GONE) if ended is None else await _body(deps, ended, wanted)
+        if wanted.stream:
+            return await _streamed(request, deps, job, wanted, visit, stack)
+        ended = await while_connected(request.receive, _ended(deps, job.id))
+        return Response(status_code=_GONE) if ended is None else await _body(deps, ended, wanted, visit)
+
+
+async def _ended(deps: Deps, job: UUID) -> tuple[Job | None]:
+    return (await until_ended(deps, job),)
+
+
+@dataclass
+class _Upload:
+    """The bytes of a file, which a job of the same id needs; or none, if the same file is being heard already."""
+
+    id: UUID
+    kept: bool = False
 
 
 @asynccontextmanager
-async def _forgotten_after(deps: Deps, job: UUID) -> AsyncIterator[UUID]:
-    """Nobody will ask for the job again: its audio and text are deleted whatever happens, and its worker is stopped."""
+async def _uploaded(deps: Deps, id_: UUID) -> AsyncIterator[_Upload]:
+    upload = _Upload(id_)
     try:
-        yield job
+        yield upload
     finally:
-        await asyncio.shield(try_to_forget(deps, job))
+        if not upload.kept:
+            await asyncio.shield(try_to_forget(deps, id_))
 
 
-async def _while_connected(request: Request, waiting: Coroutine[Any, Any, Job | None]) -> Job | None:
-    """What is waited for, or None as soon as the client has gone. The request's body must have been read."""
-    work, leaving = asyncio.create_task(waiting), asyncio.create_task(_disconnected(request))
+async def _streamed(
+    request: Request, deps: Deps, job: Job, wanted: Wanted, visit: Visit, stack: AsyncExitStack
+) -> Response:
+    source = await stack.enter_async_context(aclosing(heard(deps, job)))
     try:
-        await asyncio.wait({work, leaving}, return_when=asyncio.FIRST_COMPLETED)
-        return work.result() if work.done() else None
-    finally:
-        for task in (work, leaving):
-            task.cancel()
-        await asyncio.gather(work, leaving, return_exceptions=True)
+        came = await while_connected(request.receive, begun(source))
+    except ApiError:
+        visit.answered = True
+        raise
+    if came is None:
+        return Response(status_code=_GONE)
+    with_logprobs = wanted.request.options.logprobs
+    return Events(events(deps, came, source, with_logprobs=with_logprobs), visit, stack.pop_all())
 
 
-async def _disconnected(request: Request) -> None:
-    while (await request.receive())["type"] != "http.disconnect":
-        pass
-
-
-async def _body(deps: Deps, job: Job, wanted: Wanted) -> Response:
-    if job.failure is not None:
-        raise failed(job.failure)
-    if job.status != "succeeded":
-        raise not_found("The job was deleted.", "job_deleted")
-    body, content_type = render(await results.read(deps.objects, job.id), wanted.format, wanted.granularities)
+async def _body(deps: Deps, ended: tuple[Job | None], wanted: Wanted, visit: Visit) -> Response:
+    try:
+        transcript = await results.read(deps.objects, succeeded(ended[0]).id)
+    except ObjectsUnavailable:
+        raise  # the result is there: whoever asks again gets it
+    except Exception:
+        visit.answered = True
+        raise
+    visit.answered = True
+    with_logprobs = wanted.request.options.logprobs
+    body, content_type = render(transcript, wanted.format, wanted.granularities, with_logprobs=with_logprobs)
     return Response(body, media_type=content_type)

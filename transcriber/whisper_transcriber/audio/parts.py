@@ -13,7 +13,9 @@ from whisper_transcriber.domain.parts import Part, PartRules, part_end, part_of,
 from whisper_transcriber.domain.window import FRAME
 
 Pcm: TypeAlias = NDArray[np.int16]
-"""Samples as they are kept: signed 16 bit. Audio that was 16 kHz and 16 bit comes back as it was."""
+"""Samples as they are kept: signed 16 bit, shape [samples] or [samples, channels].
+
+Audio that was 16 kHz and 16 bit comes back as it was."""
 
 _SCALE: Final = 32768
 
@@ -51,8 +53,9 @@ def beginning(blocks: Iterable[Samples], rules: PartRules, most: float = 60.0) -
 def parts(blocks: Iterable[Samples], rules: PartRules, last: Part | None = None) -> Iterator[tuple[Part, Pcm]]:
     """Cut a stream into parts, each with its samples; `last` is the last one that is there already.
 
-    Parts follow one another without gap or overlap. The same samples give the same parts, however they are divided into
-    blocks and wherever somebody goes on. Holds little more than one and a half parts of samples at a time.
+    Parts follow one another without gap or overlap; channels that are kept apart are cut at the same places. The same
+    samples give the same parts, however they are divided into blocks and wherever somebody goes on. Holds little more
+    than one and a half parts of samples at a time.
     """
     number, start = (0, 0) if last is None else (last.number + 1, samples_at(last.end))
     held: list[Pcm] = []
@@ -71,13 +74,18 @@ def parts(blocks: Iterable[Samples], rules: PartRules, last: Part | None = None)
 
 
 def pcm_bytes(audio: Pcm) -> bytes:
-    """Samples as the bytes that are kept."""
+    """Samples as the bytes that are kept: of channels kept apart, a sample of each in turn."""
     return audio.astype("<i2", copy=False).tobytes()
 
 
-def blocks_of(kept: bytes | bytearray) -> Iterator[Samples]:
-    """The bytes of a part as blocks of samples, a second each but for the last."""
+def blocks_of(kept: bytes | bytearray, part: Part | None = None) -> Iterator[Samples]:
+    """The bytes of a part as blocks of samples, a second each but for the last.
+
+    With `part`, channels are kept apart: there are as many as there are samples for each moment of it.
+    """
     audio = np.frombuffer(kept, dtype="<i2")
+    if part is not None:
+        audio = audio.reshape(samples_at(part.end) - samples_at(part.start), -1)
     for start in range(0, len(audio), SAMPLE_RATE):
         yield audio[start : start + SAMPLE_RATE].astype(np.float32) / np.float32(_SCALE)
 
@@ -96,5 +104,5 @@ def _pcm(samples: Samples) -> Pcm:
 
 def _energy(audio: Pcm, frames: range) -> list[int]:
     """The sum of squares in each of these frames: whole numbers, so that every processor agrees on them."""
-    whole = audio[frames.start * FRAME : frames.stop * FRAME].reshape(-1, FRAME).astype(np.int64)
+    whole = audio[frames.start * FRAME : frames.stop * FRAME].reshape(len(frames), -1).astype(np.int64)
     return [int(value) for value in np.sum(whole * whole, axis=1)]

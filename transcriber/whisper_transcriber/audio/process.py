@@ -23,7 +23,15 @@ from whisper_transcriber.logs import Log
 log = Log(__name__)
 
 _PROGRAM: Final = Path(__file__).with_name("decoder")
-_BLOCK: Final = SAMPLE_RATE * 4  # bytes: one second
+_SAMPLE: Final = 4  # bytes
+
+
+@dataclass(frozen=True)
+class Headers:
+    """What a file says of itself: seconds of audio, None if it says nothing; and how many channels it has."""
+
+    seconds: float | None
+    channels: int
 
 
 @dataclass(frozen=True)
@@ -40,32 +48,36 @@ class Limits:
 
 
 class Decoding(Iterator[Samples]):
-    """The blocks of one file, one second each but for the last.
+    """The blocks of one file, one second each but for the last: shape [samples], or [samples, channels].
 
     Raises InvalidAudio or AudioTooLong from `next`; what was yielded before is good. Close it, or use it in a `with`,
     when it is not read to its end. `seconds` is what has been yielded so far; `warning` is set at the end where only a
     part of the file could be decoded.
     """
 
-    def __init__(self, path: Path, limits: Limits, channel: int | None = None) -> None:
+    def __init__(self, path: Path, limits: Limits, channels: int | None = None) -> None:
         self.seconds = 0.0
         self.warning: str | None = None
         self._limits = limits
         self._waited = 0.0
         self._timed_out = False
-        self._child = _start(path, limits, *([] if channel is None else ["--channel", str(channel)]))
+        self._channels = channels
+        self._child = _start(path, limits, *([] if channels is None else ["--channels", str(channels)]))
         self._ended = False
 
     def __next__(self) -> Samples:
         if self._ended:
             raise StopIteration
-        data = self._read(_BLOCK)
-        if len(data) < _BLOCK:
+        each = _SAMPLE * (self._channels or 1)
+        data = self._read(SAMPLE_RATE * each)
+        if len(data) < SAMPLE_RATE * each:
             self._ended = True
             self._judge()
-        if len(data) < 4:
+        if len(data) < each:
             raise StopIteration
-        block: Samples = np.frombuffer(data[: len(data) // 4 * 4], dtype="<f4")
+        block: Samples = np.frombuffer(data[: len(data) // each * each], dtype="<f4")
+        if self._channels is not None:
+            block = block.reshape(-1, self._channels)
         self.seconds += len(block) / SAMPLE_RATE
         return np.clip(np.nan_to_num(block, nan=0.0, posinf=0.0, neginf=0.0), -1.0, 1.0)
 
@@ -118,29 +130,20 @@ class Decoding(Iterator[Samples]):
             self.close()
 
 
-def decode(path: Path, limits: Limits | None = None, channel: int | None = None) -> Decoding:
-    """Decode any media file as a stream of float32 mono blocks at 16 kHz.
+def decode(path: Path, limits: Limits | None = None, channels: int | None = None) -> Decoding:
+    """Decode any media file as a stream of float32 blocks at 16 kHz.
 
-    All channels are mixed down, or, with `channel` (from 0), that one is taken alone: see `channels`. The file is
+    All channels are mixed down, or, with `channels`, so many are kept apart in the columns of each block. The file is
     opened here and only its descriptor is handed to the decoder. Raises OSError where it cannot be opened; iterating
     raises InvalidAudio or AudioTooLong. A file that breaks off gives what could be decoded, and a `warning`.
     """
-    return Decoding(path, limits or Limits(), channel)
+    return Decoding(path, limits or Limits(), channels)
 
 
-def duration_hint(path: Path, limits: Limits | None = None) -> float | None:
-    """The seconds of audio that the headers claim; None if they claim nothing. Raises InvalidAudio like `decode`."""
-    seconds = _probe(path, limits)["seconds"]
-    return None if seconds is None else float(seconds)
-
-
-def channels(path: Path, limits: Limits | None = None) -> int:
-    """How many channels the audio has, by its headers; `decode` gives up to eight of them one by one.
-
-    Two people who were recorded on a channel each are told apart without guessing, and even where the one channel is
-    the other inverted, so that a mix-down would be silence. Raises InvalidAudio like `decode`.
-    """
-    return int(_probe(path, limits)["channels"])
+def headers(path: Path, limits: Limits | None = None) -> Headers:
+    """What a file's headers claim. Raises InvalidAudio like `decode`."""
+    found = _probe(path, limits)
+    return Headers(None if found["seconds"] is None else float(found["seconds"]), int(found["channels"]))
 
 
 def _probe(path: Path, limits: Limits | None) -> dict[str, Any]:

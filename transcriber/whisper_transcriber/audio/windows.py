@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from itertools import count
 from typing import Final, TypeAlias
 
 import numpy as np
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 
 from whisper_transcriber.audio.vad import SpeechDetector
 from whisper_transcriber.domain.audio import SAMPLE_RATE, Samples
-from whisper_transcriber.domain.cutting import RULES, CutRules, Span, spans
+from whisper_transcriber.domain.cutting import RULES, CutRules, Cutting, Span
 from whisper_transcriber.domain.window import FRAME, Frame, Heard, Stretch, Window
 
 Detector: TypeAlias = Callable[[Samples], NDArray[np.float32]]
@@ -29,48 +30,73 @@ def windows(
     windows share a second and a half. Long silence is in none of them, so a silent file has no windows at all. The same
     samples give the same windows, however they are divided into blocks. Holds little more than one window of samples at
     a time.
+
+    Blocks with channels side by side, shape [samples, channels], are cut channel by channel, each as a stream of its
+    own; the windows of all channels come in the order in which they end, and their numbers say the channel too: so
+    they are the same ones whichever comes first.
     """
-    tape = _Tape(rules.longest * FRAME + 2 * _GROUP)
-    frames = _frames(blocks, detector or SpeechDetector(), tape)
-    for index, span in enumerate(spans(frames, rules)):
-        start, end = span.start * FRAME, min(span.end * FRAME, tape.end)
-        yield _window(index, span, end), tape.take(start, end)
+    cutters: list[_Cutter] = []
+    for block in blocks:
+        columns = block.T if block.ndim == 2 else [block]
+        cutters = cutters or [
+            _Cutter(detector or SpeechDetector(), rules, number if block.ndim == 2 else None, len(columns))
+            for number in range(len(columns))
+        ]
+        for cutter, samples in zip(cutters, columns, strict=True):
+            yield from cutter.add(samples)
+    for cutter in cutters:
+        yield from cutter.finish()
 
 
-def _window(index: int, span: Span, end: int) -> Window:
-    """A span as a window that ends with sample `end`: the last frame of a file may be only begun."""
+class _Cutter:
+    """One stream on its way into windows: `channel` of so many `channels`, or None and 1."""
 
-    def seconds(frame: int) -> float:
-        return min(frame * FRAME, end) / SAMPLE_RATE
+    def __init__(self, detector: Detector, rules: CutRules, channel: int | None, channels: int) -> None:
+        self._detector = detector
+        self._cutting = Cutting(rules)
+        self._tape = _Tape(rules.longest * FRAME + 2 * _GROUP)
+        self._waiting: list[Samples] = []  # for a whole group
+        self._count = 0
+        self._channel = channel
+        self._indices = count(channel or 0, channels)
 
-    heard = Heard(tuple(Stretch(seconds(run.start), seconds(run.end)) for run in span.speech), span.certainty)
-    return Window(index, seconds(span.start), seconds(span.end), span.laps, heard)
+    def add(self, block: Samples) -> Iterator[tuple[Window, Samples]]:
+        """The windows that end with these samples."""
+        self._waiting.append(block)
+        self._count += len(block)
+        if self._count >= _GROUP:
+            joined = np.concatenate(self._waiting)
+            whole = len(joined) - len(joined) % _GROUP
+            self._waiting, self._count = [joined[whole:]], len(joined) - whole
+            for start in range(0, whole, _GROUP):
+                yield from self._hear(joined[start : start + _GROUP])
 
+    def finish(self) -> Iterator[tuple[Window, Samples]]:
+        """The windows that are left at the end of the stream."""
+        if self._count:
+            yield from self._hear(np.concatenate(self._waiting))
+        for span in self._cutting.finish():
+            yield self._window(span)
 
-def _frames(blocks: Iterable[Samples], detector: Detector, tape: _Tape) -> Iterator[Frame]:
-    for group in _groups(blocks):
-        tape.add(group)
+    def _hear(self, group: Samples) -> Iterator[tuple[Window, Samples]]:
+        self._tape.add(group)
         whole = np.pad(group, (0, -len(group) % FRAME))
         energy = np.mean(np.square(whole.reshape(-1, FRAME)), axis=1)
-        for speech, loudness in zip(detector(whole).tolist(), energy.tolist(), strict=True):
-            yield Frame(speech, loudness)
+        for speech, loudness in zip(self._detector(whole).tolist(), energy.tolist(), strict=True):
+            for span in self._cutting.take(Frame(speech, loudness)):
+                yield self._window(span)
 
+    def _window(self, span: Span) -> tuple[Window, Samples]:
+        """A span with its samples; the last frame of a file may be only begun."""
+        end = min(span.end * FRAME, self._tape.end)
 
-def _groups(blocks: Iterable[Samples]) -> Iterator[Samples]:
-    """The same samples in groups of `_GROUP`, the last one shorter."""
-    waiting: list[Samples] = []
-    count = 0
-    for block in blocks:
-        waiting.append(block)
-        count += len(block)
-        if count >= _GROUP:
-            joined = np.concatenate(waiting)
-            whole = len(joined) - len(joined) % _GROUP
-            for start in range(0, whole, _GROUP):
-                yield joined[start : start + _GROUP]
-            waiting, count = [joined[whole:]], len(joined) - whole
-    if count:
-        yield np.concatenate(waiting)
+        def seconds(frame: int) -> float:
+            return min(frame * FRAME, end) / SAMPLE_RATE
+
+        heard = Heard(tuple(Stretch(seconds(run.start), seconds(run.end)) for run in span.speech), span.certainty)
+        times = seconds(span.start), seconds(span.end)
+        window = Window(next(self._indices), *times, span.laps, heard, self._channel)
+        return window, self._tape.take(span.start * FRAME, end)
 
 
 class _Tape:

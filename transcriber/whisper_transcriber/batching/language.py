@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import replace
-from typing import Final
 
-from whisper_transcriber.domain.transcript import WindowResult, main_language
-
-SURE: Final = 0.5
-"""Of a language; below it, what the rest of the file is in says more than one short window."""
+from whisper_transcriber.domain.lasting import SURE
+from whisper_transcriber.domain.transcript import WindowResult, by_channel, main_language
+from whisper_transcriber.domain.window import Window
 
 
-def unsettled(results: Sequence[WindowResult]) -> tuple[str | None, list[WindowResult]]:
-    """The language of most of the speech, and the windows that were taken for another one without being sure.
+def unsettled(results: Iterable[WindowResult]) -> dict[Window, str]:
+    """The windows that were taken for another language than most of the speech without being sure, and that language.
 
-    Those are to be decoded once more in that language. It depends on nothing but the results of all windows: not on
-    which of them was done first. None where there was no speech.
+    They are to be decoded once more in it. It is the language of their own channel where channels are kept apart: two
+    people may speak two. It depends on nothing but the results of all windows: not on which of them was done first.
     """
-    language = main_language(results)
-    if language is None:
-        return None, []
-    unsure = [each for each in results if each.language != language and each.language_probability < SURE]
-    return language, sorted(unsure, key=lambda each: each.window.index)
+    found: dict[Window, str] = {}
+    for stream in by_channel(results).values():
+        language = main_language(stream)
+        if language is not None:
+            unsure = [each for each in stream if each.language != language and each.language_probability < SURE]
+            found |= {each.window: language for each in unsure}
+    return found
 
 
 def settled(before: WindowResult, again: WindowResult) -> WindowResult:

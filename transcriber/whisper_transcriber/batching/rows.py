@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from math import log
+from sys import float_info
 
 from whisper_transcriber.batching.filters import heard_from
 from whisper_transcriber.batching.gate import compression_ratio, silent
 from whisper_transcriber.domain.audio import SAMPLE_RATE, Samples
 from whisper_transcriber.domain.options import Options
-from whisper_transcriber.domain.transcript import Segment, WindowResult, Word
+from whisper_transcriber.domain.transcript import Segment, Token, WindowResult, Word
 from whisper_transcriber.domain.window import Heard, Window
 from whisper_transcriber.engine.port import Decoded, Encoded, Language, Phrase, Prompt, Timed
 
@@ -69,13 +71,19 @@ class Row:
 
     @property
     def needs_words(self) -> bool:
-        """Whether its words must be found in time: because they were asked for, or to tell which two windows share."""
-        return self.item.options.word_timestamps or self.item.window.laps
+        """Whether its words must be found in time: because these or the probabilities of their tokens, which come with
+        them, were asked for, or to tell which two windows share.
+        """
+        options = self.item.options
+        return options.word_timestamps or options.logprobs or self.item.window.laps
 
     def add(self, decoded: Decoded, words: Sequence[Sequence[Timed]]) -> None:
         """Add the phrases that were decoded, each with its words, as segments with times of the file."""
         origin = self.item.window.start + self.offset
-        self.segments += [_segment(*pair, decoded, origin) for pair in zip(decoded.phrases, words, strict=True)]
+        logprobs = self.item.options.logprobs
+        self.segments += [
+            _segment(*pair, decoded, origin, logprobs) for pair in zip(decoded.phrases, words, strict=True)
+        ]
 
     def result(self) -> WindowResult:
         """What was made of the window."""
@@ -85,10 +93,16 @@ class Row:
         return WindowResult(window, language, probability, tuple(self.segments))
 
 
-def _segment(phrase: Phrase, words: Sequence[Timed], decoded: Decoded, origin: float) -> Segment:
+def _segment(phrase: Phrase, words: Sequence[Timed], decoded: Decoded, origin: float, logprobs: bool) -> Segment:
     """A phrase as a segment of the file; words, where there are any, know better when it began and ended."""
     timed = tuple(
-        Word(round(origin + word.start, 2), round(origin + word.end, 2), word.word, round(word.probability, 4))
+        Word(
+            round(origin + word.start, 2),
+            round(origin + word.end, 2),
+            word.word,
+            round(word.probability, 4),
+            _tokens(word) if logprobs else (),
+        )
         for word in words
     )
     return Segment(
@@ -102,3 +116,8 @@ def _segment(phrase: Phrase, words: Sequence[Timed], decoded: Decoded, origin: f
         no_speech_prob=round(decoded.no_speech_prob, 6),
         words=timed,
     )
+
+
+def _tokens(word: Timed) -> tuple[Token, ...]:
+    # A probability may be too small for its type.
+    return tuple(Token(utf8.hex(), round(log(max(chance, float_info.min)), 6)) for utf8, chance in word.spelt)

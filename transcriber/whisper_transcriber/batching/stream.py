@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from whisper_transcriber.batching.due import Ticket
 from whisper_transcriber.batching.flow import Cut, flow
@@ -20,12 +20,16 @@ async def hear(
     options: Options,
     ticket: Ticket,
     told: Callable[[WindowResult], None] = lambda result: None,
+    languages: Mapping[Window, str] = {},
 ) -> list[WindowResult]:
-    """The results of all windows of a stream, in their order; `told` of each as it comes."""
+    """The results of all windows of a stream, in their order; `told` of each as it comes.
+
+    Windows that are in `languages` are heard in that language, whatever the options say.
+    """
     results: list[WindowResult] = []
 
     async def send(window: Window, samples: Samples) -> WindowResult:
-        return await pump.submit(Item(window, samples, options), ticket)
+        return await pump.submit(Item(window, samples, options.speaking(languages.get(window))), ticket)
 
     async def keep(result: WindowResult) -> None:
         results.append(result)

@@ -13,6 +13,11 @@ def ended(job: UUID) -> str:
     return f"ended:{job}"
 
 
+def moved(job: UUID) -> str:
+    """The topic that rings when a window of this job was recorded."""
+    return f"moved:{job}"
+
+
 class Listener(Protocol):
     """An ear on one topic: rings since it was opened, or since the last `heard`, are not missed."""
 

@@ -1,15 +1,17 @@
 """The bell over Redis: publish and subscribe, nothing stored, so nothing can be lost but time."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from typing import Any
 
 from redis.asyncio import Redis
+from redis.asyncio.connection import SSLConnection
 from redis.exceptions import RedisError
 
 from whisper_transcriber.bell.memory import Ear, MemoryBell
 from whisper_transcriber.logs import Log
+from whisper_transcriber.trust import Trust
 
 log = Log(__name__)
 _PREFIX = "whisper:bell:"
@@ -20,10 +22,21 @@ _AWAY = (RedisError, OSError, TimeoutError)
 class RedisBell:
     """One connection listens for the whole process and wakes its ears; another one rings."""
 
-    def __init__(self, url: str, on_failure: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self,
+        url: str,
+        on_failure: Callable[[], None] = lambda: None,
+        *,
+        tls: bool | None = None,
+        trust: Trust | None = None,
+    ) -> None:
         options: dict[str, Any] = {"socket_connect_timeout": _PATIENCE, "health_check_interval": 15}
+        url = _schemed(url, tls)
         self._ringer = Redis.from_url(url, socket_timeout=_PATIENCE, **options)
         self._hearer = Redis.from_url(url, **options)
+        if trust is not None and url.startswith("rediss:"):
+            for client in (self._ringer, self._hearer):  # a URL's own class goes before an argument
+                client.connection_pool.connection_class = _trusting(trust)
         self._local = MemoryBell()
         self._on_failure = on_failure
         self._task: asyncio.Task[None] | None = None
@@ -81,3 +94,21 @@ class RedisBell:
             self._connected.clear()
             await asyncio.sleep(wait)
             wait = min(wait * 2, 5.0)
+
+
+def _schemed(url: str, tls: bool | None) -> str:
+    """The URL with the scheme for TLS, or for none; `None` leaves it as it is."""
+    scheme, _, rest = url.partition(":")
+    if tls is None or scheme not in ("redis", "rediss"):
+        return url
+    return f"{'rediss' if tls else 'redis'}:{rest}"
+
+
+def _trusting(trust: Trust) -> type[SSLConnection]:
+    """Connections that ask at each connect whom to trust: redis-py would read a file of authorities once."""
+
+    class Trusting(SSLConnection):
+        def _connection_arguments(self) -> Mapping[str, Any]:
+            return {**super()._connection_arguments(), "ssl": trust.context()}
+
+    return Trusting

@@ -8,8 +8,8 @@ from pydantic import ValidationError
 from whisper_transcriber.domain.model import ModelSpec
 from whisper_transcriber.settings import InvalidSettings, Settings, explain
 
-# What every OpenAI client sends where the user chose nothing.
-_OPENAI = "whisper-1"
+WHISPER = "whisper-1"
+"""What every OpenAI client sends where the user chose nothing."""
 
 
 class Catalogue:
@@ -32,7 +32,7 @@ class Catalogue:
         if not name:
             return self.default
         named = next((spec for spec in self.specs if spec.answers_to(name)), None)
-        return named or (self.default if name == _OPENAI else None)
+        return named or (self.default if name == WHISPER else None)
 
 
 def catalogue(settings: Settings) -> Catalogue:

@@ -83,14 +83,17 @@ def spans(frames: Iterable[Frame], rules: CutRules = RULES) -> Iterator[Span]:
     middle of speech. Looks back no further than `rules.longest` and holds no more, and depends on nothing but the
     frames: the same file always gives the same spans.
     """
-    open_span = _Open(rules)
+    cutting = Cutting(rules)
     for frame in frames:
-        yield from open_span.take(frame)
-    yield from open_span.finish()
+        yield from cutting.take(frame)
+    yield from cutting.finish()
 
 
-class _Open:
-    """The span being filled: which frames are speech, how surely, how loud, and where its first frame lies."""
+class Cutting:
+    """The span being filled: which frames are speech, how surely, how loud, and where its first frame lies.
+
+    For whoever has several streams to cut at once: `take` each frame, then `finish`; both give the spans that end.
+    """
 
     def __init__(self, rules: CutRules) -> None:
         self._rules = rules

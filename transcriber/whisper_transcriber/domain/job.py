@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
@@ -10,7 +11,7 @@ from uuid import UUID
 from whisper_transcriber.domain.options import Options
 from whisper_transcriber.domain.parts import Part
 
-Status = Literal["queued", "running", "succeeded", "failed", "cancelled"]
+Status = Literal["queued", "running", "parked", "succeeded", "failed", "cancelled"]
 ErrorCode = Literal["invalid_audio", "audio_too_long", "fetch_failed", "model_unavailable", "internal_error"]
 Kind = Literal["open", "part", "close"]
 ENDED: frozenset[Status] = frozenset({"succeeded", "failed", "cancelled"})
@@ -38,7 +39,9 @@ class JobRequest:
 class NewJob:
     """A job about to be recorded. The same key in the same tenant stands for the same request for ever.
 
-    A `synchronous` job belongs to the request that waits for it: nobody asks for it once that is over.
+    A `synchronous` job belongs to the requests that wait for it: nobody asks for it once they are over. When their
+    clients go away before its end it is parked: nobody works at it until one asks for the same again. `api_key` is
+    what it is counted against. `reused_from` is a job that succeeded, whose result was copied: then this one is done.
     """
 
     id: UUID
@@ -46,6 +49,9 @@ class NewJob:
     idempotency_key: str | None = None
     tenant: str = DEFAULT_TENANT
     synchronous: bool = False
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    api_key: UUID | None = None
+    reused_from: UUID | None = None
 
 
 @dataclass(frozen=True)
@@ -68,6 +74,8 @@ class Job:
     status: Status
     created_at: datetime
     tenant: str = DEFAULT_TENANT
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    reused_from: UUID | None = None
     attempt: int = 0
     failures: int = 0
     model_digest: str | None = None

@@ -9,6 +9,7 @@ from typing import Any, Final, Literal, TypeAlias
 from whisper_transcriber.domain.languages import language_code
 
 Task: TypeAlias = Literal["transcribe", "translate"]
+Channels: TypeAlias = Literal["mixed", "speakers"]
 
 
 class UnsupportedOption(ValueError):
@@ -28,6 +29,9 @@ class Vad:
     prefix_padding_ms: int | None = None
 
 
+KEYWORD_BYTES: Final = 400
+"""The most bytes of all hotwords: the decoder looks back at 223 tokens at most, and these fit in any writing."""
+
 # What the first version had; the others are written only where they are used, so that fingerprints stay what they were,
 # and workers of the version before understand jobs that ask for nothing new.
 _ALWAYS: Final = frozenset({"language", "task", "prompt", "temperature", "word_timestamps"})
@@ -40,7 +44,8 @@ class Options:
     `language` is a Whisper code, or None to detect it in each window, among `languages` if there are any. `temperature`
     0 means: try 0, and go up the ladder to 1 for the windows that fail the quality gate; any other value is used as it
     is. `prompt` and `hotwords`, words that are likely to occur, are given to every window, so that each window's text
-    depends on nothing but its own audio.
+    depends on nothing but its own audio. `channels` are ``mixed`` down to one, or are ``speakers``, each transcribed by
+    itself. `logprobs`: how likely each token was is wanted, too.
     """
 
     language: str | None = None
@@ -51,6 +56,17 @@ class Options:
     hotwords: tuple[str, ...] = ()
     languages: tuple[str, ...] = ()
     vad: Vad = Vad()
+    channels: Channels = "mixed"
+    logprobs: bool = False
+
+    @property
+    def apart(self) -> bool:
+        """Whether the channels are kept apart."""
+        return self.channels == "speakers"
+
+    def speaking(self, language: str | None) -> Options:
+        """The same for speech that is known to be in a language; None: as before."""
+        return self if language is None else replace(self, language=language, languages=())
 
     @property
     def context(self) -> str | None:
@@ -83,6 +99,9 @@ def checked(options: Options, *, multilingual: bool) -> Options:
         raise UnsupportedOption("Either language or languages can be asked for, not both.")
     if not 0.0 <= options.temperature <= 1.0:
         raise UnsupportedOption(f"The temperature must be between 0 and 1, not {options.temperature}.")
+    if len(", ".join(options.hotwords).encode()) > KEYWORD_BYTES:
+        raise UnsupportedOption(f"The keywords may have at most {KEYWORD_BYTES} bytes all together.")
+    _check(options.vad)
     if not multilingual and (code not in (None, "en") or (among and "en" not in among)):
         wanted = options.language or ", ".join(options.languages)
         raise UnsupportedOption(f"The model knows only English and cannot transcribe {wanted!r}.")
@@ -91,6 +110,17 @@ def checked(options: Options, *, multilingual: bool) -> Options:
     if len(among) == 1:
         code, among = among[0], ()
     return replace(options, language=code, languages=among)
+
+
+def _check(vad: Vad) -> None:
+    """Raises UnsupportedOption for a setting that has no meaning."""
+    for name, value, least, most in (
+        ("threshold", vad.threshold, 0, 1),
+        ("silence_duration_ms", vad.silence_duration_ms, 100, 30_000),
+        ("prefix_padding_ms", vad.prefix_padding_ms, 0, 5_000),
+    ):
+        if value is not None and not least <= value <= most:
+            raise UnsupportedOption(f"The voice detector's {name} must be between {least} and {most}, not {value}.")
 
 
 def _code(language: str) -> str:

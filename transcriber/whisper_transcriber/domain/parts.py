@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import accumulate
 
 from whisper_transcriber.domain.audio import SAMPLE_RATE
@@ -12,11 +12,15 @@ from whisper_transcriber.domain.window import frames_in
 
 @dataclass(frozen=True)
 class Part:
-    """One part of a file, numbered from 0; `start` and `end` in seconds of the file, to the sample."""
+    """One part of a file, numbered from 0; `start` and `end` in seconds of the file, to the sample.
+
+    Where parts are read from a store, `done` says whether all windows of this one were.
+    """
 
     number: int
     start: float
     end: float
+    done: bool = field(default=False, compare=False)
 
     @property
     def seconds(self) -> float:

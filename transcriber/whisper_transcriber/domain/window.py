@@ -35,9 +35,10 @@ class Heard:
 class Window:
     """One stretch of a file that is transcribed by itself; `start` and `end` in seconds of the file.
 
+    `channel` is the one that it is of, from 0, where channels are kept apart; None where they are mixed.
     A window that had to be cut in the middle of speech shares some of its audio with its neighbour, and `laps` is true
-    for both. What was `heard` is None where nobody listened. These two matter while the window is transcribed; they are
-    not kept, and windows that differ in nothing else are equal.
+    for both. What was `heard` is None where nobody listened; it matters while the window is transcribed, and is not
+    kept. Windows that differ only in these two are equal.
     """
 
     index: int
@@ -45,6 +46,7 @@ class Window:
     end: float
     laps: bool = field(default=False, compare=False)
     heard: Heard | None = field(default=None, compare=False)
+    channel: int | None = None
 
     def moved(self, seconds: float) -> Window:
         """The same window of a file that begins so many seconds earlier."""

@@ -171,6 +171,9 @@ class _Alphabet:
     def decode(self, tokens: Sequence[int]) -> str:
         return str(self._encoding.decode(tokens))
 
+    def spelt(self, token: int) -> bytes:
+        return bytes(self._encoding.decode_single_token_bytes(token))
+
 
 def _joined(rows: Sequence[Encoded]) -> Any:
     return torch.stack([row.states.hidden for row in rows])

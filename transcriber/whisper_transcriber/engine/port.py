@@ -87,13 +87,17 @@ class Decoded:
 
 @dataclass(frozen=True)
 class Timed:
-    """A word (with its leading space) and its place in the window, in seconds."""
+    """A word (with its leading space) and its place in the window, in seconds.
+
+    `spelt` has what each of its tokens stands for, in UTF-8, and the token's probability after those before it.
+    """
 
     word: str
     start: float
     end: float
     probability: float
     tokens: int
+    spelt: tuple[tuple[bytes, float], ...] = ()
 
 
 class Engine(Protocol):

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
+from collections.abc import Hashable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Any
 
 from whisper_transcriber.domain.audio import SAMPLE_RATE, Samples
@@ -86,7 +87,9 @@ class RowEngine(ABC):
         timed: list[list[Timed]] = [[] for _ in rows]
         for index, path in zip(sounding, found, strict=True):
             flat = [word for phrase in words[index] for word in phrase]
-            timed[index] = timed_words(flat, path.pairs, path.probabilities)
+            spelt = [token for phrase in phrases[index] for token in self.tokens.spelt(phrase)]
+            chances = zip(spelt, path.probabilities, strict=True)
+            timed[index] = _spelt(timed_words(flat, path.pairs, path.probabilities), chances)
         return [_dealt(row, [len(phrase) for phrase in counts]) for row, counts in zip(timed, words, strict=True)]
 
     @abstractmethod
@@ -150,6 +153,11 @@ class RowEngine(ABC):
 
 def _lengths(rows: Sequence[Encoded]) -> list[int]:
     return [len(row.states.hidden) for row in rows]
+
+
+def _spelt(words: Sequence[Timed], tokens: Iterator[tuple[bytes, float]]) -> list[Timed]:
+    """The words of a row, each with those of the row's tokens that it is made of."""
+    return [replace(word, spelt=tuple(islice(tokens, word.tokens))) for word in words]
 
 
 def _dealt(words: Sequence[Timed], counts: Sequence[int]) -> list[list[Timed]]:

@@ -17,6 +17,16 @@ _LEADING: Final = frozenset("\"'“¿([{-")  # punctuation that belongs to the w
 _TRAILING: Final = frozenset("\"'.。,，!！?？:：”)]}、")  # noqa: RUF001 … and to the word before it
 
 
+def _bytes() -> dict[str, int]:
+    """How a `tokenizer.json` writes bytes as characters: those that can be seen as themselves, the rest from 256 on."""
+    seen = [*range(33, 127), *range(161, 173), *range(174, 256)]
+    rest = [byte for byte in range(256) if byte not in seen]
+    return {chr(byte): byte for byte in seen} | {chr(256 + place): byte for place, byte in enumerate(rest)}
+
+
+_BYTES: Final = _bytes()
+
+
 class Alphabet(Protocol):
     """The tokens of one model by number: what the libraries of the engines each have in a form of their own."""
 
@@ -28,6 +38,9 @@ class Alphabet(Protocol):
 
     def decode(self, tokens: Sequence[int]) -> str:
         """The text of tokens, of which none is a mark."""
+
+    def spelt(self, token: int) -> bytes:
+        """What one token stands for, in UTF-8; it may be only a part of a character."""
 
 
 class FileAlphabet:
@@ -47,6 +60,9 @@ class FileAlphabet:
 
     def decode(self, tokens: Sequence[int]) -> str:
         return str(self._tokenizer.decode(list(tokens)))
+
+    def spelt(self, token: int) -> bytes:
+        return bytes(_BYTES[character] for character in self._tokenizer.id_to_token(token))
 
 
 class Tokens:
@@ -80,6 +96,10 @@ class Tokens:
     def text(self, tokens: Sequence[int]) -> str:
         """The text of tokens, without timestamps and other marks."""
         return self._alphabet.decode([token for token in tokens if token < self.eot])
+
+    def spelt(self, phrase: Phrase) -> list[bytes]:
+        """What each text token of a phrase stands for, in order; together they are its text."""
+        return [self._alphabet.spelt(token) for token in phrase.tokens if token < self.eot]
 
     def knows(self, code: str) -> bool:
         """Whether this model has a token for the language (large-v3 has one more than the others)."""

@@ -12,4 +12,5 @@ class DiskObjects(ObstoreObjects):
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        super().__init__(LocalStore(folder, automatic_cleanup=True), f"the folder {folder}")
+        store = LocalStore(folder, automatic_cleanup=True)
+        super().__init__(lambda: store, f"the folder {folder}")

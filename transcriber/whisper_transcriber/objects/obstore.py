@@ -1,6 +1,6 @@
 """What the S3 and the folder form share: streaming through obstore's object stores."""
 
-from collections.abc import AsyncGenerator, AsyncIterable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterator
 from contextlib import ExitStack, contextmanager
 
 import obstore
@@ -18,9 +18,14 @@ _CHUNK = 1024**2
 class ObstoreObjects:
     """Objects in any store that obstore knows."""
 
-    def __init__(self, store: ObjectStore, name: str) -> None:
-        self._store = store
+    def __init__(self, opened: Callable[[], ObjectStore], name: str) -> None:
+        self._opened = opened
         self._name = name
+
+    @property
+    def _store(self) -> ObjectStore:
+        """obstore's store, as it is now: another one once it must trust others."""
+        return self._opened()
 
     async def prepare(self) -> None:
         return None

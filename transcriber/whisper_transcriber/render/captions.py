@@ -11,20 +11,25 @@ from whisper_transcriber.render.cues import Cue, cues
 
 @dataclass(frozen=True)
 class Caption:
-    """Text on the screen from `start` to `end`, in milliseconds of the file."""
+    """Text on the screen from `start` to `end`, in milliseconds of the file; who says it, where that is known."""
 
     start: int
     end: int
     lines: tuple[str, ...]
+    speaker: str | None = None
 
 
 def captions(transcript: Transcript) -> list[Caption]:
-    """The captions in order, without overlap; each lasts at least a millisecond."""
+    """The captions in order, those of one speaker without overlap; each lasts at least a millisecond."""
     language = "en" if transcript.task == "translate" else transcript.language
     shown: list[Caption] = []
+    floors: dict[str | None, int] = {}
     for segment in transcript.segments:
-        shown += _timed(cues(segment, language), segment, shown[-1].end if shown else 0)
-    return shown
+        own = _timed(cues(segment, language), segment, floors.get(segment.speaker, 0))
+        shown += own
+        if own:
+            floors[segment.speaker] = own[-1].end
+    return sorted(shown, key=lambda each: each.start)
 
 
 def _timed(made: Sequence[Cue], segment: Segment, floor: int) -> list[Caption]:
@@ -40,24 +45,32 @@ def _timed(made: Sequence[Cue], segment: Segment, floor: int) -> list[Caption]:
         end = min(end, ceiling)
         ceiling = min(start, end - 1)
         times[index] = ceiling, end
-    return [Caption(start, end, cue.lines) for (start, end), cue in zip(times, made, strict=True)]
+    return [Caption(start, end, cue.lines, segment.speaker) for (start, end), cue in zip(times, made, strict=True)]
 
 
 def srt(transcript: Transcript) -> str:
-    """SubRip: numbered blocks, comma before the milliseconds. Empty for silence."""
+    """SubRip: numbered blocks, comma before the milliseconds, the speaker's name before the text. Empty for silence."""
     return "\n".join(
-        f"{number}\n{_clock(each.start, ',')} --> {_clock(each.end, ',')}\n{_plain(each)}\n"
+        f"{number}\n{_clock(each.start, ',')} --> {_clock(each.end, ',')}\n{_named(each)}{_plain(each)}\n"
         for number, each in enumerate(captions(transcript), start=1)
     )
 
 
 def vtt(transcript: Transcript) -> str:
-    """WebVTT: a header, and text in which its three special characters are escaped."""
+    """WebVTT: a header, and text in which its three special characters are escaped, in the speaker's voice."""
     cues = "".join(
-        f"{_clock(each.start, '.')} --> {_clock(each.end, '.')}\n{_escaped(_plain(each))}\n\n"
+        f"{_clock(each.start, '.')} --> {_clock(each.end, '.')}\n{_voice(each)}{_escaped(_plain(each))}\n\n"
         for each in captions(transcript)
     )
     return f"WEBVTT\n\n{cues}"
+
+
+def _named(caption: Caption) -> str:
+    return f"{caption.speaker}: " if caption.speaker else ""
+
+
+def _voice(caption: Caption) -> str:
+    return f"<v {caption.speaker}>" if caption.speaker else ""
 
 
 def _plain(caption: Caption) -> str:

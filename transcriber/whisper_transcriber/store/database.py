@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from functools import cache
 from importlib.resources import files
 from typing import Any
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
 import asyncpg
 
@@ -21,7 +22,22 @@ _AWAY = (
     asyncpg.InvalidAuthorizationSpecificationError,
     asyncpg.InvalidCatalogNameError,
     asyncpg.UndefinedTableError,
+    # A URL whose file of authorities is not there (yet).
+    asyncpg.exceptions.ClientConfigurationError,
 )
+
+
+def verified(url: str, authorities: str) -> str:
+    """The URL with the file of authorities that certify the server. Its own sslmode stays; without one, verify-full.
+
+    The file is read for each connection, so that it may be renewed at any time.
+    """
+    parts = urlsplit(url)
+    query = parse_qsl(parts.query, keep_blank_values=True)
+    given = {name for name, _ in query}
+    more = {"sslmode": "verify-full", "sslrootcert": authorities}
+    query += [(name, value) for name, value in more.items() if name not in given]
+    return urlunsplit(parts._replace(query=urlencode(query, quote_via=quote)))
 
 
 @cache

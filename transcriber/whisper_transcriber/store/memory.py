@@ -1,16 +1,19 @@
 """The store in memory: the same promises as PostgreSQL's, kept by the same contract tests."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from whisper_transcriber.domain.demand import Team
 from whisper_transcriber.domain.job import Claim, Failure, Job, NewJob, Queue, Status
+from whisper_transcriber.domain.outlook import Outlook
 from whisper_transcriber.domain.parts import Part
 from whisper_transcriber.domain.transcript import WindowResult
 from whisper_transcriber.store.memory_rows import NOBODY, PartRow, Row, busy, factor, measured, next_claim
-from whisper_transcriber.store.port import Facts, IdempotencyMismatch, StaleClaim
+from whisper_transcriber.store.memory_views import listed, looked_out, reusable
+from whisper_transcriber.store.port import EVERYTHING, Facts, Filters, IdempotencyMismatch, StaleClaim
 
 
 class MemoryStore:
@@ -40,20 +43,80 @@ class MemoryStore:
                 return row.job, False
         self._created += 1
         self._uploads.pop(new.id, None)
-        job = Job(new.id, new.request, "queued", self._now(), new.tenant)
-        self._rows[new.id] = Row(job, self._created, new.idempotency_key, new.synchronous)
-        return job, True
+        job = Job(new.id, new.request, "queued", self._now(), new.tenant, new.metadata)
+        row = self._rows[new.id] = Row(job, self._created, new.idempotency_key, new.synchronous)
+        before = self._rows.get(new.reused_from) if new.reused_from else None
+        if before is not None and before.job.status == "succeeded" and before.job.tenant == new.tenant:
+            same = ("language", "audio_seconds", "processed_seconds", "model_digest", "engine", "windows_done")
+            row.change(
+                **{name: getattr(before.job, name) for name in same},
+                windows_total=before.job.windows_total,
+                reused_from=before.job.id,
+            )
+            self._end(row, "succeeded")
+        return row.job, True
+
+    async def join(self, new: NewJob) -> tuple[Job, bool]:
+        for row in self._rows.values():
+            if (row.key, row.job.tenant) != (new.idempotency_key, new.tenant):
+                continue
+            if row.job.status in ("failed", "cancelled"):
+                row.key = None
+                continue
+            row.waiters += 1
+            if row.job.status == "parked":
+                row.change(status="running" if row.parts else "queued", finished_at=None)
+            return row.job, False
+        return await self.create(new)
+
+    async def leave(self, job: UUID) -> int:
+        row = self._rows.get(job)
+        if row is None:
+            return 0
+        row.waiters = max(row.waiters - 1, 0)
+        if not row.waiters and row.job.status in ("queued", "running"):
+            row.park(self._now())
+        return row.waiters
+
+    async def unname(self, job: UUID) -> bool:
+        row = self._rows.get(job)
+        if row is None or row.waiters:
+            return False
+        row.key = None
+        return True
 
     async def get(self, job: UUID) -> Job | None:
         row = self._rows.get(job)
         return row.job if row else None
 
-    async def list(self, limit: int, after: UUID | None = None, status: Status | None = None) -> Sequence[Job]:
-        rows = sorted(self._rows.values(), key=lambda row: -row.order)
-        if after is not None:
-            last = self._rows.get(after)
-            rows = [row for row in rows if last and row.order < last.order]
-        return [row.job for row in rows if status in (None, row.job.status)][:limit]
+    async def list(self, limit: int, after: UUID | None = None, filters: Filters = EVERYTHING) -> Sequence[Job]:
+        return listed(self._rows, limit, after, filters)
+
+    async def outlook(self, job: UUID) -> Outlook | None:
+        row = self._rows.get(job)
+        return looked_out(row, self._rows.values(), self._now()) if row else None
+
+    async def reusable(self, tenant: str, fingerprint: str) -> Job | None:
+        return reusable(self._rows.values(), tenant, fingerprint)
+
+    async def change(
+        self, job: UUID, *, priority: int | None = None, metadata: Mapping[str, str] | None = None
+    ) -> Job | None:
+        row = self._rows.get(job)
+        if row is None:
+            return None
+        if priority is not None:
+            row.change(request=replace(row.job.request, priority=priority))
+        return row.job if metadata is None else row.change(metadata=metadata)
+
+    async def retry(self, job: UUID) -> Job | None:
+        row = self._rows.get(job)
+        if row is None or row.job.status not in ("failed", "cancelled"):
+            return row.job if row else None
+        fresh = Job(row.job.id, row.job.request, "queued", row.job.created_at, row.job.tenant, row.job.metadata)
+        kept = ("language", "audio_seconds", "model_digest", "engine", "windows_repeated")
+        row.job = replace(fresh, attempt=row.job.attempt + 1, **{name: getattr(row.job, name) for name in kept})
+        return row.job
 
     async def claim(
         self, worker: str, lease: float, *, parts: bool = True, longest: float | None = None
@@ -89,7 +152,8 @@ class MemoryStore:
 
     async def parts(self, job: UUID) -> Sequence[Part]:
         row = self._rows.get(job)
-        return [row.parts[number].part for number in sorted(row.parts)] if row else []
+        parts = [row.parts[number] for number in sorted(row.parts)] if row else []
+        return [replace(each.part, done=each.status == "done") for each in parts]
 
     async def opened(self, claim: Claim, audio_seconds: float, lease: float) -> Claim | None:
         row = self._held_job(claim)
@@ -180,7 +244,8 @@ class MemoryStore:
         return self._rows.pop(job, None) is not None
 
     async def queue(self) -> Queue:
-        return measured([row for row in self._rows.values() if not row.job.ended], self._clock(), self._now())
+        waiting = [row for row in self._rows.values() if row.job.status in ("queued", "running")]
+        return measured(waiting, self._clock(), self._now())
 
     async def pace(self, worker: str, busy: float, audio: float) -> None:
         self._paces[worker] = (busy, audio, self._clock())

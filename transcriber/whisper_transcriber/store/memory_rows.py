@@ -47,6 +47,17 @@ class Row:
     lease_until: float | None = None
     windows: dict[tuple[int, int], str] = field(default_factory=dict)
     parts: dict[int, PartRow] = field(default_factory=dict)
+    waiters: int = 1
+
+    def park(self, now: datetime) -> None:
+        """Take it out of everybody's hands; what was done is kept."""
+        for part in self.open_parts:
+            if part.status == "running":
+                part.status, part.attempt = "queued", part.attempt + 1
+        # Who opens or closes a long file can go on at once; a short one is queued again.
+        self.lease_until = NOBODY if self.parts and self.lease_until is not None else None
+        self.change(status="parked", attempt=self.job.attempt + 1, finished_at=now)
+
     worker: str = ""
 
     def change(self, **fields: object) -> Job:

@@ -1,12 +1,14 @@
 """What the service needs of its store of jobs. Every method may raise `Unavailable`."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Final, Protocol
 from uuid import UUID
 
 from whisper_transcriber.domain.demand import Team
-from whisper_transcriber.domain.job import Claim, Failure, Job, NewJob, Queue, Status
+from whisper_transcriber.domain.job import DEFAULT_TENANT, Claim, Failure, Job, NewJob, Queue, Status
+from whisper_transcriber.domain.outlook import Outlook
 from whisper_transcriber.domain.parts import Part
 from whisper_transcriber.domain.transcript import WindowResult
 
@@ -46,6 +48,22 @@ class Facts:
     windows_total: int | None = None
 
 
+@dataclass(frozen=True)
+class Filters:
+    """Which jobs of a tenant: None asks for any; `created_before` itself is not in; all of `metadata` must be there."""
+
+    tenant: str = DEFAULT_TENANT
+    status: Status | None = None
+    model: str | None = None
+    created_after: datetime | None = None
+    created_before: datetime | None = None
+    metadata: Mapping[str, str] = field(default_factory=dict)
+
+
+EVERYTHING: Final = Filters()
+"""All jobs of the default tenant."""
+
+
 class Store(Protocol):
     """Jobs, claims on them, and the windows done so far. Leases are seconds of the store's own clock."""
 
@@ -65,11 +83,41 @@ class Store(Protocol):
             IdempotencyMismatch: the key stands for another request.
         """
 
+    async def join(self, new: NewJob) -> tuple[Job, bool]:
+        """Wait for a synchronous job: the one that its idempotency key stands for, and False; else it is made, True.
+
+        One that was parked goes on; one that failed is left to those who wait for it, and made anew.
+        """
+
+    async def leave(self, job: UUID) -> int:
+        """Wait no longer for a synchronous job; returns how many others do.
+
+        If none do and it has not ended, it is parked: what its workers would write is refused, what they have recorded
+        is kept.
+        """
+
+    async def unname(self, job: UUID) -> bool:
+        """Let nobody join a job any more, so that it can be deleted; False if somebody waits for it, or it is gone."""
+
     async def get(self, job: UUID) -> Job | None:
         """The job as it stands."""
 
-    async def list(self, limit: int, after: UUID | None = None, status: Status | None = None) -> Sequence[Job]:
+    async def list(self, limit: int, after: UUID | None = None, filters: Filters = EVERYTHING) -> Sequence[Job]:
         """At most `limit` jobs, newest first, those that follow the job `after`."""
+
+    async def outlook(self, job: UUID) -> Outlook | None:
+        """What waits before a job and how fast the service is; None if there is no such job."""
+
+    async def reusable(self, tenant: str, fingerprint: str) -> Job | None:
+        """The newest job of a tenant that succeeded at the same request, with the weights that its model has now."""
+
+    async def change(
+        self, job: UUID, *, priority: int | None = None, metadata: Mapping[str, str] | None = None
+    ) -> Job | None:
+        """Change what may be changed of a job; None leaves it as it is. Returns the job as it stands."""
+
+    async def retry(self, job: UUID) -> Job | None:
+        """Queue a job anew that has failed or was cancelled; others stay. Returns it as it stands."""
 
     async def claim(
         self, worker: str, lease: float, *, parts: bool = True, longest: float | None = None
@@ -95,7 +143,7 @@ class Store(Protocol):
         """
 
     async def parts(self, job: UUID) -> Sequence[Part]:
-        """The parts recorded so far, in order; none of a short file, or one that has ended."""
+        """The parts recorded so far, in order, and which are done; none of a short file, or one that has ended."""
 
     async def opened(self, claim: Claim, audio_seconds: float, lease: float) -> Claim | None:
         """End the opening of a file that has parts. Returns one to close it if they are done. Raises StaleClaim."""

@@ -1,27 +1,32 @@
 """The store in PostgreSQL. Every statement is a file of `sql/`; every claim is fenced by its attempt."""
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 from whisper_transcriber.domain.demand import Team
-from whisper_transcriber.domain.job import Claim, Failure, Job, NewJob, Queue, Status
+from whisper_transcriber.domain.job import Claim, Failure, Job, NewJob, Queue
+from whisper_transcriber.domain.outlook import Outlook
 from whisper_transcriber.domain.parts import Part
 from whisper_transcriber.domain.transcript import WindowResult
 from whisper_transcriber.store.database import Database
 from whisper_transcriber.store.migrations import apply, migrations
 from whisper_transcriber.store.port import (
     AGEING_SECONDS,
+    EVERYTHING,
     PACE_HALF_SECONDS,
     PACE_SECONDS,
     UNKNOWN_SECONDS,
     Facts,
+    Filters,
     IdempotencyMismatch,
     StaleClaim,
     Unavailable,
 )
-from whisper_transcriber.store.rows import claim_of, job_of, new_row, part_of, queue_of
+from whisper_transcriber.store.rows import claim_of, filter_row, job_of, new_row, outlook_of, part_of, queue_of
 
 
 class PostgresStore:
@@ -54,12 +59,47 @@ class PostgresStore:
                     raise IdempotencyMismatch(new.idempotency_key)
                 return job_of(row), False
 
+    async def join(self, new: NewJob) -> tuple[Job, bool]:
+        while True:
+            if row := await self._database.row("join", new.tenant, new.idempotency_key):
+                return job_of(row), False
+            job, created = await self.create(new)
+            if created:  # else another one was faster
+                return job, True
+
+    async def leave(self, job: UUID) -> int:
+        row = await self._database.row("leave", job)
+        return row["waiters"] if row else 0
+
+    async def unname(self, job: UUID) -> bool:
+        return await self._database.row("unname", job) is not None
+
     async def get(self, job: UUID) -> Job | None:
         row = await self._database.row("get", job)
         return job_of(row) if row else None
 
-    async def list(self, limit: int, after: UUID | None = None, status: Status | None = None) -> Sequence[Job]:
-        return [job_of(row) for row in await self._database.rows("list", limit, after, status)]
+    async def list(self, limit: int, after: UUID | None = None, filters: Filters = EVERYTHING) -> Sequence[Job]:
+        return [job_of(row) for row in await self._database.rows("list", limit, after, *filter_row(filters))]
+
+    async def outlook(self, job: UUID) -> Outlook | None:
+        row = await self._database.row("outlook", job)
+        return outlook_of(row) if row else None
+
+    async def reusable(self, tenant: str, fingerprint: str) -> Job | None:
+        row = await self._database.row("reusable", tenant, fingerprint)
+        return job_of(row) if row else None
+
+    async def change(
+        self, job: UUID, *, priority: int | None = None, metadata: Mapping[str, str] | None = None
+    ) -> Job | None:
+        row = await self._database.row(
+            "change", job, priority, None if metadata is None else json.dumps(dict(metadata))
+        )
+        return job_of(row) if row else None
+
+    async def retry(self, job: UUID) -> Job | None:
+        await self._database.rows("retry", job, AGEING_SECONDS)
+        return await self.get(job)
 
     async def claim(
         self, worker: str, lease: float, *, parts: bool = True, longest: float | None = None
@@ -75,7 +115,7 @@ class PostgresStore:
         await self._fenced("add_part", claim, part.number, part.start, part.end, timedelta(seconds=lease))
 
     async def parts(self, job: UUID) -> Sequence[Part]:
-        return [part_of(row) for row in await self._database.rows("parts", job)]
+        return [replace(part_of(row), done=row["done"]) for row in await self._database.rows("parts", job)]
 
     async def opened(self, claim: Claim, audio_seconds: float, lease: float) -> Claim | None:
         job = await self._fenced("opened", claim, audio_seconds, timedelta(seconds=lease))

@@ -5,7 +5,9 @@ from typing import Any, Protocol
 
 from whisper_transcriber.domain.job import Claim, Failure, Job, JobRequest, NewJob, Queue
 from whisper_transcriber.domain.options import Options
+from whisper_transcriber.domain.outlook import Outlook
 from whisper_transcriber.domain.parts import Part
+from whisper_transcriber.store.port import Filters
 
 
 class Row(Protocol):
@@ -20,6 +22,7 @@ _SAME = (
     "status",
     "created_at",
     "tenant",
+    "reused_from",
     "attempt",
     "failures",
     "model_digest",
@@ -48,7 +51,8 @@ def job_of(row: Row) -> Job:
         sha256=row["sha256"],
     )
     failure = Failure(row["error_code"], row["error_message"] or "") if row["error_code"] else None
-    return Job(request=request, failure=failure, **{name: row[name] for name in _SAME})
+    metadata = json.loads(row["metadata"])
+    return Job(request=request, failure=failure, metadata=metadata, **{name: row[name] for name in _SAME})
 
 
 def claim_of(row: Row, worker: str) -> Claim:
@@ -90,4 +94,25 @@ def new_row(new: NewJob) -> tuple[Any, ...]:
         request.source_url,
         request.sha256,
         new.synchronous,
+        json.dumps(dict(new.metadata)),
+        new.api_key,
+        new.reused_from,
     )
+
+
+def filter_row(filters: Filters) -> tuple[Any, ...]:
+    """The arguments of `list.sql` after the first two."""
+    metadata = json.dumps(dict(filters.metadata)) if filters.metadata else None
+    return (
+        filters.tenant,
+        filters.status,
+        filters.model,
+        filters.created_after,
+        filters.created_before,
+        metadata,
+    )
+
+
+def outlook_of(row: Row) -> Outlook:
+    """The row of `outlook.sql`."""
+    return Outlook(row["ahead"], row["ahead_seconds"], row["typical_seconds"], row["rate"])

@@ -110,17 +110,17 @@ async def _do(deps: Deps, models: Models, desk: Desk, hold: Hold) -> Outcome:
 
 async def _open(deps: Deps, desk: Desk, hold: Hold, pump: Pump) -> Outcome:
     async with audio_file(deps, hold.claim.job, hold) as path:
-        hint = await learn(deps, hold, path, pump.engine)
-        if (file := await short_file(deps, hold, path, hint)) is not None:
-            about, windows = await transcribe(deps, hold, file, pump, hint)
+        file = await learn(deps, hold, path, pump.engine)
+        if (short := await short_file(deps, hold, file)) is not None:
+            about, windows = await transcribe(deps, hold, short, pump)
             outcome = await _succeed(deps, hold, about, windows)
             desk.effort.did(about.duration)
             return outcome
-        if desk.opening.locked() and (hint or 0.0) > longest(deps.settings):
+        if desk.opening.locked() and (file.seconds or 0.0) > longest(deps.settings):
             # Another worker may open it now; we ask for none that is known to be so long while we open one.
             return await _hand_back(deps, hold, "postponed")
         async with desk.opening:
-            hold.close = await split(deps, hold, path)
+            hold.close = await split(deps, hold, file)
     return "opened"
 
 

@@ -135,7 +135,7 @@ class Models:
         try:
             pump = self._pump(await asyncio.to_thread(self._load, spec))
         except BaseException:
-            del self._places[spec.name]
+            self._places.pop(spec.name, None)  # `close` has taken it out already
             raise
         self._warm = self._warm or spec.name == self._deps.models.default.name
         self._deps.metrics.model_ready.labels(spec.name).set(1)

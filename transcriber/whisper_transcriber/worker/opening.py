@@ -2,9 +2,10 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 from pathlib import Path
 
-from whisper_transcriber.audio import Decoding, Kept, Limits, beginning, decode, duration_hint, parts, pcm_bytes
+from whisper_transcriber.audio import Decoding, Kept, Limits, beginning, headers, parts, pcm_bytes
 from whisper_transcriber.bell.port import WORK
 from whisper_transcriber.deps import Deps
 from whisper_transcriber.domain.audio import InvalidAudio, Samples
@@ -21,34 +22,36 @@ log = Log(__name__)
 _CHUNK = 1024**2
 
 
-async def learn(deps: Deps, hold: Hold, path: Path, engine: Engine) -> float | None:
-    """Record what is known before a sample is decoded; returns the seconds that headers claim. Raises InvalidAudio."""
-    hint = await asyncio.to_thread(duration_hint, path)
-    facts = Facts(model_digest=engine.digest, engine=engine.name, audio_seconds=hint)
+async def learn(deps: Deps, hold: Hold, path: Path, engine: Engine) -> File:
+    """The file, and what its headers say recorded, before a sample is decoded. Raises InvalidAudio."""
+    said = await asyncio.to_thread(headers, path)
+    facts = Facts(model_digest=engine.digest, engine=engine.name, audio_seconds=said.seconds)
     await hold.persist(lambda: deps.store.learn(hold.claim, facts))
-    return hint
+    apart = hold.claim.job.request.options.apart
+    limits = Limits(max_seconds=deps.settings.max_audio_seconds)
+    return File(path, limits, said.channels if apart else None, said.seconds)
 
 
-async def short_file(deps: Deps, hold: Hold, path: Path, hint: float | None) -> File | None:
+async def short_file(deps: Deps, hold: Hold, file: File) -> File | None:
     """The file, if it is to be transcribed as a whole; None if it is long.
 
     It is what it was for an earlier attempt: one that has recorded windows but no parts began it as a whole.
     """
-    job, rules, limits = hold.claim.job, _rules(deps), _limits(deps)
+    job = hold.claim.job
     if job.parts:
         return None
     if job.windows_done:
-        return File(path, limits)
-    if hint is not None and hint > longest(deps.settings):
+        return file
+    if file.seconds is not None and file.seconds > longest(deps.settings):
         return None
-    with await asyncio.to_thread(decode, path, limits) as decoding:
-        long, blocks = await asyncio.to_thread(beginning, _checked(decoding, hold), rules)
+    with await asyncio.to_thread(file.decode) as decoding:
+        long, blocks = await asyncio.to_thread(beginning, _checked(decoding, hold), _rules(deps))
         if long:
             return None
-        return File(path, limits, Kept(blocks, decoding.warning) if blocks is not None else None)
+        return file if blocks is None else replace(file, kept=Kept(blocks, decoding.warning))
 
 
-async def split(deps: Deps, hold: Hold, path: Path) -> Claim | None:
+async def split(deps: Deps, hold: Hold, file: File) -> Claim | None:
     """Cut a long file into parts, each claimable as soon as its object is written. Parts that are there stay.
 
     Returns the claim to close the job, if all parts are done by then.
@@ -59,7 +62,7 @@ async def split(deps: Deps, hold: Hold, path: Path) -> Claim | None:
     """
     job = hold.claim.job
     known = await hold.persist(lambda: deps.store.parts(job.id))
-    with await asyncio.to_thread(decode, path, _limits(deps)) as decoding:
+    with await asyncio.to_thread(file.decode) as decoding:
         cut = parts(_checked(decoding, hold), _rules(deps), known[-1] if known else None)
         while (found := await asyncio.to_thread(next, cut, None)) is not None:
             part, audio = found
@@ -76,10 +79,6 @@ async def split(deps: Deps, hold: Hold, path: Path) -> Claim | None:
 
 def _rules(deps: Deps) -> PartRules:
     return PartRules.of(deps.settings.part_seconds)
-
-
-def _limits(deps: Deps) -> Limits:
-    return Limits(max_seconds=deps.settings.max_audio_seconds)
 
 
 def _checked(blocks: Decoding, hold: Hold) -> Iterator[Samples]:

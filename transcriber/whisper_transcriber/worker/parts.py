@@ -1,7 +1,7 @@
 """The parts of a long file: each is transcribed by whoever claims it, and one worker puts all of them together."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from whisper_transcriber.audio import blocks_of, windows
@@ -10,11 +10,11 @@ from whisper_transcriber.batching.flow import Cut
 from whisper_transcriber.batching.language import unsettled
 from whisper_transcriber.deps import Deps
 from whisper_transcriber.deps.results import About
-from whisper_transcriber.domain.cutting import CutRules
 from whisper_transcriber.domain.job import part_key
 from whisper_transcriber.domain.options import Options
 from whisper_transcriber.domain.parts import Part
 from whisper_transcriber.domain.transcript import WindowResult
+from whisper_transcriber.domain.window import Window
 from whisper_transcriber.worker.hold import Hold
 from whisper_transcriber.worker.passage import Passage
 from whisper_transcriber.worker.transcribe import Selected, about, moved, once_more
@@ -32,7 +32,7 @@ async def transcribe_part(deps: Deps, hold: Hold, part: Part, pump: Pump, cut: C
     job = hold.claim.job
     done = await hold.persist(lambda: deps.store.windows(job.id, part.number))
     options = pump.check(job.request.options)
-    selected = Selected(await _cut(deps, hold, part, pump.rules(options)), {result.window for result in done})
+    selected = Selected(await _cut(deps, hold, part, pump, options), {result.window for result in done})
     passage, loop = Passage(deps, hold, pump, part.seconds, part.start), asyncio.get_running_loop()
 
     def windows_left() -> Cut:
@@ -53,12 +53,11 @@ async def put_together(deps: Deps, hold: Hold, pump: Pump) -> tuple[About, list[
     job = hold.claim.job
     options = pump.check(job.request.options)
     results = list(await hold.persist(lambda: deps.store.windows(job.id)))
-    language, unsure = unsettled(results)
-    if language is not None and unsure:
-        results = await _settled(deps, hold, pump, replace(options, language=language), unsure, results)
-    results.sort(key=lambda result: result.window.start)
+    if unsure := unsettled(results):
+        results = await _settled(deps, hold, pump, options, unsure, results)
+    results.sort(key=lambda result: (result.window.start, result.window.channel or 0))
     numbered = [replace(each, window=replace(each.window, index=index)) for index, each in enumerate(results)]
-    return about(pump, options, language, job.audio_seconds or 0.0), numbered
+    return about(pump, options, numbered, job.audio_seconds or 0.0), numbered
 
 
 async def _settled(
@@ -66,24 +65,25 @@ async def _settled(
     hold: Hold,
     pump: Pump,
     options: Options,
-    unsure: Sequence[WindowResult],
+    unsure: Mapping[Window, str],
     results: list[WindowResult],
 ) -> list[WindowResult]:
     """The results with the unsure ones heard again, part by part. Whoever is cut short here does it once more."""
     for part in await hold.persist(lambda: deps.store.parts(hold.claim.job.id)):
-        own = [each for each in unsure if part.start <= each.window.start < part.end]
+        own = {window: unsure[window] for window in unsure if part.start <= window.start < part.end}
         if own:
             passage = Passage(deps, hold, pump, part.seconds, part.start)
-            cut = await _cut(deps, hold, part, pump.rules(options))
+            cut = await _cut(deps, hold, part, pump, options)
             results = await once_more(passage, cut, options, own, results, record=False)
     return results
 
 
-async def _cut(deps: Deps, hold: Hold, part: Part, rules: CutRules) -> Cut:
+async def _cut(deps: Deps, hold: Hold, part: Part, pump: Pump, options: Options) -> Cut:
     """The windows of a part, in times of the file."""
     kept = bytearray()
     with deps.metrics.stage_seconds.labels("fetch").time():
         async for chunk in deps.objects.get(part_key(hold.claim.job.id, part.number)):
             hold.check()
             kept += chunk
-    return moved(windows(blocks_of(kept), rules=rules), part.start)
+    blocks = blocks_of(kept, part if options.apart else None)
+    return moved(windows(blocks, rules=pump.rules(options)), part.start)

@@ -2,13 +2,14 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
 from prometheus_client import Gauge
 
 from whisper_transcriber.batching import Item, Pump, Ticket, flow
 from whisper_transcriber.batching.flow import Cut
+from whisper_transcriber.bell.port import moved
 from whisper_transcriber.deps import Deps
 from whisper_transcriber.domain.audio import Samples
 from whisper_transcriber.domain.options import Options
@@ -38,11 +39,13 @@ class Passage:
         options: Options,
         final: Callable[[WindowResult], WindowResult] = lambda result: result,
         *,
+        languages: Mapping[Window, str] = {},
         record: bool = True,
     ) -> list[WindowResult]:
         """The results of all windows of a stream, in any order; each is recorded, as `final` makes it, when it is done.
 
-        Not if `record` is False: then a claim that ends too early loses them.
+        Windows that are in `languages` are heard in that language, whatever the options say. Nothing is recorded if
+        `record` is False: then a claim that ends too early loses it.
 
         When the claim is lost or the worker is to stop, the windows that wait are dropped at once, and those that are
         being computed are still recorded. Raises StaleClaim, Stopping, what the stream raises, what the engine raises.
@@ -56,13 +59,15 @@ class Passage:
 
         async def send(window: Window, samples: Samples) -> WindowResult:
             hold.check()
-            return await self._pump.submit(Item(window, samples, options), self._ticket(window))
+            asked = options.speaking(languages.get(window))
+            return await self._pump.submit(Item(window, samples, asked), self._ticket(window))
 
         async def keep(result: WindowResult) -> None:
             result = final(result)
             if record:
                 with deps.metrics.stage_seconds.labels("record").time():
                     await hold.persist(lambda: deps.store.checkpoint(hold.claim, [result], hold.lease))
+                await deps.bell.ring(moved(claim.job.id))
             results.append(result)
             deps.metrics.windows.inc()
             deps.metrics.audio_seconds.inc(result.window.end - result.window.start)

@@ -9,6 +9,7 @@ from tempfile import TemporaryDirectory
 from whisper_transcriber.deps import Deps
 from whisper_transcriber.domain.job import Job, audio_key
 from whisper_transcriber.fetch.http import Limits, fetch
+from whisper_transcriber.fetch.s3 import SCHEME, fetch_s3
 from whisper_transcriber.objects.port import Missing
 from whisper_transcriber.worker.hold import Hold
 
@@ -46,7 +47,8 @@ async def _there(deps: Deps, job: Job) -> bool:
 async def _keep(deps: Deps, job: Job, url: str, hold: Hold) -> None:
     settings = deps.settings
     limits = Limits(settings.max_upload_bytes, settings.fetch_timeout_seconds, settings.fetch_allow_private)
-    async with aclosing(fetch(url, limits)) as body:
+    s3 = url.startswith(SCHEME)
+    async with aclosing(fetch_s3(url, job.tenant, settings.s3_sources, limits) if s3 else fetch(url, limits)) as body:
         await deps.objects.put(audio_key(job.id), _checked(body, hold))
 
 

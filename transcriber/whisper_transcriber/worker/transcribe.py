@@ -1,9 +1,9 @@
 """A short file as a whole: what an earlier attempt did is skipped, the rest goes through the pump window by window."""
 
 import asyncio
-from collections.abc import Iterable, Iterator, Sequence, Set
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from whisper_transcriber.audio import Decoding, Kept, Limits, decode, windows
@@ -14,7 +14,7 @@ from whisper_transcriber.deps import Deps
 from whisper_transcriber.deps.results import About
 from whisper_transcriber.domain.audio import Samples
 from whisper_transcriber.domain.options import Options
-from whisper_transcriber.domain.transcript import WindowResult
+from whisper_transcriber.domain.transcript import WindowResult, main_language
 from whisper_transcriber.domain.window import Window
 from whisper_transcriber.logs import Log
 from whisper_transcriber.worker.hold import Hold
@@ -41,21 +41,28 @@ class Selected:
 
 @dataclass(frozen=True)
 class File:
-    """A file that can be read more than once: its samples are `kept` already, or it is decoded each time."""
+    """A file that can be read more than once: its samples are `kept` already, or it is decoded each time.
+
+    `channels`: how many are kept apart; None where they are mixed. `seconds` is how long its headers say it is.
+    """
 
     path: Path
     limits: Limits
+    channels: int | None = None
+    seconds: float | None = None
     kept: Kept | None = None
 
     async def read(self) -> AbstractContextManager[Decoding | Kept]:
         """Its samples, for one `with`."""
-        return nullcontext(self.kept) if self.kept else await asyncio.to_thread(decode, self.path, self.limits)
+        return nullcontext(self.kept) if self.kept else await asyncio.to_thread(self.decode)
+
+    def decode(self) -> Decoding:
+        """Its samples, decoded now."""
+        return decode(self.path, self.limits, self.channels)
 
 
-async def transcribe(
-    deps: Deps, hold: Hold, file: File, pump: Pump, hint: float | None
-) -> tuple[About, list[WindowResult]]:
-    """Transcribe a job's file, which is about `hint` seconds long.
+async def transcribe(deps: Deps, hold: Hold, file: File, pump: Pump) -> tuple[About, list[WindowResult]]:
+    """Transcribe a job's file.
 
     Raises:
         InvalidAudio, UnsupportedOption: the user must change something.
@@ -64,7 +71,7 @@ async def transcribe(
     job = hold.claim.job
     options = pump.check(job.request.options)
     results = list(await hold.persist(lambda: deps.store.windows(job.id)))
-    passage = Passage(deps, hold, pump, hint)
+    passage = Passage(deps, hold, pump, file.seconds)
     rules = pump.rules(options)
     with await file.read() as samples:
         selected = Selected(windows(samples, rules=rules), {result.window for result in results})
@@ -73,35 +80,35 @@ async def transcribe(
     if warning:
         log.warning("Decoded only a part of the audio", job=job.id, reason=warning)
     deps.metrics.windows_skipped.inc(selected.skipped)
-    language, unsure = unsettled(results)
-    if language is not None and unsure:
+    if unsure := unsettled(results):
         with await file.read() as samples:
-            cut = windows(samples, rules=rules)
-            results = await once_more(passage, cut, replace(options, language=language), unsure, results)
+            results = await once_more(passage, windows(samples, rules=rules), options, unsure, results)
     results.sort(key=lambda result: result.window.index)
-    return about(pump, options, language, duration), results
+    return about(pump, options, results, duration), results
 
 
 async def once_more(
     passage: Passage,
     cut: Cut,
     options: Options,
-    unsure: Sequence[WindowResult],
-    results: Iterable[WindowResult],
+    unsure: Mapping[Window, str],
+    results: Sequence[WindowResult],
     *,
     record: bool = True,
 ) -> list[WindowResult]:
-    """The results, with the unsure ones heard again under `options`; `cut` is read a second time for them."""
-    before = {result.window: result for result in unsure}
+    """The results, with the unsure ones heard again in these languages; `cut` is read a second time for them."""
+    before = {result.window: result for result in results if result.window in unsure}
     chosen = ((window, samples) for window, samples in cut if window in before)
-    again = await passage.hear(chosen, options, lambda result: settled(before[result.window], result), record=record)
+    again = await passage.hear(
+        chosen, options, lambda result: settled(before[result.window], result), languages=unsure, record=record
+    )
     return [result for result in results if result.window not in before] + again
 
 
-def about(pump: Pump, options: Options, language: str | None, duration: float) -> About:
-    """What is true of the whole transcript; `language` is that of most of the speech."""
+def about(pump: Pump, options: Options, results: Sequence[WindowResult], duration: float) -> About:
+    """What is true of the whole transcript."""
     engine = pump.engine
-    named = options.language or language or "en"
+    named = options.language or main_language(results) or "en"
     return About(options.task, named, duration, engine.model, engine.digest, engine.name)
 
 

@@ -25,7 +25,13 @@ FORMATS: tuple[Format, ...] = get_args(Format)
 Url = Annotated[str, StringConstraints(pattern=r"^https?://[^\s]+$", max_length=4096)]
 
 MUTABLE = ("cancel", "ttlSecondsAfterFinished")
-_FIXED = ("transcriberRef", "source", "model", "language", "task", "prompt", "wordTimestamps", "priority", "formats")
+_FIXED = (
+    *("transcriberRef", "source", "model", "language", "languages", "task", "prompt", "keywords", "vad", "channels"),
+    *("temperature", "wordTimestamps", "priority", "formats"),
+)
+Language = Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}$", max_length=3)]
+Keyword = Annotated[str, StringConstraints(pattern=r"^\S(.*\S)?$", max_length=100)]
+_KEYWORD_BYTES = 400
 
 
 class Http(Model):
@@ -65,7 +71,25 @@ class JobSource(
         return self
 
 
+class Vad(Model):
+    """How speech is told from silence."""
+
+    threshold: float | None = Field(
+        None, ge=0, le=1, description="How likely speech must be to begin, 0 to 1. Default: 0.4."
+    )
+    silence_duration_ms: int | None = Field(
+        None,
+        ge=100,
+        le=30_000,
+        description="A silence of so many milliseconds is left out of what the model hears. Default: 3000.",
+    )
+    prefix_padding_ms: int | None = Field(
+        None, ge=0, le=5_000, description="Milliseconds of audio that are kept before speech. Default: 400."
+    )
+
+
 _RULES = rules(
+    ("!(has(self.language) && has(self.languages))", "spec.languages cannot be given beside spec.language"),
     *(
         (
             f"has(self.{name}) == has(oldSelf.{name}) && (!has(self.{name}) || self.{name} == oldSelf.{name})",
@@ -94,9 +118,34 @@ class JobSpec(Model, json_schema_extra=_RULES):
         max_length=3,
         description="Language spoken, as ISO 639 code such as en. Default: detected.",
     )
+    languages: tuple[Language, ...] = Field(
+        (),
+        max_length=100,
+        json_schema_extra=UNIQUE,
+        description="The only languages that detection chooses among. Default: all that the model knows.",
+    )
     task: Literal["transcribe", "translate"] = Field("transcribe", description="transcribe, or translate into English.")
     prompt: str | None = Field(
         None, max_length=4096, description="Text before the audio: names and spellings to expect. Default: none."
+    )
+    keywords: tuple[Keyword, ...] = Field(
+        (),
+        max_length=100,
+        json_schema_extra=UNIQUE,
+        description="Words that are likely to occur, 400 bytes in all. Default: none.",
+    )
+    vad: Vad | None = Field(None, description="How speech is told from silence. Default: as suits most recordings.")
+    channels: Literal["mixed", "speakers"] = Field(
+        "mixed",
+        description="mixed down to one, or speakers: each channel (up to eight) is transcribed by itself, and what is "
+        "said has the name of its speaker.",
+    )
+    temperature: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        description="0 decodes each window at 0, and again up to 1 where the result looks wrong; any other value is "
+        "used as it is, once.",
     )
     word_timestamps: bool = Field(False, description="Give each word its start and end.")
     priority: int = Field(0, ge=-100, le=100, description="Higher goes first; -100 to 100.")
@@ -113,6 +162,14 @@ class JobSpec(Model, json_schema_extra=_RULES):
         le=10 * 365 * 86400,
         description="Seconds from the job's end to this object's deletion. Default: never.",
     )
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.language is not None and self.languages:
+            raise ValueError("languages cannot be given beside language")
+        if len(", ".join(self.keywords).encode()) > _KEYWORD_BYTES:
+            raise ValueError(f"keywords may have at most {_KEYWORD_BYTES} bytes all together")
+        return self
 
 
 class JobStatus(Lenient):

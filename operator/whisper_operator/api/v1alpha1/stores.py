@@ -4,7 +4,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
-from whisper_operator.api.names import KEY_URI, REGION
+from whisper_operator.api.names import KEY_CA, KEY_URI, REGION
 from whisper_operator.api.v1alpha1.base import LocalRef, Model, ObjectName, Quantity, SecretKey, rules
 from whisper_operator.api.v1alpha1.pods import PodOptions
 
@@ -15,6 +15,7 @@ ParameterValue = Annotated[str, StringConstraints(pattern=r"^[^\n\r]*$", max_len
 _PARAMETERS_OURS = (
     *("listen_addresses", "port", "data_directory", "config_file", "hba_file", "ident_file", "external_pid_file"),
     *("unix_socket_directories", "password_encryption"),
+    *("ssl", "ssl_cert_file", "ssl_key_file"),
 )
 _LEAST = "256Mi"
 
@@ -44,6 +45,13 @@ class SecretUri(Model):
 
     name: ObjectName = Field(description="Name of the Secret, in the namespace of this resource.")
     key: SecretKey = Field(KEY_URI, description="Key whose value is the URI.")
+
+
+class SecretCa(Model):
+    """A key of a Secret that holds certificates of authorities."""
+
+    name: ObjectName = Field(description="Name of the Secret, in the namespace of this resource.")
+    key: SecretKey = Field(KEY_CA, description="Key whose value is certificates in PEM.")
 
 
 class ManagedPostgres(Model):
@@ -78,6 +86,11 @@ class ExternalPostgres(Model):
 
     secret_ref: SecretUri = Field(
         description="Secret with postgresql://user:password@host:5432/database; the user must own the schema."
+    )
+    ca_secret_ref: SecretCa | None = Field(
+        None,
+        description="Secret with the authorities that the server's certificate is verified by. The sslmode is the "
+        "URI's; without one it is verify-full. Default: as the URI says.",
     )
 
 
@@ -116,6 +129,11 @@ class ExternalRedis(Model):
     """A Redis of yours (7 or newer)."""
 
     secret_ref: SecretUri = Field(description="Secret with redis://:password@host:6379/0, or rediss:// for TLS.")
+    ca_secret_ref: SecretCa | None = Field(
+        None,
+        description="Secret with the authorities that the server's certificate is verified by, for rediss://. "
+        "Default: the public ones.",
+    )
 
 
 class Redis(_Either, json_schema_extra=either("redis")):
@@ -150,6 +168,10 @@ class ExternalObjects(Model):
     )
     region: str = Field(REGION, min_length=1, max_length=64, description="Region of the bucket.")
     secret_ref: LocalRef = Field(description="Secret with the keys access-key and secret-key.")
+    ca_secret_ref: SecretCa | None = Field(
+        None,
+        description="Secret with authorities that the server's certificate may be verified by, beside the public ones.",
+    )
 
 
 class Objects(_Either, json_schema_extra=either("objects")):

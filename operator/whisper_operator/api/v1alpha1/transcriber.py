@@ -1,5 +1,6 @@
 """WhisperTranscriber: a whole speech-to-text service. `spec: {}` is complete."""
 
+from datetime import datetime
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, StringConstraints, model_validator
@@ -16,9 +17,12 @@ from whisper_operator.api.v1alpha1.base import (
 from whisper_operator.api.v1alpha1.conditions import Condition
 from whisper_operator.api.v1alpha1.network import NetworkPolicy
 from whisper_operator.api.v1alpha1.pods import PodOptions, PullPolicy
+from whisper_operator.api.v1alpha1.serving import ApiAutoscaling, Ingress, Monitoring
 from whisper_operator.api.v1alpha1.speech import ModelName, SpeechModel
 from whisper_operator.api.v1alpha1.stores import Objects, Postgres, Redis
+from whisper_operator.api.v1alpha1.tls import Tls
 from whisper_operator.api.v1alpha1.transcriber_rules import SPEC_RULES
+from whisper_operator.api.v1alpha1.workers import Workers
 
 Tag = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_][A-Za-z0-9._-]*$", min_length=1, max_length=128)]
 
@@ -37,29 +41,6 @@ class Images(Model):
         json_schema_extra=keyed("name"),
         description="Secrets with registry credentials. Default: none.",
     )
-
-
-class Gpu(Model):
-    """Graphics processors."""
-
-    count: int = Field(1, ge=1, le=16, description="nvidia.com/gpu devices for each worker.")
-
-
-class Workers(Model):
-    """The pods that transcribe."""
-
-    replicas: int = Field(1, ge=0, le=1000, description="Number of worker pods; the scale subresource sets it too.")
-    resource_profile: Literal["cpu", "nvidia"] | None = Field(
-        None,
-        description="cpu, or nvidia for one GPU each and its toleration. Default: nvidia where gpu is given, else cpu.",
-    )
-    gpu: Gpu | None = Field(None, description="GPUs of each worker. Default: none.")
-    pod: PodOptions = Field(PodOptions(), description="How the pods run.")
-
-    @property
-    def gpus(self) -> int:
-        """GPUs of each worker."""
-        return self.gpu.count if self.gpu else int(self.resource_profile == "nvidia")
 
 
 class Auth(Model):
@@ -87,6 +68,8 @@ class Api(Model):
     replicas: int = Field(1, ge=0, le=100, description="Number of API pods. Two or more get a PodDisruptionBudget.")
     auth: Auth = Field(Auth(), description="Who may call.")
     limits: Limits = Field(Limits(), description="What requests may ask for.")
+    autoscaling: ApiAutoscaling | None = Field(None, description="Scale on CPU. Default: replicas, always.")
+    ingress: Ingress | None = Field(None, description="The way in from outside the cluster. Default: none.")
     pod: PodOptions = Field(PodOptions(), description="How the pods run.")
 
 
@@ -134,7 +117,9 @@ class TranscriberSpec(Model, json_schema_extra=SPEC_RULES):
     objects: Objects = Field(
         Objects(), description="Where audio and transcripts are kept. Default: run by the operator."
     )
+    monitoring: Monitoring = Field(Monitoring(), description="How Prometheus finds the metrics.")
     fetch: Fetch = Field(Fetch(), description="How audio is fetched from URLs.")
+    tls: Tls = Field(Tls(), description="How connections between the parts are encrypted. Default: all, by our own CA.")
     network_policy: NetworkPolicy = Field(
         NetworkPolicy(),
         json_schema_extra={"x-default": {}},
@@ -164,11 +149,25 @@ class TranscriberSpec(Model, json_schema_extra=SPEC_RULES):
         return self
 
 
+class ScalingStatus(Lenient):
+    """What autoscaling has decided."""
+
+    desired: int = Field(0, description="Worker pods that there should be.")
+    reason: str = Field(
+        "",
+        description="AsNeeded, Stabilising, AtMinimum, AtMaximum or MetricUnavailable; External or KedaNotFound.",
+        examples=["AsNeeded"],
+    )
+    message: str = Field("", description="What it follows from, as it was when desired or reason last changed.")
+    last_scale_time: datetime | None = Field(None, description="When desired last changed.")
+
+
 class WorkerStatus(Lenient):
     """How many workers there are."""
 
     replicas: int = Field(0, description="Worker pods that exist.")
     ready: int = Field(0, description="Worker pods that are ready.")
+    autoscaling: ScalingStatus | None = Field(None, description="With spec.workers.autoscaling: how many, and why.")
 
 
 class TranscriberStatus(Lenient):
@@ -179,7 +178,8 @@ class TranscriberStatus(Lenient):
         (),
         max_length=32,
         json_schema_extra=keyed("type"),
-        description="Ready, Reconciling, Stalled, DatabaseReady, QueueReady, ObjectsReady, WorkersReady and ApiReady.",
+        description="Ready, Reconciling, Stalled, DatabaseReady, QueueReady, ObjectsReady, WorkersReady, ApiReady and "
+        "CertificatesReady.",
     )
     workers: WorkerStatus = Field(WorkerStatus(), description="How many workers there are.")
     selector: str = Field("", description="Label selector of the worker pods, for the scale subresource.")

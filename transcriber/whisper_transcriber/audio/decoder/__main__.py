@@ -1,4 +1,4 @@
-"""The child process that reads media: any whitelisted format on descriptor 0, float32 mono 16 kHz on descriptor 1.
+"""The child process that reads media: any whitelisted format on descriptor 0, float32 at 16 kHz on descriptor 1.
 
 Run as a folder (`python -I …/decoder`), it is a program of its own and imports nothing of the package: what parses
 hostile bytes has no secrets in its environment, no descriptor but the file and two pipes, limits on memory, processor
@@ -27,7 +27,7 @@ def main() -> int:
     parser = argparse.ArgumentParser()
     parser.add_argument("--max-seconds", type=float, required=True)
     parser.add_argument("--cpu-seconds", type=int, required=True)
-    parser.add_argument("--channel", type=int)
+    parser.add_argument("--channels", type=int)
     parser.add_argument("--probe", action="store_true")
     arguments = parser.parse_args()
     sandbox.limit(arguments.cpu_seconds)
@@ -48,7 +48,7 @@ def outcome(media: Any, source: Any, arguments: argparse.Namespace) -> tuple[int
     try:
         if arguments.probe:
             return 0, media.probe(source)
-        return 0, media.decode(source, arguments.max_seconds, arguments.channel)
+        return 0, media.decode(source, arguments.max_seconds, arguments.channels)
     except media.Refused as error:
         return 3, {"error": str(error), "kind": error.kind}
     except MemoryError:

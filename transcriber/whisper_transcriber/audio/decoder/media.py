@@ -8,7 +8,7 @@ import wave
 from typing import Any, Final
 
 import av
-from samples import BYTES_A_SECOND, MAX_CHANNELS, Refused, check_rate, frames, resampled, write
+from samples import MAX_CHANNELS, Refused, check_rate, frames, resampled, write
 
 __all__ = ["FORMATS", "OPTIONS", "Refused", "decode", "probe", "rehearse"]
 
@@ -43,18 +43,17 @@ def probe(source: Any) -> dict[str, Any]:
         return {"seconds": believed, "channels": stream.codec_context.channels}
 
 
-def decode(source: Any, max_seconds: float, channel: int | None) -> dict[str, Any]:
-    """Write a file's samples out as they are decoded, of all channels or of one, and return the report."""
+def decode(source: Any, max_seconds: float, channels: int | None) -> dict[str, Any]:
+    """Write a file's samples out as they are decoded, mixed down or so many channels of them, and return the report."""
     cut = breaks_off(source)
     container, stream = opened(source)
     with container:
-        if channel is not None:
-            check_channel(channel, stream.codec_context.channels)
+        if channels is not None:
+            check_channels(max(channels, stream.codec_context.channels))
         promised = claimed(container, stream)
         damaged: list[str] = []
-        written = write(resampled(frames(container, stream, damaged), channel), max_seconds)
-    seconds = written / BYTES_A_SECOND
-    if written == 0:
+        seconds = write(resampled(frames(container, stream, damaged), channels), max_seconds, channels or 1)
+    if seconds == 0:
         why = f" ({damaged[0]})" if damaged else ""
         raise Refused(f"The file has an audio stream, but not one sample of it can be decoded{why}.")
     return {"seconds": seconds, "warning": shortfall(seconds, promised, damaged, cut)}
@@ -99,12 +98,10 @@ def opened(source: Any) -> tuple[Any, Any]:
     return container, stream
 
 
-def check_channel(channel: int, channels: int) -> None:
-    """Raises Refused where the audio has no such channel, or too many to be told apart."""
+def check_channels(channels: int) -> None:
+    """Raises Refused where the audio has too many channels to be kept apart."""
     if channels > MAX_CHANNELS:
-        raise Refused(f"The audio has {channels} channels; at most {MAX_CHANNELS} can be told apart.")
-    if channel >= channels:
-        raise Refused(f"The audio has {channels} channels, and no channel {channel + 1}.")
+        raise Refused(f"The audio has {channels} channels; at most {MAX_CHANNELS} can be kept apart.")
 
 
 def claimed(container: Any, stream: Any) -> float | None:

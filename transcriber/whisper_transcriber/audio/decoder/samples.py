@@ -1,4 +1,4 @@
-"""From a stream's packets to bytes of float32 at 16 kHz: mixed down to mono, or one channel alone."""
+"""From a stream's packets to bytes of float32 at 16 kHz: mixed down to mono, or the channels kept apart."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import av
 RATE: Final = 16_000
 BYTES_A_SECOND: Final = RATE * 4
 RATES: Final = (2_000, 768_000)  # Hz; a rate outside is forged, and would turn a few bytes into hours of samples
-MAX_CHANNELS: Final = 8  # that can be had one by one
+MAX_CHANNELS: Final = 8  # that can be kept apart
 BLOCK: Final = BYTES_A_SECOND  # written at once: a system call for every frame costs more than the frame
 
 
@@ -44,10 +44,10 @@ def frames(container: Any, stream: Any, damaged: list[str]) -> Iterator[Any]:
             damaged.append(plain(error))
 
 
-def resampled(source: Iterable[Any], channel: int | None) -> Iterator[memoryview]:
-    """Frames of any rate and layout as float32 at 16 kHz: all channels mixed down, or only `channel` (from 0).
+def resampled(source: Iterable[Any], channels: int | None) -> Iterator[memoryview]:
+    """Frames of any rate and layout as float32 at 16 kHz: mixed down, or so many channels, a sample of each in turn.
 
-    A change in mid-stream is followed; while there are fewer channels, the one that is asked for is silent.
+    A change in mid-stream is followed: channels that are not there are silent, those beyond are left out.
     """
     resampler, before = None, None
     for frame in source:
@@ -55,16 +55,16 @@ def resampled(source: Iterable[Any], channel: int | None) -> Iterator[memoryview
         kind = (frame.format.name, frame.layout.name, frame.sample_rate)
         if kind != before:
             if resampler is not None:
-                yield from _through(resampler, None, channel)
-            mixed = {"format": "flt", "layout": "mono"} if channel is None else {"format": "fltp"}
+                yield from _through(resampler, None, channels)
+            mixed = {"format": "flt", "layout": "mono"} if channels is None else {"format": "fltp"}
             resampler, before = av.AudioResampler(rate=RATE, **mixed), kind
         frame.pts = None  # gaps and jumps in the clock must not become silence or an error
-        yield from _through(resampler, frame, channel)
+        yield from _through(resampler, frame, channels)
     if resampler is not None:
-        yield from _through(resampler, None, channel)
+        yield from _through(resampler, None, channels)
 
 
-def _through(resampler: Any, frame: Any, channel: int | None) -> Iterator[memoryview]:
+def _through(resampler: Any, frame: Any, channels: int | None) -> Iterator[memoryview]:
     try:
         made = resampler.resample(frame)
     except MemoryError:
@@ -72,18 +72,26 @@ def _through(resampler: Any, frame: Any, channel: int | None) -> Iterator[memory
     except (av.error.FFmpegError, ValueError) as error:
         raise Refused(f"The audio cannot be brought to 16 kHz ({plain(error)}).") from None
     for out in made:
-        if channel is not None and channel >= out.layout.nb_channels:
-            yield memoryview(bytes(out.samples * 4))
+        if channels is None:
+            yield memoryview(out.planes[0])[: out.samples * 4]
         else:
-            yield memoryview(out.planes[channel or 0])[: out.samples * 4]
+            yield _in_turn([memoryview(plane)[: out.samples * 4] for plane in out.planes[:channels]], channels)
 
 
-def write(pieces: Iterable[memoryview], max_seconds: float) -> int:
-    """Write the pieces to descriptor 1, block by block; returns their bytes. Raises Refused past `max_seconds`."""
+def _in_turn(planes: list[memoryview], channels: int) -> memoryview:
+    """The first sample of each channel, then the second of each, and so on."""
+    joined = memoryview(bytearray(len(planes[0]) * channels)).cast("f")
+    for number, plane in enumerate(planes):
+        joined[number::channels] = plane.cast("B").cast("f")
+    return joined.cast("B")
+
+
+def write(pieces: Iterable[memoryview], max_seconds: float, channels: int = 1) -> float:
+    """Write the pieces to descriptor 1, block by block; returns their seconds. Raises Refused past `max_seconds`."""
     written, block = 0, bytearray()
     for piece in pieces:
         written += len(piece)
-        if written > max_seconds * BYTES_A_SECOND:
+        if written > max_seconds * BYTES_A_SECOND * channels:
             _put(block)
             raise Refused(f"The audio is longer than the {max_seconds:g} seconds that are accepted.", "too_long")
         block += piece
@@ -91,7 +99,7 @@ def write(pieces: Iterable[memoryview], max_seconds: float) -> int:
             _put(block)
             block = bytearray()
     _put(block)
-    return written
+    return written / (BYTES_A_SECOND * channels)
 
 
 def _put(block: bytearray) -> None:

@@ -1,2 +1,2 @@
 -- $1 job
-SELECT part, start_seconds, end_seconds FROM parts WHERE job_id = $1 ORDER BY part
+SELECT part, start_seconds, end_seconds, status = 'done' AS done FROM parts WHERE job_id = $1 ORDER BY part

@@ -1,0 +1,62 @@
+"""Certificates are written before anything that needs them."""
+
+from dataclasses import replace
+
+from whisper_operator.api.v1alpha1.transcriber import WhisperTranscriber
+from whisper_operator.certs import Certified
+from whisper_operator.cluster.port import Cluster, Manifest, name_of
+from whisper_operator.errors import Conflict, Rejected, Transient
+from whisper_operator.judge import Verdict
+from whisper_operator.logs import Log
+from whisper_operator.reconcile.act import Guessed, troubled
+from whisper_operator.reconcile.events import Deed
+from whisper_operator.reconcile.observe import Sight
+
+log = Log(__name__)
+
+
+async def secure(
+    cluster: Cluster, cr: WhisperTranscriber, certified: Certified, sight: Sight
+) -> tuple[Certified, Sight]:
+    """Write the Secrets that are due, the authority's first: what it signed is worth nothing without it.
+
+    Returns what is so now. Where one was refused nothing is published, and no pod changes. Raises: Transient, Guessed.
+    """
+    secrets, deeds = dict(sight.secrets), list(sight.deeds)
+    for manifest in certified.writes:
+        try:
+            live, what = await _write(cluster, manifest, sight)
+        except Rejected as error:
+            seen = troubled(cr, replace(sight, secrets=secrets, deeds=deeds), [(manifest, error)])
+            said = Verdict(error.reason, f"The API server refused Secret {name_of(manifest)}: {error}", stalled=True)
+            trouble = dict.fromkeys(certified.servers, said)
+            return replace(certified, bundle="", missing=certified.servers, trouble=trouble), seen
+        log.info(f"{what} certificate", transcriber=cr.key, secret=name_of(manifest))
+        secrets[name_of(manifest)] = live
+        deeds.append(Deed(what, "Secret", name_of(manifest)))
+    return certified, complained(replace(sight, secrets=secrets, deeds=deeds), certified)
+
+
+def complained(sight: Sight, certified: Certified) -> Sight:
+    """The sight with what is wrong with certificates among the troubles of the servers that need them."""
+    trouble = {part: [*said] for part, said in sight.trouble.items()}
+    for part in certified.missing & certified.trouble.keys():
+        trouble.setdefault(part, []).append(certified.trouble[part])
+    return replace(sight, trouble=trouble)
+
+
+async def _write(cluster: Cluster, manifest: Manifest, sight: Sight) -> tuple[Manifest, str]:
+    """Created or changed, never applied: what another operator has written meanwhile is looked at first."""
+    if "resourceVersion" in manifest["metadata"]:
+        try:
+            return await cluster.amend(manifest), "Renewed"
+        except Rejected as error:
+            if error.reason == "NotFound":
+                raise Transient(f"Secret {name_of(manifest)} was deleted meanwhile") from error
+            raise
+    try:
+        return await cluster.create(manifest), "Created"
+    except Conflict as error:
+        if sight.guessed:
+            raise Guessed(name_of(manifest)) from error
+        raise

@@ -1,0 +1,102 @@
+"""Each option of a TranscriptionJob reaches the transcriber, or is refused by its name: none is ignored."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from whisper_operator.api.v1alpha1.job import JobSpec, TranscriptionJob
+from whisper_operator.errors import InvalidSpec
+from whisper_operator.jobs.request import fields
+from whisper_operator.transcripts import form_fields
+from whisper_transcriber.api.job_parameters import body_of_json, job_of_body, job_of_form
+from whisper_transcriber.deps import Catalogue
+from whisper_transcriber.domain.job import JobRequest
+from whisper_transcriber.domain.model import ModelSpec
+from whisper_transcriber.domain.options import Options, Vad
+
+MODELS = Catalogue([ModelSpec(name="base"), ModelSpec(name="small")])
+HTTP = {"http": {"url": "http://example.com/a.wav"}}
+
+CASES: dict[str, tuple[Any, Options]] = {
+    "language": ("fr", Options(language="fr")),
+    "languages": (["en", "fr"], Options(languages=("en", "fr"))),
+    "task": ("translate", Options(task="translate")),
+    "prompt": ("Welcome, to: \u00e9", Options(prompt="Welcome, to: \u00e9")),
+    "keywords": (["Comedian Mail", "Digium"], Options(hotwords=("Comedian Mail", "Digium"))),
+    "vad": ({"threshold": 0.5, "silenceDurationMs": 800}, Options(vad=Vad(0.5, 800))),
+    "channels": ("speakers", Options(channels="speakers")),
+    "temperature": (0.5, Options(temperature=0.5)),
+    "wordTimestamps": (True, Options(word_timestamps=True)),
+}
+ELSEWHERE = {"transcriberRef", "source", "model", "priority", "formats", "cancel", "ttlSecondsAfterFinished"}
+
+
+def job(source: Any = HTTP, **spec: Any) -> TranscriptionJob:
+    meta = {"name": "a", "namespace": "ns"}
+    return TranscriptionJob.parse(
+        {"metadata": meta, "spec": {"transcriberRef": {"name": "main"}, "source": source, **spec}}
+    )
+
+
+def by_json(cr: TranscriptionJob) -> JobRequest:
+    return job_of_body(body_of_json(json.dumps(fields(cr)).encode()), MODELS).request
+
+
+def by_form(cr: TranscriptionJob) -> JobRequest:
+    sent: defaultdict[str, list[str]] = defaultdict(list)
+    for name, value in form_fields(fields(cr)):
+        sent[name].append(value)
+    return job_of_form(dict(sent), MODELS, "00").request
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_each_option_is_what_the_transcriber_understands(name: str) -> None:
+    value, options = CASES[name]
+    assert by_json(job(**{name: value})).options == options
+    assert by_form(job({"configMap": {"name": "a", "key": "b"}}, **{name: value})).options == options
+    assert by_json(job()).options == Options() != options
+
+
+def test_no_option_is_without_a_case() -> None:
+    known = {field.alias or name for name, field in JobSpec.model_fields.items()}
+    assert known == set(CASES) | ELSEWHERE
+    options = set(Options().to_dict()) | {name for _, each in CASES.values() for name in each.to_dict()}
+    assert options == {name for name in Options.__dataclass_fields__ if name != "logprobs"}
+
+
+def test_model_and_priority_reach_it_too() -> None:
+    asked = by_json(job(model="small", priority=7))
+    assert (asked.model, asked.priority) == ("small", 7)
+
+
+@pytest.mark.parametrize(
+    ("spec", "says"),
+    [
+        ({"language": "en", "languages": ["fr"]}, "languages cannot be given beside language"),
+        ({"keywords": ["word" * 20 + str(n) for n in range(6)]}, "keywords may have at most 400 bytes"),
+        ({"vad": {"threshold": 2}}, "spec.vad.threshold"),
+        ({"vad": {"silenceDurationMs": 1}}, "spec.vad.silenceDurationMs"),
+        ({"vad": {"prefixPaddingMs": -1}}, "spec.vad.prefixPaddingMs"),
+        ({"temperature": 1.5}, "spec.temperature"),
+        ({"channels": "left"}, "spec.channels"),
+        ({"languages": ["french"]}, "spec.languages[0]"),
+    ],
+)
+def test_what_cannot_be_is_refused_by_its_name(spec: dict[str, Any], says: str) -> None:
+    with pytest.raises(InvalidSpec) as refused:
+        job(**spec)
+    assert says in str(refused.value)
+
+
+def test_the_example_asks_for_all_of_it() -> None:
+    (body,) = yaml.safe_load_all((Path(__file__).parents[2] / "examples" / "job-call.yaml").read_text())
+    cr = TranscriptionJob.parse({**body, "metadata": {"name": "call", "namespace": "ns"}})
+    made = by_json(cr).options
+    assert made.languages == ("en", "fr")
+    assert (made.channels, made.vad, made.hotwords) == ("speakers", Vad(0.5, 800, 300), ("Comedian Mail", "Digium"))

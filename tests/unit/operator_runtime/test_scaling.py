@@ -1,0 +1,250 @@
+"""The scaler: its decision, and its way from an answer of the API to the workers' Deployment."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.transcriber_api import TranscriberApi
+from whisper_operator.api import names
+from whisper_operator.api.v1alpha1.workers import Autoscaling
+from whisper_operator.cluster.port import DEPLOYMENT, POD, Kind
+from whisper_operator.jobs import Keys
+from whisper_operator.plan.autoscaling import Scale
+from whisper_operator.reconcile import reconcile
+from whisper_operator.scaling import Scaler, poll
+from whisper_operator.scaling.costs import COST, costs
+from whisper_operator.scaling.decide import Wish, blind, decide, settled
+from whisper_operator.transcripts import Demand, Transcripts
+
+NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
+TRANSCRIBER = Kind("whisper-operator.dev/v1alpha1", "WhisperTranscriber")
+bounds = st.tuples(st.integers(0, 9), st.integers(1, 30), st.integers(0, 600)).map(
+    lambda found: Autoscaling(min=min(found[0], found[1]), max=found[1], scale_in_after_seconds=found[2])
+)
+
+
+def wants(workers: int, **of: Any) -> Demand:
+    return Demand(workers=workers, queued=int(workers > 0), **of)
+
+
+def rules(**of: Any) -> Autoscaling:
+    return Autoscaling(**{"min": 0, "max": 10, "scale_in_after_seconds": 60, **of})
+
+
+@given(rules=bounds, current=st.integers(0, 40), wanted=st.integers(0, 40))
+def test_within_the_bounds_and_never_fewer_than_wanted(rules: Autoscaling, current: int, wanted: int) -> None:
+    scale, _ = decide(rules, current, wants(wanted), [], NOON)
+    assert rules.min <= scale.replicas <= rules.max
+    assert scale.replicas >= min(wanted, rules.max)
+
+
+@given(rules=bounds, current=st.integers(0, 40), history=st.lists(st.none() | st.integers(0, 40), max_size=60))
+def test_never_fewer_than_was_wanted_within_the_window(
+    rules: Autoscaling, current: int, history: list[int | None]
+) -> None:
+    """Every 5 s a reading or none; blind moments count as a wish for what there is."""
+    trail: list[Wish] = []
+    known: list[Wish] = [Wish(NOON, current)]
+    replicas = current
+    for step, wanted in enumerate(history):
+        now = NOON + timedelta(seconds=5 * step)
+        if wanted is None:
+            scale, trail = blind(rules, replicas, trail, "away", now)
+            assert scale.replicas == rules.clamp(replicas), "a metric that cannot be read scales nothing"
+            known.append(Wish(now, replicas))
+        else:
+            scale, trail = decide(rules, replicas, wants(wanted), trail, now)
+            known.append(Wish(now, wanted))
+            within = [wish.replicas for wish in known if (now - wish.at).total_seconds() < rules.scale_in_after_seconds]
+            assert scale.replicas >= rules.clamp(min(replicas, max([wanted, *within])))
+        replicas = scale.replicas
+        assert len(trail) <= 2 + rules.scale_in_after_seconds / 5
+
+
+def test_out_at_once_and_in_once_it_was_enough_for_long(noon: datetime) -> None:
+    scale, trail = decide(rules(), 0, wants(3), [], noon)
+    assert (scale.replicas, scale.reason) == (3, "AsNeeded")
+    scale, trail = decide(rules(), 3, wants(0), trail, noon + timedelta(seconds=30))
+    assert (scale.replicas, scale.reason) == (3, "Stabilising")
+    scale, trail = decide(rules(), 3, wants(1), trail, noon + timedelta(seconds=61))
+    assert scale.replicas == 1, "what was wanted meanwhile is kept"
+    scale, trail = decide(rules(), 1, wants(0), trail, noon + timedelta(seconds=125))
+    assert (scale.replicas, scale.reason) == (0, "AsNeeded")
+
+
+def test_a_restarted_operator_waits_as_long_as_any(noon: datetime) -> None:
+    scale, trail = decide(rules(), 5, wants(0), [], noon)
+    assert scale.replicas == 5
+    scale, _ = decide(rules(), 5, wants(0), trail, noon + timedelta(seconds=61))
+    assert scale.replicas == 0
+
+
+def test_the_reason_says_what_limits(noon: datetime) -> None:
+    demand = Demand(workers=30, queued=9, backlog_seconds=9000.0, real_time_factor=0.2)
+    scale, _ = decide(rules(), 0, demand, [], noon)
+    assert (scale.replicas, scale.reason) == (10, "AtMaximum")
+    assert scale.message == (
+        "9000 s of audio wait and 0 s are being done at 0.2 s of work each: 30 workers finish that in 60 s; "
+        "spec.workers.autoscaling.max allows 10."
+    )
+    scale, _ = decide(rules(min=2), 2, wants(0), [], noon)
+    assert (scale.replicas, scale.reason) == (2, "AtMinimum")
+
+
+def test_what_is_told_changes_only_with_its_number_or_reason(noon: datetime) -> None:
+    first = settled(None, Scale(1, "AsNeeded", "a"), noon)
+    assert first.since is None
+    assert settled(first, Scale(1, "AsNeeded", "b"), noon) is first
+    more = settled(first, Scale(2, "AsNeeded", "c"), noon)
+    assert (more.message, more.since) == ("c", noon)
+    held = settled(more, Scale(2, "Stabilising", "d"), noon + timedelta(seconds=9))
+    assert (held.reason, held.since) == ("Stabilising", noon)
+
+
+def pod(name: str, cost: str | None = None, **meta: Any) -> dict[str, Any]:
+    annotations = {} if cost is None else {"annotations": {COST: cost}}
+    return {"metadata": {"name": name, "namespace": "ns", "uid": f"uid-{name}", **annotations, **meta}}
+
+
+def test_idle_pods_are_the_cheapest() -> None:
+    pods = [pod("a"), pod("b", "2"), pod("c", "1"), pod("gone", deletionTimestamp="now")]
+    rough = costs(pods, {"a": 3, "b": 1, "gone": 1}, exact=False)
+    assert [(c["metadata"]["name"], c["metadata"]["annotations"][COST]) for c in rough] == [("a", "3"), ("c", "0")]
+    exact = costs(pods, {"a": 3, "b": 1}, exact=True)
+    assert [c["metadata"]["annotations"][COST] for c in exact] == ["3", "1", "0"]
+    assert exact[0]["metadata"]["uid"] == "uid-a", "a pod that is gone is not made anew"
+
+
+class Service:
+    """A transcriber in a cluster in memory, its API over real HTTP, and the scaler and the looks between them."""
+
+    def __init__(self, world: Any, server: TranscriberApi, api: Transcripts, noon: datetime) -> None:
+        self.world, self.server, self.api, self.now = world, server, api, noon
+        self.scaler, self.keys = Scaler(), Keys(world.cluster)
+
+    async def scale(self, seconds: float = 5.0) -> int:
+        """A question to the API, a look of the operator; the Deployment's replicas."""
+        self.now += timedelta(seconds=seconds)
+        world = self.world
+        self.outcome = await poll(
+            world.cluster, self.api, self.keys, self.scaler, "ns", "main", world.settings, self.now
+        )
+        await reconcile(world.cluster, "ns", "main", world.settings, world.applied, self.now, scale=self.scaler.scale)
+        return self.replicas
+
+    @property
+    def replicas(self) -> int:
+        return int(self.world.cluster["Deployment", "main-worker-blue"]["spec"]["replicas"])
+
+    @property
+    def told(self) -> dict[str, Any]:
+        found: dict[str, Any] = self.world.cluster["WhisperTranscriber", "main"]["status"]["workers"]["autoscaling"]
+        return found
+
+    def events(self) -> list[str]:
+        return sorted(
+            self.world.cluster["Event", name]["reason"] for name in self.world.cluster.names(Kind("", "Event"))
+        )
+
+
+@pytest.fixture
+async def service(world: Any, noon: datetime) -> AsyncIterator[Service]:
+    auto = {"min": 0, "max": 4, "scaleInAfterSeconds": 60}
+    world.cluster.edit(TRANSCRIBER, "ns", "main", {"spec": {"workers": {"autoscaling": auto}}})
+    async with TranscriberApi().running() as server, Transcripts(server.url) as api:
+        await world.settle()
+        yield Service(world, server, api, noon)
+
+
+async def test_from_zero_to_some_and_back(service: Service) -> None:
+    assert service.replicas == 0
+    assert service.world.condition("Ready")["status"] == "True", "a service that waits at zero is ready"
+    service.server.demand = {"workers": 3, "queued": 2, "backlog_seconds": 900.0}
+    assert await service.scale() == 3
+    assert service.told["desired"] == 3 and service.told["reason"] == "AsNeeded"
+    assert "ScaledOut" in service.events()
+    service.world.kubelet()
+    service.server.demand = {"workers": 0}
+    assert await service.scale(30) == 3
+    assert service.told["reason"] == "Stabilising"
+    assert await service.scale(61) == 0
+    assert service.told | {"desired": 0, "reason": "AsNeeded"} == service.told
+    assert "ScaledIn" in service.events()
+    await service.scale()
+    assert service.outcome.again < 1 and service.scaler.idle, "at rest the API holds its answer back"
+
+
+async def test_the_spec_is_the_users(service: Service) -> None:
+    service.server.demand = {"workers": 3, "queued": 2}
+    await service.scale()
+    spec = service.world.cluster["WhisperTranscriber", "main"]["spec"]
+    assert spec["workers"] == {"autoscaling": {"min": 0, "max": 4, "scaleInAfterSeconds": 60}}
+
+
+async def test_what_cannot_be_read_takes_no_worker_away(service: Service) -> None:
+    service.server.demand = {"workers": 2, "queued": 2}
+    await service.scale()
+    service.server.refusal = (503, "unavailable", "PostgreSQL is away")
+    for _ in range(30):
+        assert await service.scale(60) == 2
+    assert service.told["reason"] == "MetricUnavailable" and "PostgreSQL is away" in service.told["message"]
+    assert service.events().count("MetricUnavailable") == 1
+    service.server.refusal, service.server.demand = None, {"workers": 0}
+    assert await service.scale() == 2, "one reading after a blind hour is not enough"
+    assert await service.scale(61) == 0
+
+
+async def test_more_workers_on_their_way_leave_the_service_ready(service: Service) -> None:
+    service.server.demand = {"workers": 1, "queued": 1}
+    await service.scale()
+    service.world.kubelet()
+    service.server.demand = {"workers": 3, "queued": 9}
+    await service.scale()
+    status = {"replicas": 3, "readyReplicas": 1, "updatedReplicas": 3}
+    live = service.world.cluster["Deployment", "main-worker-blue"]
+    status["observedGeneration"] = live["metadata"]["generation"]
+    service.world.cluster.edit(DEPLOYMENT, "ns", "main-worker-blue", {"status": status})
+    await service.scale()
+    assert service.world.condition("WorkersReady")["status"] == "True"
+
+
+async def test_a_restarted_operator_goes_on_from_what_there_is(service: Service) -> None:
+    service.server.demand = {"workers": 3, "queued": 2}
+    await service.scale()
+    service.scaler = Scaler()
+    await reconcile(service.world.cluster, "ns", "main", service.world.settings, service.world.applied, service.now)
+    assert service.replicas == 3
+    assert service.told["desired"] == 3, "what was told stays until there is something new"
+    service.server.demand = {"workers": 0}
+    assert await service.scale() == 3
+    assert await service.scale(61) == 0
+
+
+async def test_bounds_of_the_spec_count_at_once(service: Service) -> None:
+    service.server.demand = {"workers": 4, "queued": 4}
+    assert await service.scale() == 4
+    service.world.cluster.edit(TRANSCRIBER, "ns", "main", {"spec": {"workers": {"autoscaling": {"max": 2}}}})
+    assert await service.scale() == 2
+    service.world.cluster.edit(TRANSCRIBER, "ns", "main", {"spec": {"workers": {"autoscaling": None, "replicas": 1}}})
+    assert await service.scale() == 1
+    assert service.outcome.gone
+
+
+async def test_idle_pods_are_marked_before_any_is_taken_away(service: Service) -> None:
+    service.server.demand = {"workers": 2, "queued": 2}
+    await service.scale()
+    labels = {names.LABEL_TRANSCRIBER: "main", names.LABEL_COMPONENT: "worker"}
+    for name in ("pod-a", "pod-b"):
+        meta = {"name": name, "namespace": "ns", "labels": labels}
+        await service.world.cluster.create({"apiVersion": "v1", "kind": POD.name, "metadata": meta})
+    service.server.demand = {"workers": 1, "running": 1, "busy": {"pod-b": 2}}
+    await service.scale(61)
+    assert service.replicas == 1
+    marks = {n: service.world.cluster["Pod", n]["metadata"].get("annotations", {}) for n in ("pod-a", "pod-b")}
+    assert marks == {"pod-a": {}, "pod-b": {COST: "2"}}

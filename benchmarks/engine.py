@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
-from assets import weights
+from assets import speech, weights
 from assets.cache import cache_root
 from benchmarks import arms, material, service, words
 from benchmarks.material import Recording
@@ -63,6 +63,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--beam", type=int, default=5)
     parser.add_argument("--threads", type=int, default=0, help="processors; 0 for all that this process may use")
     parser.add_argument("--arms", nargs="*", help="of words: only arms whose names are these")
+    parser.add_argument("--languages", nargs="+", choices=speech.LANGUAGES, default=speech.LANGUAGES, help="of words")
     parser.add_argument("--results", type=Path, help="of words: the folder that keeps what each arm has written")
     return parser
 
@@ -105,7 +106,7 @@ def _case(case: str, asked: argparse.Namespace, makers: Mapping[str, Maker]) -> 
 def _words(asked: argparse.Namespace, makers: Mapping[str, Maker]) -> None:
     """What is wrong in what the arms write, all of it or what there is of an earlier run."""
     folder = asked.results or cache_root() / "benchmarks" / f"words-{asked.model}-beam{asked.beam}"
-    recordings = words.corpus()
+    recordings = words.corpus(asked.languages)
     found = {}
     for name in asked.arms or WORDS:
         file = folder / f"{name.replace(', ', '_').replace(' ', '-')}.jsonl"

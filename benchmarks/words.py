@@ -33,11 +33,12 @@ class Written:
         return self.language + (kind if self.language == "en" else "")
 
 
-def corpus() -> list[Recording]:
+def corpus(languages: Sequence[str] = speech.LANGUAGES) -> list[Recording]:
     """Each English sentence alone and in files of one to two minutes, and a quarter of those in other languages."""
-    others = [language for language in speech.LANGUAGES if language != "en"]
+    others = [language for language in languages if language != "en"]
     files = [recording for language in others for recording in material.joined(language, _OTHERS)]
-    return [*material.joined("en"), *material.single("en"), *files]
+    english = [*material.joined("en"), *material.single("en")] if "en" in languages else []
+    return [*english, *files]
 
 
 def written(

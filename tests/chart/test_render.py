@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 import yaml
 
+from policies import End, allowed
+from whisper_operator.api.names import LABEL_COMPONENT, OPERATOR
 from whisper_operator.settings import load
 
 ROOT = Path(__file__).parents[2]
@@ -112,13 +114,68 @@ def test_nothing_that_uninstall_deletes_holds_data(render: Any) -> None:
 
 def test_switches(render: Any) -> None:
     off = render("crds.install=false", "rbac.create=false", "rbac.aggregate=false", "metrics.service.enabled=false")
-    assert {m["kind"] for m in off} == {"ServiceAccount", "Deployment", "PodDisruptionBudget"}
+    assert {m["kind"] for m in off} == {"ServiceAccount", "Deployment", "PodDisruptionBudget", "NetworkPolicy"}
     assert not of_kind(render("replicas=1"), "PodDisruptionBudget")
     monitor = render("metrics.serviceMonitor.enabled=true", "metrics.serviceMonitor.labels.release=prometheus")
     (found,) = of_kind(monitor, "ServiceMonitor")
     assert found["metadata"]["labels"]["release"] == "prometheus"
     image = pod(render("image.registry=r.example.com", "image.digest=sha256:" + "0" * 64))["containers"][0]["image"]
     assert image == "r.example.com/whisper-operator/operator@sha256:" + "0" * 64
+
+
+def ends(manifests: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], End, End]:
+    """The operator's policies, its pod, and that of `helm test`."""
+    deployment, test = (of_kind(manifests, kind)[0] for kind in ("Deployment", "Pod"))
+    space = {"kubernetes.io/metadata.name": "whisper-system"}
+    labels = deployment["spec"]["template"]["metadata"]["labels"]
+    operator = End("10.0.0.1", "whisper-system", labels, space, {"http": ("TCP", 8080)})
+    return (
+        of_kind(manifests, "NetworkPolicy"),
+        operator,
+        End("10.0.0.2", "whisper-system", test["metadata"]["labels"], space),
+    )
+
+
+def test_who_may_connect_to_the_operator(render: Any) -> None:
+    guest = End("10.0.0.3", "speech", {}, {"kubernetes.io/metadata.name": "speech"})
+    policies, operator, test = ends(render())
+    assert allowed(policies, guest, operator, 8080)
+    assert allowed(policies, test, operator, 8080)
+    assert not allowed(policies, guest, operator, 22)
+    assert not allowed(policies, End("8.8.8.8"), operator, 8080)
+    assert allowed(policies, operator, End("8.8.8.8"), 16443), "where the API server is, the chart cannot know"
+    policies, operator, test = ends(render(**{"networkPolicy.metricsFrom": []}))
+    assert not allowed(policies, guest, operator, 8080)
+    assert allowed(policies, test, operator, 8080)
+    assert not of_kind(render("networkPolicy.enabled=false"), "NetworkPolicy")
+
+
+def test_where_a_restricted_operator_may_connect_to(render: Any) -> None:
+    labels = {"app.kubernetes.io/name": "whisper-transcriber", "app.kubernetes.io/component": "api"}
+    api, other = (
+        End("10.0.0.4", space, labels, {"kubernetes.io/metadata.name": space}) for space in ("speech", "elsewhere")
+    )
+    policies, operator, _ = ends(render("networkPolicy.egress.restricted=true"))
+    assert allowed(policies, operator, End("10.96.0.1"), 443)
+    assert allowed(policies, operator, End("172.18.0.2"), 6443)
+    assert allowed(policies, operator, End("10.96.0.10"), 53, "UDP")
+    assert allowed(policies, operator, api, 8000)
+    assert not allowed(policies, operator, api, 5432)
+    assert not allowed(policies, operator, End("8.8.8.8"), 80)
+    policies, operator, _ = ends(render("networkPolicy.egress.restricted=true", "watch.namespaces={speech}"))
+    assert allowed(policies, operator, api, 8000)
+    assert not allowed(policies, operator, other, 8000)
+    block = {"ipBlock": {"cidr": "172.18.0.0/16"}}
+    narrow = {"restricted": True, "apiServer": {"to": [block], "ports": [16443]}, "dns": {"ports": [5353]}}
+    policies, operator, _ = ends(render(**{"networkPolicy.egress": narrow}))
+    assert allowed(policies, operator, End("172.18.0.2"), 16443)
+    assert not allowed(policies, operator, End("172.19.0.2"), 16443)
+    assert not allowed(policies, operator, End("172.18.0.2"), 6443)
+
+
+def test_the_plan_finds_the_operator_by_the_label_that_the_chart_gives(render: Any) -> None:
+    _, operator, _ = ends(render("nameOverride=other"))
+    assert operator.labels[LABEL_COMPONENT] == OPERATOR
 
 
 def test_labels_and_objects_of_ones_own(render: Any) -> None:

@@ -30,6 +30,8 @@ CHART = Path(__file__).parents[2] / "charts" / "whisper-operator"
         ("metrics.service.port=0", "metrics/service/port"),
         ("metrics.serviceMonitor.interval=often", "metrics/serviceMonitor/interval"),
         ("serviceAccount.create=false", "serviceAccount.name"),
+        ("networkPolicy.egress.apiServer.ports={}", "networkPolicy/egress/apiServer/ports"),
+        ("networkPolicy.metricsFrom[0].pods=all", "networkPolicy/metricsFrom/0"),
     ],
 )
 def test_a_wrong_value_is_refused_by_name(helm: Any, value: str, named: str) -> None:

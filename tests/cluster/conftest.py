@@ -14,8 +14,8 @@ from testbed import Cluster
 
 @pytest.fixture(scope="session")
 def operator(cluster: Cluster, images: Any) -> Cluster:
-    """The cluster with the operator installed by helm."""
-    steps.install(cluster)
+    """The cluster with the operator installed by helm, closed as far as its chart can close it."""
+    steps.install(cluster, "--set", "networkPolicy.egress.restricted=true")
     return cluster
 
 

@@ -119,7 +119,7 @@ def corefile(state: Path) -> str:
 
 
 def objects() -> Manifest:
-    """What the cluster needs inside it, as one List: the default StorageClass, and CoreDNS's right to read."""
+    """What the cluster needs inside it, as one List: the default StorageClass, and rights to read."""
     rbac, group = "rbac.authorization.k8s.io/v1", "rbac.authorization.k8s.io"
     watch = ["list", "watch"]
     items: list[Manifest] = [
@@ -143,11 +143,23 @@ def objects() -> Manifest:
         },
         {
             "apiVersion": rbac,
-            "kind": "ClusterRoleBinding",
-            "metadata": {"name": "coredns"},
-            "roleRef": {"apiGroup": group, "kind": "ClusterRole", "name": "coredns"},
-            "subjects": [{"apiGroup": group, "kind": "User", "name": "coredns"}],
+            "kind": "ClusterRole",
+            "metadata": {"name": "enforcer"},
+            "rules": [
+                {"apiGroups": [""], "resources": ["pods", "namespaces"], "verbs": watch},
+                {"apiGroups": ["networking.k8s.io"], "resources": ["networkpolicies"], "verbs": watch},
+            ],
         },
+        *(
+            {
+                "apiVersion": rbac,
+                "kind": "ClusterRoleBinding",
+                "metadata": {"name": user},
+                "roleRef": {"apiGroup": group, "kind": "ClusterRole", "name": user},
+                "subjects": [{"apiGroup": group, "kind": "User", "name": user}],
+            }
+            for user in ("coredns", "enforcer")
+        ),
     ]
     return {"apiVersion": "v1", "kind": "List", "items": items}
 
@@ -165,6 +177,7 @@ def people(name: str) -> list[Identification]:
         Identification("scheduler", "system:kube-scheduler"),
         Identification("kube-proxy", "system:kube-proxy"),
         Identification("coredns", "coredns"),
+        Identification("enforcer", "enforcer"),
         Identification("provisioner", "provisioner", ("system:masters",)),
         Identification("kubelet", f"system:node:{node}", ("system:nodes",), (f"DNS:{node}", f"IP:{network.GATEWAY}")),
     ]

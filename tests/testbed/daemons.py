@@ -11,6 +11,7 @@ from pathlib import Path
 
 from testbed import cgroups, config, containerd, control, kubeconfig, network, own, paths, pki, ports, tiny
 from testbed.cluster import Cluster
+from testbed.enforcer import nft
 from testbed.process import start
 from testbed.recipes import COREDNS, ETCD, KUBERNETES
 from testbed.say import say
@@ -28,6 +29,7 @@ NAMES = (
     "kubelet",
     "kube-proxy",
     "coredns",
+    "enforcer",
     "provisioner",
 )
 
@@ -69,7 +71,7 @@ def write_files(name: str, state: Path) -> None:
     """Certificates, kubeconfigs and configuration."""
     pki.make(state / "pki", config.people(name))
     server = control.Endpoints(network.GATEWAY).server
-    for person in ("controller-manager", "scheduler", "kubelet", "kube-proxy", "coredns", "provisioner"):
+    for person in ("controller-manager", "scheduler", "kubelet", "kube-proxy", "coredns", "enforcer", "provisioner"):
         kubeconfig.write(state / f"{person}.kubeconfig", name, server, state / "pki", person)
     port = ports.free(1)[0]
     (state / "port").write_text(str(port))
@@ -115,7 +117,10 @@ def control_plane(name: str, state: Path, launch: Launch) -> None:
 
 
 def node(name: str, state: Path, launch: Launch) -> None:
-    """The kubelet, kube-proxy, the cluster's DNS and its volumes."""
+    """What enforces NetworkPolicies, the kubelet, kube-proxy, the cluster's DNS and its volumes."""
+    modules = Path(__file__).parents[1]
+    enforcer = [sys.executable, "-m", "testbed.enforcer", str(state / "enforcer.kubeconfig"), network.POD_CIDR]
+    launch("enforcer", ["env", f"PYTHONPATH={modules}", *enforcer])
     identity = [f"--hostname-override={config.node_name(name)}", f"--node-ip={network.GATEWAY}"]
     files = [f"--config={state / 'kubelet.json'}", f"--kubeconfig={state / 'kubelet.kubeconfig'}"]
     launch("kubelet", [str(KUBERNETES.program("kubelet")), *files, *identity])
@@ -127,7 +132,10 @@ def node(name: str, state: Path, launch: Launch) -> None:
 
 
 def settle(cluster: Cluster, enter: list[str]) -> None:
-    """Wait until a pod that is applied now will run: the node is Ready, names resolve, accounts are there."""
+    """Wait until a pod that is applied now will run: the node is Ready, names resolve, accounts are there.
+
+    And until it will run under the NetworkPolicies that there are.
+    """
     needs = [paths.state(cluster.name) / "pids" / name for name in NAMES]
     ask = f"import urllib.request as r; r.urlopen('http://{config.DNS_READY}/ready', timeout=5)"
 
@@ -141,5 +149,7 @@ def settle(cluster: Cluster, enter: list[str]) -> None:
     is_ready = ("kubectl", "wait", "--for=condition=Ready", f"node/{config.node_name(cluster.name)}", "--timeout=10s")
     until("the node to be Ready", partial(succeeds, *is_ready), timeout=180, needs=needs)
     account = ("kubectl", "get", "serviceaccount", "default", "-n", "default")
+    table = ("nft", "list", "table", *nft.NAME.split())
+    until("NetworkPolicies to be enforced", partial(succeeds, *enter, *table), timeout=60, needs=needs)
     until("the default service account", partial(succeeds, *account), timeout=60, needs=needs)
     until("the cluster's DNS", partial(succeeds, *enter, sys.executable, "-c", ask), timeout=60, needs=needs)

@@ -15,6 +15,7 @@ PROGRAMS = {
     "iptables": "iptables",
     "conntrack": "conntrack",
     "ip": "iproute2",
+    "nft": "nftables",
     "nsenter": "util-linux",
     "setpriv": "util-linux",
     "sysctl": "procps",

@@ -1,6 +1,8 @@
 """A cluster's network namespace, and the mount namespace that belongs to it."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from testbed import paths
@@ -34,6 +36,8 @@ def create(name: str) -> None:
     inside = ["nsenter", f"--net={paths.netns(name)}"]
     run([*inside, "ip", "link", "set", "lo", "up"])
     run([*inside, "sysctl", "-qw", "net.ipv4.ip_forward=1"])
+    # What the bridge passes on goes through the filters of IP: kube-proxy's and the enforcer's.
+    run([*inside, "sysctl", "-qw", "net.bridge.bridge-nf-call-iptables=1"])
     run([*inside, "ip", "link", "add", BRIDGE, "type", "bridge"])
     run([*inside, "ip", "addr", "add", f"{GATEWAY}/16", "dev", BRIDGE])
     run([*inside, "ip", "link", "set", BRIDGE, "up"])
@@ -78,6 +82,31 @@ def members(name: str) -> set[Identity]:
         if (there.st_dev, there.st_ino) == (wanted.st_dev, wanted.st_ino) and (who := identify(int(process.name))):
             found.add(who)
     return found
+
+
+@contextmanager
+def outside(name: str, *addresses: str) -> Iterator[list[str]]:
+    """A host beyond the node with these addresses (IPv4), while the block runs: the words that run a command there.
+
+    Pods reach it, and it reaches pods, by way of the node, as far as policies let them.
+    """
+    space, link = f"{name}-outside", "outside"
+    inside, there = ["nsenter", f"--net={paths.netns(name)}"], ["nsenter", f"--net={paths.netns(space)}"]
+    run(["ip", "netns", "add", space])
+    try:
+        run([*inside, "ip", "link", "add", link, "type", "veth", "peer", "name", "eth0", "netns", space])
+        run([*inside, "ip", "link", "set", link, "up"])
+        # It asks for the pods' addresses on the wire, and the node answers for them.
+        run([*inside, "sysctl", "-qw", f"net.ipv4.conf.{link}.proxy_arp=1"])
+        for device in ("lo", "eth0"):
+            run([*there, "ip", "link", "set", device, "up"])
+        for address in addresses:
+            run([*there, "ip", "addr", "add", f"{address}/32", "dev", "eth0"])
+            run([*inside, "ip", "route", "add", f"{address}/32", "dev", link])
+        run([*there, "ip", "route", "add", "default", "dev", "eth0"])
+        yield there
+    finally:
+        run(["ip", "netns", "del", space])
 
 
 def remove(name: str) -> None:

@@ -5,13 +5,14 @@ import asyncio
 import sys
 from collections.abc import Awaitable, Callable, Sequence
 
-from whisper_transcriber import cli, logs, standalone, wiring
+from whisper_transcriber import cli, keys_cli, logs, standalone, wiring
 from whisper_transcriber.deps.http import CannotListen
+from whisper_transcriber.domain.model import BrokenEngine
 from whisper_transcriber.objects.port import Unavailable as ObjectsUnavailable
 from whisper_transcriber.settings import InvalidSettings, Settings, load_settings
 from whisper_transcriber.store.port import Unavailable as StoreUnavailable
 
-OK, UNAVAILABLE, UNUSABLE = 0, 1, 2
+OK, UNAVAILABLE, UNUSABLE, BROKEN = 0, 1, 2, 3
 
 _SERVICE: dict[str, tuple[str, Callable[[Settings], Awaitable[None]]]] = {
     "serve": ("run the HTTP API", wiring.serve),
@@ -21,7 +22,7 @@ _SERVICE: dict[str, tuple[str, Callable[[Settings], Awaitable[None]]]] = {
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run a command. Exit codes: 0, 1 if the world must change, 2 if the user must."""
+    """Run a command. Exit codes: 0, 1 if the world must change, 2 if the user must, 3 if a new process may help."""
     parser = argparse.ArgumentParser(prog="whisper-transcriber", description="Speech to text, as a service")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for name, (purpose, command) in _SERVICE.items():
@@ -30,6 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         )
     standalone.register(commands)
     cli.register(commands)
+    keys_cli.register(commands)
     parsed = parser.parse_args(arguments)
     sys.exit(parsed.func(parsed))
 
@@ -46,6 +48,9 @@ def _service(command: Callable[[Settings], Awaitable[None]]) -> int:
     except (CannotListen, StoreUnavailable, ObjectsUnavailable) as error:
         print(f"error: {error}", file=sys.stderr)
         return UNAVAILABLE
+    except BrokenEngine as error:
+        print(f"error: The engine is broken ({error}).", file=sys.stderr)
+        return BROKEN
     return OK
 
 

@@ -3,12 +3,25 @@
 import asyncio
 
 from fastapi import Depends, FastAPI
+from fastapi.middleware.cors import CORSMiddleware
 
-from whisper_transcriber.api import demand, errors, events, health, jobs, models, transcriptions
+from whisper_transcriber.api import demand, errors, events, health, jobs, keys, models, transcriptions
 from whisper_transcriber.api.access import Access
-from whisper_transcriber.api.callers import caller
+from whisper_transcriber.api.callers import allowed, caller, operator
 from whisper_transcriber.api.visits import Farewells
 from whisper_transcriber.deps import Deps
+
+# What a page's script may read of an answer besides its body.
+EXPOSED = [
+    "Location",
+    "Retry-After",
+    "Tus-Resumable",
+    "Upload-Expires",
+    "Upload-Length",
+    "Upload-Offset",
+    "x-request-id",
+    *(f"x-ratelimit-{n}-{w}" for n in ("limit", "remaining", "reset") for w in ("requests", "audio-seconds")),
+]
 
 
 def create_app(deps: Deps, stopping: asyncio.Event | None = None) -> FastAPI:
@@ -18,9 +31,24 @@ def create_app(deps: Deps, stopping: asyncio.Event | None = None) -> FastAPI:
     app.state.deps = deps
     app.state.stopping = stopping
     app.state.farewells = Farewells(deps)
-    for resource in (transcriptions, jobs, events, models, demand):
-        app.include_router(resource.router, dependencies=[Depends(caller)])
+    for resource, check in (
+        (transcriptions, allowed("transcribe")),
+        (jobs, allowed("jobs")),
+        (events, allowed("jobs")),
+        (models, caller),
+        (keys, allowed("admin")),
+        (demand, operator),
+    ):
+        app.include_router(resource.router, dependencies=[Depends(check)])
     app.include_router(health.router)
     errors.install(app)
+    if deps.settings.cors_origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=deps.settings.cors_origins,
+            allow_methods=["*"],
+            allow_headers=["*"],
+            expose_headers=EXPOSED,
+        )
     app.add_middleware(Access, metrics=deps.metrics, stopping=stopping)
     return app

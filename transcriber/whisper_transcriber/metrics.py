@@ -25,8 +25,8 @@ class Metrics:
         self.audio_seconds = Counter("whisper_audio_seconds", "Seconds of audio transcribed here", registry=registry)
         self.stage_seconds = Histogram(
             "whisper_stage_seconds",
-            "Time in each stage of a job: fetch (a file), decode, queue, record (a window), encode, detect, generate, "
-            "align (a batch)",
+            "Time in each stage of a job: fetch (a file), decode, vad, queue, record (a window), encode, detect, "
+            "generate, align (a batch)",
             ["stage"],
             buckets=_STAGE_BUCKETS,
             registry=registry,

@@ -62,6 +62,10 @@ class Settings(BaseSettings):
     s3_region: str = "us-east-1"
     s3_access_key: SecretStr = SecretStr("")
     s3_secret_key: SecretStr = SecretStr("")
+    cors_origins: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_json)] = Field(
+        (), description='Web pages that may call, a JSON list such as ["https://app.example.com"]; ["*"]: any'
+    )
+    retention_seconds: float = Field(0, ge=0, description="How long jobs stay after their end; 0: until deleted")
     api_key: SecretStr = Field(SecretStr(""), description="The key of /v1/*; empty: no authentication")
 
     host: str = "0.0.0.0"  # noqa: S104 — a pod listens on all its addresses
@@ -89,6 +93,9 @@ class Settings(BaseSettings):
     max_failures: int = Field(3, ge=1, description="Attempts without one window of progress before a job fails")
     claims: int = Field(8, ge=1, le=1024, description="How many jobs a worker has in hand at once")
     part_seconds: float = Field(300, gt=0, description="How long the parts are that long audio is claimed in")
+    parts_ahead: int = Field(
+        24, ge=2, description="How many parts of one file may be in the object store before they are transcribed"
+    )
     batch_windows: int = Field(8, ge=1, description="The most windows transcribed together on a GPU")
     lane_windows: int = Field(4, ge=1, description="The most windows transcribed together on each processor")
     batch_seconds: float = Field(2, gt=0, description="How long a batch may take: whatever comes next waits for it")

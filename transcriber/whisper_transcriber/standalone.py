@@ -15,7 +15,7 @@ from whisper_transcriber.bell.memory import MemoryBell
 from whisper_transcriber.deps import Deps
 from whisper_transcriber.deps.catalogue import catalogue
 from whisper_transcriber.deps.http import CannotListen, serve
-from whisper_transcriber.domain.model import ModelUnavailable
+from whisper_transcriber.domain.model import BrokenEngine, ModelUnavailable
 from whisper_transcriber.logs import Log
 from whisper_transcriber.metrics import Metrics
 from whisper_transcriber.objects.disk import DiskObjects
@@ -25,7 +25,7 @@ from whisper_transcriber.store.port import Unavailable as StoreUnavailable
 from whisper_transcriber.store.sqlite import SqliteStore
 
 log = Log(__name__)
-OK, UNAVAILABLE, UNUSABLE = 0, 1, 2
+OK, UNAVAILABLE, UNUSABLE, BROKEN = 0, 1, 2, 3
 
 
 def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -66,6 +66,8 @@ def _standalone(arguments: argparse.Namespace) -> int:
         return _refuse(UNUSABLE, str(error))
     except OSError as error:
         return _refuse(UNUSABLE, f"{folder}: {error.strerror or error}")
+    except BrokenEngine as error:
+        return _refuse(BROKEN, f"The engine is broken ({error}).")
     except (CannotListen, StoreUnavailable, ObjectsUnavailable) as error:
         return _refuse(UNAVAILABLE, str(error))
     return OK

@@ -7,7 +7,7 @@ from whisper_operator.api.v1alpha1.transcriber import WhisperTranscriber
 from whisper_operator.plan.autoscaling import least, replicas
 from whisper_operator.plan.common import Manifest, Observed, PlanSettings, budget, manifest
 from whisper_operator.plan.config import MODEL_CACHE, checksum, claim_folder, credentials, variables
-from whisper_operator.plan.footprint import memory
+from whisper_operator.plan.footprint import CLAIMS, memory
 from whisper_operator.plan.pods import Pod, from_secret, http_probe, template
 from whisper_operator.plan.spread import spread
 from whisper_operator.plan.tls import trust_files
@@ -23,7 +23,7 @@ def worker(cr: WhisperTranscriber, observed: Observed, settings: PlanSettings, c
     spec, wanted = cr.spec.workers, replicas(cr, observed)
     name, component = names.worker(cr.name, colour), Component.WORKER
     label = {names.LABEL_COLOUR: colour}
-    request, limit = memory(cr.spec.models)
+    request, limit = memory(cr.spec.models, gpu=bool(spec.gpus), claims=_claims(cr))
     pod = Pod(
         component=component,
         image=_image(cr),
@@ -65,6 +65,12 @@ def worker(cr: WhisperTranscriber, observed: Observed, settings: PlanSettings, c
 def _pace(gpus: int) -> Manifest:
     """New before old: a version that cannot start costs nothing. With GPUs old before new: there is no spare."""
     return {"maxSurge": 0, "maxUnavailable": 1} if gpus else {"maxSurge": "25%", "maxUnavailable": 0}
+
+
+def _claims(cr: WhisperTranscriber) -> int:
+    """How many files a worker has in hand: WHISPER_CLAIMS, if that is set for its pods."""
+    given = next((each.value for each in cr.spec.workers.pod.env if each.name == "WHISPER_CLAIMS"), None)
+    return int(given) if given and given.isdecimal() else CLAIMS
 
 
 def _image(cr: WhisperTranscriber) -> str:

@@ -67,6 +67,16 @@ async def test_deleting_a_folder_leaves_the_others(objects: Objects) -> None:
     assert await read(objects, "jobs/11/audio") == b"x"
 
 
+async def test_one_object_is_deleted_and_no_other(objects: Objects) -> None:
+    for key in ("jobs/1/parts/1", "jobs/1/parts/10"):
+        await objects.put(key, chunks(b"x"))
+    await objects.delete("jobs/1/parts/1")
+    await objects.delete("jobs/1/parts/1")
+    with pytest.raises(Missing):
+        await read(objects, "jobs/1/parts/1")
+    assert await read(objects, "jobs/1/parts/10") == b"x"
+
+
 async def test_a_prepared_store_is_ready_and_may_be_prepared_again(objects: Objects) -> None:
     await objects.prepare()
     await objects.ready()

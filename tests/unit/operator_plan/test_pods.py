@@ -147,6 +147,24 @@ def test_larger_models_reserve_more_memory() -> None:
     assert memory({"name": "own", "source": {"huggingFace": {"repo": "me/whisper-large-x"}}}) == memory(large)
 
 
+def test_a_worker_reserves_memory_for_what_it_has_in_hand_and_for_its_arithmetic() -> None:
+    def memory(workers: dict[str, Any] | None = None, **model: Any) -> int:
+        made = container("main-worker-blue", models=[{"name": "base", **model}], workers=workers or {})
+        request, limit = (made["resources"][kind]["memory"] for kind in ("requests", "limits"))
+        assert parse(limit) >= 2 * parse(request)
+        return int(parse(request)) // 1024**2
+
+    def claims(count: str) -> dict[str, Any]:
+        return {"pod": {"env": [{"name": "WHISPER_CLAIMS", "value": count}]}}
+
+    assert memory() >= 8 * 45 + memory(claims("1")) - 45
+    assert memory(claims("32")) == memory() + 24 * 45
+    assert memory(claims("all")) == memory()  # the worker itself says what is wrong with it
+    assert memory(computeType="float32") > memory() + 200
+    assert memory(engine="openai-whisper") == memory(engine="openai-whisper", computeType="float32")
+    assert memory({"gpu": {"count": 1}}) < memory(), "the weights are in the GPU's memory"
+
+
 def test_two_replicas_survive_a_drain() -> None:
     cr = WhisperTranscriber.parse(
         {"metadata": {"name": "main", "namespace": "s", "uid": "1"}, "spec": {"api": {"replicas": 2}}}

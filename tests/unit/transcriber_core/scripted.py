@@ -6,6 +6,9 @@ from dataclasses import dataclass, field, replace
 from whisper_transcriber.domain.audio import SAMPLE_RATE, Samples
 from whisper_transcriber.engine.port import Decoded, Encoded, Language, Phrase, Prompt, Sampling, Timed
 
+TONE = 0.25
+"""The first sample of what a pump shows an engine to see if it is sound."""
+
 Script = Callable[[float, Prompt, float], Decoded]
 """The first sample of a row (its name), its prompt and the temperature → what is decoded."""
 

@@ -125,6 +125,15 @@ async def test_a_bucket_can_be_named(http: httpx.AsyncClient, deps: Deps) -> Non
     assert (await claim(deps)).job.request.source_url == "s3://calls/a b.wav"
 
 
+async def test_who_does_not_want_to_wait_gets_a_job(http: httpx.AsyncClient, deps: Deps) -> None:
+    answer = await http.post("/v1/audio/translations", files=CLIP, headers={"Prefer": "wait=5, respond-async"})
+    assert (answer.status_code, answer.headers["preference-applied"]) == (202, "respond-async")
+    assert answer.json()["task"] == "translate"
+    await succeed(deps)
+    done = (await http.get(answer.headers["location"])).json()
+    assert (await http.get(done["results"]["text"])).text == "Hello.\n"
+
+
 class Stream:
     """The events of a job: an ASGI client that reads while they come, which httpx's transport does not."""
 

@@ -11,8 +11,10 @@ from typing import Any
 import pytest
 
 from assets import speech
-from unit.transcriber_core.scripted import ScriptedEngine, said
-from unit.transcriber_service.test_worker import Scripted, submitted, worked
+from services.servers import until
+from unit.transcriber_core.gated import Gated
+from unit.transcriber_core.scripted import TONE, ScriptedEngine, said
+from unit.transcriber_service.test_worker import Scripted, submitted, worked, working
 from whisper_transcriber.deps import Deps, results
 from whisper_transcriber.deps.jobs import forget, until_ended
 from whisper_transcriber.domain.job import part_key
@@ -101,7 +103,7 @@ async def test_an_engine_that_fails_once_at_every_window_costs_attempts_but_no_w
     seen: set[float] = set()
 
     def script(name: float, prompt: Prompt, temperature: float) -> Decoded:
-        if name not in seen:
+        if name != TONE and name not in seen:
             seen.add(name)
             raise RuntimeError("the engine broke")
         return saying(name, prompt, temperature)
@@ -113,8 +115,10 @@ async def test_an_engine_that_fails_once_at_every_window_costs_attempts_but_no_w
 
 
 async def test_a_part_that_always_fails_ends_the_job_and_says_where(deps: Deps) -> None:
-    def script(_name: float, _prompt: Prompt, _temperature: float) -> Decoded:
-        raise RuntimeError("the engine broke")
+    def script(name: float, _prompt: Prompt, _temperature: float) -> Decoded:
+        if name != TONE:
+            raise RuntimeError("the engine broke")
+        return said("la")
 
     job = await submitted(deps, 40)
     found = await worked(deps, Scripted(deps, script), job)
@@ -123,6 +127,45 @@ async def test_a_part_that_always_fails_ends_the_job_and_says_where(deps: Deps) 
     assert found.failure.code == "internal_error"
     assert "3 times in a row at 0 to " in found.failure.message
     assert await deps.store.claim("worker", 60) is None
+
+
+async def test_a_file_is_opened_no_further_ahead_than_it_may_be(deps: Deps, stored: Path) -> None:
+    """Two files, each longer than may wait, in a worker that can hold but one claim at a time."""
+    settings = deps.settings.model_copy(update={"parts_ahead": 2, "claims": 1})
+    bounded, engine = replace(deps, settings=settings), Gated()
+    jobs = [await submitted(bounded, 60) for _ in range(2)]
+    async with working(bounded, Scripted(bounded, engine)):
+        for _ in range(6):
+            await engine.entered()
+            for job in jobs:
+                now = await bounded.store.get(job.id)
+                assert now is not None
+                assert now.parts - now.parts_done <= 2
+            # Those of the two files that wait, one that is being written, and one that is being deleted.
+            assert len([path for path in files(stored) if path.parent.name == "parts"]) <= 6
+            engine.let(1)
+        engine.let()
+        ends = [await asyncio.wait_for(until_ended(bounded, job.id), 60) for job in jobs]
+    assert [end and (end.status, end.failures, end.windows_repeated) for end in ends] == [("succeeded", 0, 0)] * 2
+    assert all(end is not None and end.parts >= 5 for end in ends)
+
+
+async def test_a_file_whose_opening_is_paused_is_handed_back_with_its_parts(deps: Deps) -> None:
+    bounded = replace(deps, settings=deps.settings.model_copy(update={"parts_ahead": 2}))
+    job, engine = await submitted(bounded, 60), Gated()
+    async with working(bounded, Scripted(bounded, engine)) as stop:
+        await engine.entered()
+
+        async def full() -> bool:
+            found = await bounded.store.get(job.id)
+            return found is not None and found.parts == 2
+
+        await until(full, "the bound")
+        stop.set()
+        engine.let()
+    found = await worked(deps, Scripted(deps, saying), job)
+    assert (found.status, found.failures, found.windows_repeated) == ("succeeded", 0, 0)
+    assert found.parts == found.parts_done >= 5
 
 
 class Third:

@@ -52,6 +52,8 @@ class Access:
                 headers = MutableHeaders(scope=message)
                 headers["x-request-id"] = request_id
                 headers["openai-processing-ms"] = str(round(1000 * (perf_counter() - started)))
+                for name, value in scope.get("state", {}).get("headers", {}).items():
+                    headers[name] = value
                 if self._stopping.is_set():
                     headers["connection"] = "close"
             await send(message)

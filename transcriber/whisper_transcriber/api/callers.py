@@ -1,7 +1,10 @@
-"""Who asks: the tenant whose jobs, uploads and webhooks a request may see, by the key that it carries."""
+"""Who asks: the tenant whose jobs a request may see, by the key that it carries; what the key may do, and how often."""
 
+import math
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Annotated
 from uuid import UUID
 
@@ -9,7 +12,9 @@ from fastapi import Depends, Request
 
 from whisper_transcriber.api.access import Given
 from whisper_transcriber.api.errors import ApiError, not_found
+from whisper_transcriber.deps import Deps
 from whisper_transcriber.domain.job import DEFAULT_TENANT, Job
+from whisper_transcriber.domain.keys import SCOPES, ApiKey, Scope, Use, digest
 
 
 @dataclass(frozen=True)
@@ -18,22 +23,56 @@ class Caller:
 
     tenant: str = DEFAULT_TENANT
     key: UUID | None = None
+    scopes: tuple[Scope, ...] = SCOPES
 
 
-def caller(request: Request, deps: Given) -> Caller:
-    """The bearer of the API key, if there is one. Raises ApiError (401)."""
-    wanted = deps.settings.api_key.get_secret_value()
-    if not wanted:
-        return Caller()
+async def caller(request: Request, deps: Given) -> Caller:
+    """The bearer of a key; without authentication everybody, but to administer. Raises ApiError (401, 429)."""
+    operators = deps.settings.api_key.get_secret_value()
+    if not operators:
+        return Caller(scopes=("transcribe", "jobs"))
     scheme, _, given = request.headers.get("authorization", "").partition(" ")
+    given = given.strip()
     if scheme.lower() != "bearer" or not given:
         raise ApiError(401, "Send the API key as `Authorization: Bearer KEY`.", code="missing_api_key")
-    if not secrets.compare_digest(given.strip().encode(), wanted.encode()):
+    if secrets.compare_digest(given.encode(), operators.encode()):
+        return Caller()
+    use = await deps.store.keys.use(digest(given))
+    if use is None:
         raise ApiError(401, "The API key is wrong.", code="invalid_api_key")
-    return Caller()
+    if not use.usable:
+        raise ApiError(401, "The API key has expired or was revoked.", code="invalid_api_key")
+    _tell(request, _rate(use))
+    if use.wait:
+        _tell(request, {"retry-after": str(math.ceil(use.wait))})
+        raise ApiError(429, "The key makes too many requests; wait a moment.", code="rate_limit_exceeded")
+    return Caller(use.key.tenant, use.key.id, tuple(use.key.scopes))
 
 
 Called = Annotated[Caller, Depends(caller)]
+
+
+def allowed(scope: Scope) -> Callable[[Caller], None]:
+    """A dependency: the caller's key must have the scope. Raises ApiError (403)."""
+
+    def check(who: Called) -> None:
+        if scope not in who.scopes:
+            raise ApiError(403, f"The API key lacks the scope {scope!r}.", code="missing_scope")
+
+    return check
+
+
+def operator(who: Called) -> None:
+    """A dependency: only the operator's own key, or anybody where none is asked for. Raises ApiError (403)."""
+    if who.key is not None:
+        raise ApiError(403, "Only the operator's own key may ask this.", code="missing_scope")
+
+
+async def has_audio_left(request: Request, deps: Given, who: Called) -> None:
+    """A dependency of what makes jobs: today's audio of the key is not used up. Raises ApiError (429)."""
+    key = await deps.store.keys.get(who.key) if who.key else None
+    if key is not None:
+        await _audio(request, deps, key)
 
 
 async def own_job(job_id: UUID, deps: Given, who: Called) -> Job:
@@ -50,3 +89,33 @@ OwnJob = Annotated[Job, Depends(own_job)]
 def unknown_job(job: UUID) -> ApiError:
     """The 404 for a job."""
     return not_found(f"There is no job {job}.", "job_not_found")
+
+
+async def _audio(request: Request, deps: Deps, key: ApiKey) -> None:
+    if key.audio_seconds_per_day is None:
+        return
+    left = key.audio_seconds_per_day - await deps.store.keys.audio_used(key.id)
+    now = datetime.now(UTC)
+    midnight = (now + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
+    wait = math.ceil((midnight - now).total_seconds())
+    _tell(request, _limits("audio-seconds", key.audio_seconds_per_day, max(0, int(left)), wait))
+    if left <= 0:
+        _tell(request, {"retry-after": str(wait)})
+        raise ApiError(429, "The key's audio of today (UTC) is used up.", code="insufficient_quota")
+
+
+def _rate(use: Use) -> dict[str, str]:
+    if use.left is None or use.key.requests_per_minute is None:
+        return {}
+    return _limits("requests", use.key.requests_per_minute, use.left, math.ceil(use.full_after))
+
+
+def _limits(what: str, limit: int, left: int, reset: int) -> dict[str, str]:
+    prefix = "x-ratelimit-"
+    values = {"limit": str(limit), "remaining": str(left), "reset": f"{reset}s"}
+    return {f"{prefix}{name}-{what}": value for name, value in values.items()}
+
+
+def _tell(request: Request, headers: dict[str, str]) -> None:
+    """Headers for the answer, whatever it will be: `Access` adds them."""
+    request.scope.setdefault("state", {}).setdefault("headers", {}).update(headers)

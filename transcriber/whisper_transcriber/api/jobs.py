@@ -7,13 +7,13 @@ from datetime import UTC, datetime
 from typing import Annotated, Any
 from uuid import UUID, uuid4
 
-from fastapi import APIRouter, Header, Query, Request
+from fastapi import APIRouter, Depends, Header, Query, Request
 from fastapi.responses import Response
 from pydantic import AwareDatetime
 
 from whisper_transcriber.api.access import Given
 from whisper_transcriber.api.bodies import JobBody, JobList, job_body
-from whisper_transcriber.api.callers import Called, Caller, OwnJob, unknown_job
+from whisper_transcriber.api.callers import Called, Caller, OwnJob, has_audio_left, unknown_job
 from whisper_transcriber.api.errors import ApiError, bad, not_found
 from whisper_transcriber.api.job_parameters import Asked, JobChange, body_of_json, job_of_body, job_of_form
 from whisper_transcriber.api.openapi import JOB
@@ -36,7 +36,13 @@ _RESULT: dict[str, Any] = {
 Key = Annotated[str | None, Header(alias="Idempotency-Key", min_length=1, max_length=255)]
 
 
-@router.post("", status_code=201, openapi_extra=JOB, responses={200: {"model": JobBody}})
+@router.post(
+    "",
+    status_code=201,
+    openapi_extra=JOB,
+    responses={200: {"model": JobBody}},
+    dependencies=[Depends(has_audio_left)],
+)
 async def create(request: Request, response: Response, deps: Given, who: Called, key: Key = None) -> JobBody:
     """Record a job: 201, or 200 with the job that the Idempotency-Key stands for already.
 

@@ -6,12 +6,13 @@ from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from dataclasses import dataclass
 from uuid import UUID, uuid4
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Depends, Request
 from fastapi.responses import Response
 
 from whisper_transcriber.api.access import Given
-from whisper_transcriber.api.callers import Called, Caller
+from whisper_transcriber.api.callers import Called, Caller, has_audio_left
 from whisper_transcriber.api.errors import ApiError, succeeded
+from whisper_transcriber.api.later import accepted, prefers_async
 from whisper_transcriber.api.openapi import TRANSCRIPTION
 from whisper_transcriber.api.parameters import Wanted, transcription
 from whisper_transcriber.api.streaming import begun, events, heard
@@ -25,7 +26,7 @@ from whisper_transcriber.domain.options import Task
 from whisper_transcriber.objects.port import Unavailable as ObjectsUnavailable
 from whisper_transcriber.render import render
 
-router = APIRouter(prefix="/v1/audio", tags=["audio"])
+router = APIRouter(prefix="/v1/audio", tags=["audio"], dependencies=[Depends(has_audio_left)])
 # nginx's code for a client that went away: it only shows in logs and metrics.
 _GONE = 499
 # Before the fingerprint, what a request for the same is known by. No header can hold it, so no client's key is like it.
@@ -50,6 +51,12 @@ async def _answer(request: Request, deps: Deps, who: Caller, task: Task) -> Resp
             form = await receive(request, deps, upload.id)
             assert form.sha256 is not None
             wanted = transcription(form.fields, deps.models, form.sha256, task)
+            if prefers_async(request):
+                later, upload.kept = await deps.store.create(
+                    NewJob(upload.id, wanted.request, tenant=who.tenant, api_key=who.key)
+                )
+                await deps.bell.ring(WORK)
+                return accepted(later)
             same = _SAME + wanted.request.fingerprint
             new = NewJob(upload.id, wanted.request, same, tenant=who.tenant, synchronous=True, api_key=who.key)
             job, upload.kept = await deps.store.join(new)

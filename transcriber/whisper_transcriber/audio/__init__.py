@@ -5,7 +5,7 @@ them apart, and so do `windows` and `parts`. Two people are told apart so withou
 channel is the other inverted, so that a mix-down would be silence.
 """
 
-from whisper_transcriber.audio.parts import Kept, beginning, blocks_of, parts, pcm_bytes
+from whisper_transcriber.audio.parts import Kept, Pcm, beginning, blocks_of, parts, pcm_bytes
 from whisper_transcriber.audio.process import Decoding, Headers, Limits, decode, headers
 from whisper_transcriber.audio.windows import windows
 
@@ -14,6 +14,7 @@ __all__ = [
     "Headers",
     "Kept",
     "Limits",
+    "Pcm",
     "beginning",
     "blocks_of",
     "decode",

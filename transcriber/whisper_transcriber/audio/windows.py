@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from itertools import count
@@ -22,7 +23,10 @@ _GROUP: Final = 32 * FRAME  # samples that the detector is shown at once, about 
 
 
 def windows(
-    blocks: Iterable[Samples], detector: Detector | None = None, rules: CutRules = RULES
+    blocks: Iterable[Samples],
+    detector: Detector | None = None,
+    rules: CutRules = RULES,
+    listened: Callable[[float], None] = lambda seconds: None,
 ) -> Iterator[tuple[Window, Samples]]:
     """Cut a stream of blocks into windows of at most 30 s that hold all the speech in it.
 
@@ -33,19 +37,31 @@ def windows(
 
     Blocks with channels side by side, shape [samples, channels], are cut channel by channel, each as a stream of its
     own; the windows of all channels come in the order in which they end, and their numbers say the channel too: so
-    they are the same ones whichever comes first.
+    they are the same ones whichever comes first. `listened` is told of the seconds that the detector took.
     """
     cutters: list[_Cutter] = []
     for block in blocks:
         columns = block.T if block.ndim == 2 else [block]
         cutters = cutters or [
-            _Cutter(detector or SpeechDetector(), rules, number if block.ndim == 2 else None, len(columns))
+            _Cutter(
+                _timed(detector or SpeechDetector(), listened), rules, number if block.ndim == 2 else None, len(columns)
+            )
             for number in range(len(columns))
         ]
         for cutter, samples in zip(cutters, columns, strict=True):
             yield from cutter.add(samples)
     for cutter in cutters:
         yield from cutter.finish()
+
+
+def _timed(detector: Detector, listened: Callable[[float], None]) -> Detector:
+    def timed(samples: Samples) -> NDArray[np.float32]:
+        started = time.monotonic()
+        found = detector(samples)
+        listened(time.monotonic() - started)
+        return found
+
+    return timed
 
 
 class _Cutter:

@@ -6,6 +6,8 @@ from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from typing import Final, TypeVar
 
+import numpy as np
+
 from whisper_transcriber.batching.filters import believed
 from whisper_transcriber.batching.gate import LADDER, best, doubtful, left_out, passes
 from whisper_transcriber.batching.rows import Item, Row
@@ -17,6 +19,8 @@ from whisper_transcriber.metrics import Metrics
 _ROUNDS: Final = 8  # how often one window is gone on with where the model stopped short
 _CUTTING: Final = 4  # of the rounds; the others are left for what is not decoded yet
 _CUTS: Final = 2  # in one round: what is left of a sentence that is said three times may hold it twice
+
+_TONE: Final = np.cos(np.arange(SAMPLE_RATE, dtype=np.float32) * np.float32(0.2)) * np.float32(0.25)
 
 T = TypeVar("T")
 
@@ -52,6 +56,14 @@ class Pipeline:
         rows = self._rows(batch)
         self._finish(rows)
         return [row.result() for row in rows]
+
+    def trouble(self) -> Exception | None:
+        """What the engine raises at a second of a tone, which every engine can transcribe; None while it is sound."""
+        try:
+            self.engine.decode(self.engine.encode([_TONE]), [Prompt("en")], Sampling(beam_size=1))
+        except Exception as error:
+            return error
+        return None
 
     def run(self, batch: Sequence[Item]) -> list[WindowResult]:
         """The same for callers with a batch of their own and the engine to themselves; the rest go through a `Pump`.

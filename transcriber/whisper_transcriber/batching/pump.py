@@ -17,12 +17,13 @@ from typing import Final
 from prometheus_client import Gauge
 
 from whisper_transcriber.batching.due import Policy, Ticket, Waiting, charged, due, joined, taken
-from whisper_transcriber.batching.faults import bisected, out_of_memory
+from whisper_transcriber.batching.faults import bisected, judged, out_of_memory
 from whisper_transcriber.batching.pace import Pace
 from whisper_transcriber.batching.pipeline import Pipeline
 from whisper_transcriber.batching.rows import Item
 from whisper_transcriber.domain.audio import SAMPLE_RATE
 from whisper_transcriber.domain.cutting import CutRules, rules_for
+from whisper_transcriber.domain.model import BrokenEngine
 from whisper_transcriber.domain.options import Options
 from whisper_transcriber.domain.transcript import WindowResult
 from whisper_transcriber.engine.port import Engine
@@ -60,6 +61,7 @@ class Pump:
         self._computing: list[_Queued] = []
         self._served: dict[str, float] = {}
         self._cutting = 0
+        self._broken: BrokenEngine | None = None
         self._news = asyncio.Event()
         self._lanes: list[asyncio.Task[None]] = []
         self._threads = ThreadPoolExecutor(pipeline.engine.lanes, thread_name_prefix="lane")
@@ -88,8 +90,11 @@ class Pump:
 
         Raises:
             UnsupportedOption: where `check` would.
+            BrokenEngine: nothing can be computed here any more.
             Exception: what the engine raised for this very window, or what its job was dropped with.
         """
+        if self._broken is not None:
+            raise self._broken
         item = replace(item, options=self.check(item.options))
         answer: asyncio.Future[WindowResult] = asyncio.get_running_loop().create_future()
         now, seconds = time.monotonic(), len(item.samples) / SAMPLE_RATE
@@ -163,13 +168,28 @@ class Pump:
         self._metrics.batch_windows.observe(len(batch))
         self._computing += batch
         run, items = asyncio.get_running_loop().run_in_executor, [each.item for each in batch]
-        answers = await run(self._threads, lambda: bisected(self._pipeline.together, items, self._failed))
+        answers, broken = await run(self._threads, lambda: self._answers(items))
         self._computing = [each for each in self._computing if each not in batch]
         took = time.monotonic() - started
         self._pace.took(len(batch), took)
         self._metrics.batch_seconds.observe(took)
         for each, answer in zip(batch, answers, strict=True):
             _answer(each.answer, answer)
+        if broken:
+            self._break(next(answer for answer in answers if isinstance(answer, BrokenEngine)))
+
+    def _answers(self, items: Sequence[Item]) -> tuple[list[WindowResult | Exception], bool]:
+        """The answers of a batch, and whether the engine is broken; in a lane's thread."""
+        return judged(bisected(self._pipeline.together, items, self._failed), self._pipeline.trouble)
+
+    def _break(self, error: BrokenEngine) -> None:
+        """Compute nothing more: whoever waits, or comes, is told so, and that it is not for them."""
+        log.error("The engine is broken", model=self.engine.model, device=self.engine.device, reason=str(error))
+        self._metrics.errors.labels("broken").inc()
+        self._broken = BrokenEngine(str(error), suspect=False)
+        for each in self._queue:
+            _answer(each.answer, self._broken)
+        self._queue = []
 
     def _failed(self, rows: int, error: Exception) -> None:
         """Note what a batch raised; called in the lane's thread."""

@@ -16,6 +16,17 @@ class ModelUnavailable(Exception):
     """The model cannot be had as it was asked for; the message says what to change."""
 
 
+class BrokenEngine(Exception):
+    """The engine fails at what it always could do: its device is lost, and only a new process may help.
+
+    `suspect`: it broke at the very window that is told so, which may be why.
+    """
+
+    def __init__(self, message: str, *, suspect: bool) -> None:
+        super().__init__(message)
+        self.suspect = suspect
+
+
 class _Value(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=to_camel, populate_by_name=True)
 

@@ -1,7 +1,7 @@
 """What the S3 and the folder form share: streaming through obstore's object stores."""
 
 from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 
 import obstore
 from obstore.exceptions import BaseError, NotFoundError
@@ -54,6 +54,10 @@ class ObstoreObjects:
             found = await obstore.get_async(self._store, key)
             async for chunk in found.stream(min_chunk_size=_CHUNK):
                 yield bytes(chunk)
+
+    async def delete(self, key: str) -> None:
+        with suppress(Missing), self._errors(key):
+            await obstore.delete_async(self._store, key)
 
     async def delete_folder(self, prefix: str) -> None:
         with self._errors(prefix):

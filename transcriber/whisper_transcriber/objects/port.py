@@ -30,5 +30,8 @@ class Objects(Protocol):
     def get(self, key: str) -> AsyncGenerator[bytes, None]:
         """The object's bytes, in chunks of about 1 MiB. Raises Missing at the first step."""
 
+    async def delete(self, key: str) -> None:
+        """Delete one object; none is fine."""
+
     async def delete_folder(self, prefix: str) -> None:
         """Delete every object whose key starts with `prefix`, which ends with a slash. None is fine."""

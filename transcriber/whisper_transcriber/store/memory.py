@@ -11,6 +11,7 @@ from whisper_transcriber.domain.job import Claim, Failure, Job, NewJob, Queue, S
 from whisper_transcriber.domain.outlook import Outlook
 from whisper_transcriber.domain.parts import Part
 from whisper_transcriber.domain.transcript import WindowResult
+from whisper_transcriber.store.memory_keys import MemoryKeys
 from whisper_transcriber.store.memory_rows import NOBODY, PartRow, Row, busy, factor, measured, next_claim
 from whisper_transcriber.store.memory_views import listed, looked_out, reusable
 from whisper_transcriber.store.port import EVERYTHING, Facts, Filters, IdempotencyMismatch, StaleClaim
@@ -23,6 +24,7 @@ class MemoryStore:
         self._clock = clock
         self._rows: dict[UUID, Row] = {}
         self._uploads: dict[UUID, float] = {}
+        self.keys = MemoryKeys(clock, self._rows)
         self._created = 0
         self._paces: dict[str, tuple[float, float, float]] = {}
 
@@ -44,7 +46,7 @@ class MemoryStore:
         self._created += 1
         self._uploads.pop(new.id, None)
         job = Job(new.id, new.request, "queued", self._now(), new.tenant, new.metadata)
-        row = self._rows[new.id] = Row(job, self._created, new.idempotency_key, new.synchronous)
+        row = self._rows[new.id] = Row(job, self._created, new.idempotency_key, new.synchronous, new.api_key)
         before = self._rows.get(new.reused_from) if new.reused_from else None
         if before is not None and before.job.status == "succeeded" and before.job.tenant == new.tenant:
             same = ("language", "audio_seconds", "processed_seconds", "model_digest", "engine", "windows_done")
@@ -53,7 +55,7 @@ class MemoryStore:
                 windows_total=before.job.windows_total,
                 reused_from=before.job.id,
             )
-            self._end(row, "succeeded")
+            row.change(status="succeeded", finished_at=self._now())
         return row.job, True
 
     async def join(self, new: NewJob) -> tuple[Job, bool]:
@@ -233,11 +235,18 @@ class MemoryStore:
             return row.job if row else None
         return self._end(row, "cancelled")
 
-    async def abandoned(self, upload: float, synchronous: float) -> Sequence[UUID]:
+    async def abandoned(self, upload: float, synchronous: float, kept: float | None = None) -> Sequence[UUID]:
         uploads = [job for job, begun in self._uploads.items() if begun < self._clock() - upload]
-        before = self._now() - timedelta(seconds=synchronous)
-        jobs = [row.job for row in self._rows.values() if row.synchronous]
-        return uploads + [job.id for job in jobs if job.finished_at is not None and job.finished_at < before]
+        stays = [(row.job, self._stay(row, synchronous, kept)) for row in self._rows.values()]
+        return uploads + [
+            job.id
+            for job, seconds in stays
+            if job.finished_at and seconds is not None and job.finished_at < self._now() - timedelta(seconds=seconds)
+        ]
+
+    def _stay(self, row: Row, synchronous: float, kept: float | None) -> float | None:
+        """How long a job stays once it has ended; None: for ever."""
+        return synchronous if row.synchronous else self.keys.tenants.get(row.job.tenant, kept)
 
     async def delete(self, job: UUID) -> bool:
         self._uploads.pop(job, None)
@@ -279,7 +288,9 @@ class MemoryStore:
         row.windows.clear()
         row.parts.clear()
         row.lease_until = None
-        return row.change(status=status, finished_at=self._now())
+        ended = row.change(status=status, finished_at=self._now())
+        self.keys.charge(row)
+        return ended
 
 
 def _stale(claim: Claim) -> StaleClaim:

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Literal
+from uuid import UUID
 
 from whisper_transcriber.domain.job import Claim, Job, Queue
 from whisper_transcriber.domain.parts import Part
@@ -44,6 +45,7 @@ class Row:
     order: int
     key: str | None
     synchronous: bool = False
+    api_key: UUID | None = None
     lease_until: float | None = None
     windows: dict[tuple[int, int], str] = field(default_factory=dict)
     parts: dict[int, PartRow] = field(default_factory=dict)

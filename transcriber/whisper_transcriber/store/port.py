@@ -11,6 +11,7 @@ from whisper_transcriber.domain.job import DEFAULT_TENANT, Claim, Failure, Job, 
 from whisper_transcriber.domain.outlook import Outlook
 from whisper_transcriber.domain.parts import Part
 from whisper_transcriber.domain.transcript import WindowResult
+from whisper_transcriber.store.keys import Keys
 
 AGEING_SECONDS: Final = 300.0
 """Who has waited so much longer goes before whoever is shorter, however short."""
@@ -66,6 +67,10 @@ EVERYTHING: Final = Filters()
 
 class Store(Protocol):
     """Jobs, claims on them, and the windows done so far. Leases are seconds of the store's own clock."""
+
+    @property
+    def keys(self) -> Keys:
+        """API keys, and what belongs to tenants."""
 
     async def migrate(self) -> Sequence[str]:
         """Bring the schema up to date; returns the names of the migrations that were applied."""
@@ -175,11 +180,11 @@ class Store(Protocol):
     async def cancel(self, job: UUID) -> Job | None:
         """Cancel a job that has not ended, at once: its worker's next write is refused. Returns it as it stands."""
 
-    async def abandoned(self, upload: float, synchronous: float) -> Sequence[UUID]:
-        """What nobody will ask for again, because the process that would have deleted it is dead.
+    async def abandoned(self, upload: float, synchronous: float, kept: float | None = None) -> Sequence[UUID]:
+        """What nobody will ask for again, because whoever would delete it is dead; and what was kept long enough.
 
         Uploads begun more than `upload` seconds ago whose job was never recorded, and synchronous jobs that ended more
-        than `synchronous` seconds ago.
+        than `synchronous` seconds ago. Other jobs that ended more than `kept` seconds ago, or than their tenant says.
         """
 
     async def delete(self, job: UUID) -> bool:

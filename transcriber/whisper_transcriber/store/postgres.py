@@ -26,6 +26,7 @@ from whisper_transcriber.store.port import (
     StaleClaim,
     Unavailable,
 )
+from whisper_transcriber.store.postgres_keys import PostgresKeys
 from whisper_transcriber.store.rows import claim_of, filter_row, job_of, new_row, outlook_of, part_of, queue_of
 
 
@@ -34,6 +35,7 @@ class PostgresStore:
 
     def __init__(self, url: str, *, connections: int = 10) -> None:
         self._database = Database(url, connections)
+        self.keys = PostgresKeys(self._database)
 
     async def migrate(self) -> Sequence[str]:
         async with self._database.connection() as connection:
@@ -155,8 +157,10 @@ class PostgresStore:
         await self._database.rows("cancel", job)
         return await self.get(job)
 
-    async def abandoned(self, upload: float, synchronous: float) -> Sequence[UUID]:
-        rows = await self._database.rows("abandoned", timedelta(seconds=upload), timedelta(seconds=synchronous))
+    async def abandoned(self, upload: float, synchronous: float, kept: float | None = None) -> Sequence[UUID]:
+        longest = None if kept is None else timedelta(seconds=kept)
+        arguments = (timedelta(seconds=upload), timedelta(seconds=synchronous), longest)
+        rows = await self._database.rows("abandoned", *arguments)
         return [row["id"] for row in rows]
 
     async def delete(self, job: UUID) -> bool:

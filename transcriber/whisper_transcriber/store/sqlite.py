@@ -18,17 +18,19 @@ from whisper_transcriber.domain.transcript import WindowResult
 from whisper_transcriber.store.memory import MemoryStore
 from whisper_transcriber.store.memory_rows import NOBODY, Row
 from whisper_transcriber.store.port import Facts, Unavailable
+from whisper_transcriber.store.sqlite_keys import SqliteKeys
 
 T = TypeVar("T")
 _Statement: TypeAlias = tuple[str, tuple[object, ...]]
 
-VERSION: Final = 1
+VERSION: Final = 2
 _SCHEMA: Final = """
 CREATE TABLE jobs (id TEXT PRIMARY KEY, row TEXT NOT NULL);
 CREATE TABLE windows (job TEXT NOT NULL, part INTEGER NOT NULL, number INTEGER NOT NULL, result TEXT NOT NULL,
   PRIMARY KEY (job, part, number)) WITHOUT ROWID;
 CREATE TABLE uploads (job TEXT PRIMARY KEY, begun REAL NOT NULL);
 """
+_DOCUMENTS: Final = "CREATE TABLE documents (name TEXT PRIMARY KEY, value TEXT NOT NULL);"  # since version 2
 _ROW: Final = TypeAdapter(Row)
 
 
@@ -41,6 +43,7 @@ class SqliteStore(MemoryStore):
 
     def __init__(self, file: Path) -> None:
         super().__init__()
+        self.keys: SqliteKeys = SqliteKeys(self._clock, self._rows, self._keys_written)
         self._file = file
         self._database: sqlite3.Connection | None = None
         self._thread = ThreadPoolExecutor(1, "sqlite")
@@ -168,9 +171,18 @@ class SqliteStore(MemoryStore):
         if row is None:
             return [*changes, ("DELETE FROM jobs WHERE id = ?", (name,))]
         changes.append(("INSERT OR REPLACE INTO jobs VALUES (?, ?)", (name, _written_row(row))))
+        if row.job.ended and row.api_key is not None:
+            changes.append(self._keys_now())
         windows = [(key, row.windows[key]) for key in fresh if key in row.windows]
         insert = "INSERT OR REPLACE INTO windows VALUES (?, ?, ?, ?)"
         return changes + [(insert, (name, *key, result)) for key, result in windows]
+
+    async def _keys_written(self) -> None:
+        async with self._writing:
+            await self._in_thread(self._commit, [self._keys_now()])
+
+    def _keys_now(self) -> _Statement:
+        return "INSERT OR REPLACE INTO documents VALUES ('keys', ?)", (self.keys.to_json(),)
 
     async def _in_thread(self, work: Any, *arguments: object) -> Any:
         """Run in the one thread that uses the file, in turn. Raises Unavailable."""
@@ -197,8 +209,9 @@ class SqliteStore(MemoryStore):
             (version,) = database.execute("PRAGMA user_version").fetchone()
             if version > VERSION:
                 raise Unavailable(f"{self._file} was written by a newer version of this program.")
-            if version == 0:
-                database.executescript(f"BEGIN EXCLUSIVE; {_SCHEMA} PRAGMA user_version = {VERSION}; COMMIT;")
+            if version < VERSION:
+                steps = (_SCHEMA if version == 0 else "") + _DOCUMENTS
+                database.executescript(f"BEGIN EXCLUSIVE; {steps} PRAGMA user_version = {VERSION}; COMMIT;")
             self._read(database)
         except sqlite3.OperationalError as error:
             database.close()
@@ -209,7 +222,7 @@ class SqliteStore(MemoryStore):
             database.close()
             raise
         self._database = database
-        return [] if version else [f"sqlite {VERSION}"]
+        return [] if version == VERSION else [f"sqlite {VERSION}"]
 
     def _read(self, database: sqlite3.Connection) -> None:
         for name, text in database.execute("SELECT id, row FROM jobs"):
@@ -217,6 +230,8 @@ class SqliteStore(MemoryStore):
         for name, part, number, result in database.execute("SELECT job, part, number, result FROM windows"):
             self._rows[UUID(name)].windows[part, number] = result
         self._uploads = {UUID(name): begun for name, begun in database.execute("SELECT job, begun FROM uploads")}
+        for (text,) in database.execute("SELECT value FROM documents WHERE name = 'keys'"):
+            self.keys.read(text)
         self._created = max((row.order for row in self._rows.values()), default=0)
 
 

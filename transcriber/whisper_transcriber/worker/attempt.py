@@ -8,7 +8,7 @@ from whisper_transcriber.bell.port import WORK, ended
 from whisper_transcriber.deps import Deps, results
 from whisper_transcriber.domain.audio import AudioTooLong, InvalidAudio
 from whisper_transcriber.domain.job import Claim, ErrorCode, Failure, Job, folder, parts_folder
-from whisper_transcriber.domain.model import ModelUnavailable
+from whisper_transcriber.domain.model import BrokenEngine, ModelUnavailable
 from whisper_transcriber.domain.options import UnsupportedOption
 from whisper_transcriber.domain.parts import Part
 from whisper_transcriber.domain.transcript import WindowResult
@@ -21,7 +21,7 @@ from whisper_transcriber.worker.desk import Desk, longest
 from whisper_transcriber.worker.hold import Hold, Stopping, held
 from whisper_transcriber.worker.models import Models
 from whisper_transcriber.worker.opening import learn, short_file, split
-from whisper_transcriber.worker.parts import put_together, transcribe_part
+from whisper_transcriber.worker.parts import forget_part, put_together, transcribe_part
 from whisper_transcriber.worker.source import audio_file
 from whisper_transcriber.worker.transcribe import transcribe
 
@@ -83,6 +83,11 @@ async def _work(deps: Deps, models: Models, desk: Desk, hold: Hold) -> Outcome:
         deps.metrics.errors.labels("unavailable").inc()
         log.warning("Handed back a job until the world has changed", job=job.id, reason=str(error))
         return await _hand_back(deps, hold, "handed_back")
+    except BrokenEngine as error:
+        # Whoever comes after this process may do better. If it was this claim's window that broke it, that counts.
+        models.lost = error
+        hold.end()
+        return await _hand_back(deps, hold, "crashed" if error.suspect else "handed_back")
     except Missing:
         return await _fail(deps, hold, Failure("internal_error", "The audio is gone from the object store."))
     except StaleClaim:
@@ -99,8 +104,10 @@ async def _do(deps: Deps, models: Models, desk: Desk, hold: Hold) -> Outcome:
     job, part = hold.claim.job, hold.claim.part
     async with models.using(job.request.model) as pump:
         if part is not None:
-            await transcribe_part(deps, hold, part, pump, lambda: desk.cut(hold.claim))
+            again = await transcribe_part(deps, hold, part, pump, lambda: desk.cut(hold.claim))
             hold.close = await hold.persist(lambda: deps.store.finish_part(hold.claim, hold.lease))
+            if not again:
+                await forget_part(deps, hold, part)
             desk.effort.did(part.seconds)
             return "part_done"
         if hold.claim.kind == "close":
@@ -120,7 +127,7 @@ async def _open(deps: Deps, desk: Desk, hold: Hold, pump: Pump) -> Outcome:
             # Another worker may open it now; we ask for none that is known to be so long while we open one.
             return await _hand_back(deps, hold, "postponed")
         async with desk.opening:
-            hold.close = await split(deps, hold, file)
+            hold.close = await split(deps, hold, file, desk)
     return "opened"
 
 

@@ -45,6 +45,10 @@ class Hold:
         if self._lost.is_set():
             raise StaleClaim(f"{self.claim} is over")
 
+    def end(self) -> None:
+        """Let the whole worker stop, as SIGTERM does."""
+        self._stop.set()
+
     async def over(self) -> None:
         """Wait until `check` raises."""
         ways = [asyncio.create_task(event.wait()) for event in (self._lost, self._stop)]

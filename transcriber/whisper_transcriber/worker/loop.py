@@ -16,7 +16,10 @@ from whisper_transcriber.worker.sweep import sweeping
 
 
 async def run(deps: Deps, models: Models, stop: asyncio.Event) -> None:
-    """Do jobs until `stop`; then what is being computed is recorded, and the rest handed back. Sweeps meanwhile."""
+    """Do jobs until `stop`; then what is being computed is recorded, and the rest handed back. Sweeps meanwhile.
+
+    An engine that is broken stops it too: what was claimed is handed back, and BrokenEngine is raised.
+    """
     try:
         async with asyncio.TaskGroup() as group:
             group.create_task(sweeping(deps, stop), name="sweep")
@@ -24,6 +27,8 @@ async def run(deps: Deps, models: Models, stop: asyncio.Event) -> None:
             await _work(deps, models, stop)
     finally:
         await models.close()
+    if models.lost is not None:
+        raise models.lost
 
 
 async def _work(deps: Deps, models: Models, stop: asyncio.Event) -> None:
@@ -39,7 +44,8 @@ async def _work(deps: Deps, models: Models, stop: asyncio.Event) -> None:
                 # What failed now would fail at once again; the ring that it was handed back with is not for us.
                 await _first(min(1.0, deps.settings.poll_seconds), stop.wait())
                 continue
-            if len(held) < deps.settings.claims and (claim := await claims.next(held.values(), desk)) is not None:
+            free = len(held) - desk.paused < deps.settings.claims
+            if free and (claim := await claims.next(held.values(), desk)) is not None:
                 desk.take(claim)
                 task = group.create_task(_hold(deps, models, desk, claim, stop), name=f"claim {claim.job.id}")
                 held[task] = claim
@@ -59,9 +65,9 @@ async def _idle(
     deps: Deps, ear: Listener, held: Collection[asyncio.Task[Outcome]], desk: Desk, stop: asyncio.Event
 ) -> None:
     """Wait until a claim has ended or, with a slot free, there may be something to claim."""
-    ways: list[Coroutine[Any, Any, object]] = [stop.wait()]
-    if len(held) < deps.settings.claims:
-        ways += [ear.heard(deps.settings.poll_seconds), desk.freed.wait()]
+    ways: list[Coroutine[Any, Any, object]] = [stop.wait(), desk.freed.wait()]
+    if len(held) - desk.paused < deps.settings.claims:
+        ways.append(ear.heard(deps.settings.poll_seconds))
     if held:
         ways.append(asyncio.wait(held, return_when=asyncio.FIRST_COMPLETED))
     await _first(None, *ways)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from whisper_transcriber.batching import Pipeline, Pump
 from whisper_transcriber.deps import Deps
-from whisper_transcriber.domain.model import ModelSpec, ModelUnavailable
+from whisper_transcriber.domain.model import BrokenEngine, ModelSpec, ModelUnavailable
 from whisper_transcriber.engine import Engine, load
 from whisper_transcriber.engine.memory import budget, footprint, gpu_memory
 from whisper_transcriber.logs import Log
@@ -44,6 +44,7 @@ class Models:
         self._door = asyncio.Lock()  # who waits for room keeps those behind from using it up: first come, first served
         self._left = asyncio.Event()
         self._warm = False
+        self.lost: BrokenEngine | None = None  # once an engine is, nothing is computed in this process any more
 
     @property
     def warm(self) -> bool:
@@ -79,6 +80,10 @@ class Models:
         while not self.warm and not stop.is_set():
             try:
                 await self.pump(self._deps.models.default.name)
+            except BrokenEngine as error:
+                log.error("The engine computes nothing, ending", reason=str(error))
+                self.lost = error
+                stop.set()
             except ModelUnavailable as error:
                 log.error("Could not load the default model, trying again", reason=str(error), seconds=wait)
                 await _pause(stop, wait)
@@ -167,6 +172,8 @@ class Models:
         settings, started = self._deps.settings, time.monotonic()
         files = resolve(spec, settings.preloaded_models, settings.model_cache)
         engine = load(files, spec, settings.threads)
+        if (trouble := Pipeline(engine).trouble()) is not None:
+            raise BrokenEngine(f"{type(trouble).__name__}: {trouble}"[:300], suspect=False)
         seconds = round(time.monotonic() - started, 2)
         log.info("Loaded model", model=engine.model, digest=engine.digest, engine=engine.name, seconds=seconds)
         return engine

@@ -5,16 +5,16 @@ from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from whisper_transcriber.audio import Decoding, Kept, Limits, beginning, headers, parts, pcm_bytes
-from whisper_transcriber.bell.port import WORK
+from whisper_transcriber.audio import Decoding, Kept, Limits, Pcm, beginning, headers, parts, pcm_bytes
+from whisper_transcriber.bell.port import WORK, moved
 from whisper_transcriber.deps import Deps
 from whisper_transcriber.domain.audio import InvalidAudio, Samples
 from whisper_transcriber.domain.job import Claim, part_key
-from whisper_transcriber.domain.parts import PartRules
+from whisper_transcriber.domain.parts import Part, PartRules
 from whisper_transcriber.engine import Engine
 from whisper_transcriber.logs import Log
 from whisper_transcriber.store.port import Facts
-from whisper_transcriber.worker.desk import longest
+from whisper_transcriber.worker.desk import Desk, longest
 from whisper_transcriber.worker.hold import Hold
 from whisper_transcriber.worker.transcribe import File
 
@@ -45,15 +45,17 @@ async def short_file(deps: Deps, hold: Hold, file: File) -> File | None:
     if file.seconds is not None and file.seconds > longest(deps.settings):
         return None
     with await asyncio.to_thread(file.decode) as decoding:
-        long, blocks = await asyncio.to_thread(beginning, _checked(decoding, hold), _rules(deps))
+        with deps.metrics.stage_seconds.labels("decode").time():
+            long, blocks = await asyncio.to_thread(beginning, _checked(decoding, hold), _rules(deps))
         if long:
             return None
         return file if blocks is None else replace(file, kept=Kept(blocks, decoding.warning))
 
 
-async def split(deps: Deps, hold: Hold, file: File) -> Claim | None:
+async def split(deps: Deps, hold: Hold, file: File, desk: Desk) -> Claim | None:
     """Cut a long file into parts, each claimable as soon as its object is written. Parts that are there stay.
 
+    Never more than a few parts ahead of what is transcribed: audio as it is cut is many times as large as it was sent.
     Returns the claim to close the job, if all parts are done by then.
 
     Raises:
@@ -64,17 +66,40 @@ async def split(deps: Deps, hold: Hold, file: File) -> Claim | None:
     known = await hold.persist(lambda: deps.store.parts(job.id))
     with await asyncio.to_thread(file.decode) as decoding:
         cut = parts(_checked(decoding, hold), _rules(deps), known[-1] if known else None)
-        while (found := await asyncio.to_thread(next, cut, None)) is not None:
+        while (found := await asyncio.to_thread(_next, deps, cut)) is not None:
             part, audio = found
             await deps.objects.put(part_key(job.id, part.number), _chunks(pcm_bytes(audio)))
             await hold.persist(lambda part=part: deps.store.add_part(hold.claim, part, hold.lease))  # type: ignore[misc]
             await deps.bell.ring(WORK)
+            await _not_too_far(deps, hold, desk)
         seconds, warning = decoding.seconds, decoding.warning
     if seconds == 0:
         raise InvalidAudio("The file holds no audio.")
     if warning:
         log.warning("Decoded only a part of the audio", job=job.id, reason=warning)
     return await hold.persist(lambda: deps.store.opened(hold.claim, seconds, hold.lease))
+
+
+def _next(deps: Deps, cut: Iterator[tuple[Part, Pcm]]) -> tuple[Part, Pcm] | None:
+    with deps.metrics.stage_seconds.labels("decode").time():
+        return next(cut, None)
+
+
+async def _not_too_far(deps: Deps, hold: Hold, desk: Desk) -> None:
+    """Wait while as many parts as may be are not transcribed yet; the decoder waits too."""
+    if await _waiting(deps, hold) < deps.settings.parts_ahead:
+        return
+    log.info("Paused the opening of a long file", job=hold.claim.job.id, parts=deps.settings.parts_ahead)
+    async with desk.pausing(), deps.bell.listen(moved(hold.claim.job.id)) as ear:
+        while await _waiting(deps, hold) >= deps.settings.parts_ahead:
+            await ear.heard(min(1.0, deps.settings.poll_seconds))
+
+
+async def _waiting(deps: Deps, hold: Hold) -> int:
+    """How many parts are in the object store and not done."""
+    hold.check()
+    job = await hold.persist(lambda: deps.store.get(hold.claim.job.id))
+    return 0 if job is None else job.parts - job.parts_done
 
 
 def _rules(deps: Deps) -> PartRules:

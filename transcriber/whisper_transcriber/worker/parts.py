@@ -10,20 +10,27 @@ from whisper_transcriber.batching.flow import Cut
 from whisper_transcriber.batching.language import unsettled
 from whisper_transcriber.deps import Deps
 from whisper_transcriber.deps.results import About
+from whisper_transcriber.domain.cutting import CutRules
 from whisper_transcriber.domain.job import part_key
+from whisper_transcriber.domain.lasting import SURE
 from whisper_transcriber.domain.options import Options
 from whisper_transcriber.domain.parts import Part
 from whisper_transcriber.domain.transcript import WindowResult
 from whisper_transcriber.domain.window import Window
+from whisper_transcriber.logs import Log
+from whisper_transcriber.objects.port import Unavailable
 from whisper_transcriber.worker.hold import Hold
 from whisper_transcriber.worker.passage import Passage
 from whisper_transcriber.worker.transcribe import Selected, about, moved, once_more
 
+log = Log(__name__)
 
-async def transcribe_part(deps: Deps, hold: Hold, part: Part, pump: Pump, cut: Callable[[], None]) -> None:
+
+async def transcribe_part(deps: Deps, hold: Hold, part: Part, pump: Pump, cut: Callable[[], None]) -> bool:
     """Transcribe one part of a file; its windows have times of the file, and numbers of the part.
 
-    `cut` is called when all its windows are on their way.
+    `cut` is called when all its windows are on their way. Returns whether some of it may have to be heard again, once
+    the language of the whole file is known.
 
     Raises:
         Missing: its object is gone.
@@ -32,15 +39,25 @@ async def transcribe_part(deps: Deps, hold: Hold, part: Part, pump: Pump, cut: C
     job = hold.claim.job
     done = await hold.persist(lambda: deps.store.windows(job.id, part.number))
     options = pump.check(job.request.options)
-    selected = Selected(await _cut(deps, hold, part, pump, options), {result.window for result in done})
     passage, loop = Passage(deps, hold, pump, part.seconds, part.start), asyncio.get_running_loop()
+    cut_up = await _cut(deps, hold, part, pump.rules(options), options, passage)
+    selected = Selected(cut_up, {result.window for result in done})
 
     def windows_left() -> Cut:
         yield from selected
         loop.call_soon_threadsafe(cut)
 
-    await passage.hear(windows_left(), options)
+    heard = await passage.hear(windows_left(), options)
     deps.metrics.windows_skipped.inc(selected.skipped)
+    return any(result.language_probability < SURE for result in (*done, *heard))
+
+
+async def forget_part(deps: Deps, hold: Hold, part: Part) -> None:
+    """Delete the audio of a part that is done; what cannot be deleted now goes with the job."""
+    try:
+        await deps.objects.delete(part_key(hold.claim.job.id, part.number))
+    except Unavailable as error:
+        log.warning("Could not delete a part, left it to its job's end", job=hold.claim.job.id, reason=str(error))
 
 
 async def put_together(deps: Deps, hold: Hold, pump: Pump) -> tuple[About, list[WindowResult]]:
@@ -73,12 +90,12 @@ async def _settled(
         own = {window: unsure[window] for window in unsure if part.start <= window.start < part.end}
         if own:
             passage = Passage(deps, hold, pump, part.seconds, part.start)
-            cut = await _cut(deps, hold, part, pump, options)
+            cut = await _cut(deps, hold, part, pump.rules(options), options, passage)
             results = await once_more(passage, cut, options, own, results, record=False)
     return results
 
 
-async def _cut(deps: Deps, hold: Hold, part: Part, pump: Pump, options: Options) -> Cut:
+async def _cut(deps: Deps, hold: Hold, part: Part, rules: CutRules, options: Options, passage: Passage) -> Cut:
     """The windows of a part, in times of the file."""
     kept = bytearray()
     with deps.metrics.stage_seconds.labels("fetch").time():
@@ -86,4 +103,4 @@ async def _cut(deps: Deps, hold: Hold, part: Part, pump: Pump, options: Options)
             hold.check()
             kept += chunk
     blocks = blocks_of(kept, part if options.apart else None)
-    return moved(windows(blocks, rules=pump.rules(options)), part.start)
+    return moved(windows(blocks, rules=rules, listened=passage.listened), part.start)

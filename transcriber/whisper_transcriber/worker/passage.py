@@ -32,6 +32,11 @@ class Passage:
         self._seconds = seconds
         self._begin = begin
         self._arrived = time.monotonic()
+        self._listened = 0.0
+
+    def listened(self, seconds: float) -> None:
+        """Note what the voice detector took, which is no decoding: for whoever cuts the windows."""
+        self._listened += seconds
 
     async def hear(
         self,
@@ -77,7 +82,7 @@ class Passage:
         try:
             with in_flight(deps.metrics.inflight, self._seconds or 0.0) as done:
                 await flow(
-                    _timed(cut, deps.metrics.stage_seconds.labels("decode").observe),
+                    self._timed(cut),
                     send,
                     keep,
                     at_once=at_once,
@@ -95,6 +100,18 @@ class Passage:
         end = window.start + window.end if self._seconds is None else self._begin + self._seconds
         left = max(end - window.start, window.end - window.start)
         return Ticket(claim.key, job.tenant, job.request.priority, self._arrived, left)
+
+    def _timed(self, cut: Cut) -> Cut:
+        """The same windows; how long each took to decode, and to listen to, is observed."""
+        decode, vad = (self._deps.metrics.stage_seconds.labels(stage) for stage in ("decode", "vad"))
+        while True:
+            started, self._listened = time.monotonic(), 0.0
+            found = next(cut, None)
+            vad.observe(self._listened)
+            decode.observe(time.monotonic() - started - self._listened)
+            if found is None:
+                return
+            yield found
 
     async def _drop_when_over(self) -> None:
         await self._hold.over()
@@ -120,14 +137,3 @@ def in_flight(gauge: Gauge, seconds: float) -> Iterator[Callable[[float], None]]
         yield done
     finally:
         gauge.dec(left)
-
-
-def _timed(cut: Cut, observe: Callable[[float], None]) -> Cut:
-    """The same windows; how long each took to cut is observed."""
-    while True:
-        started = time.monotonic()
-        found = next(cut, None)
-        observe(time.monotonic() - started)
-        if found is None:
-            return
-        yield found

@@ -26,6 +26,7 @@ async def sweeping(deps: Deps, stop: asyncio.Event) -> None:
 async def sweep(deps: Deps) -> None:
     """Delete what nobody will ask for again, with its objects. The bucket is not searched: others may use it too."""
     settings = deps.settings
-    for job in await deps.store.abandoned(settings.upload_seconds, settings.synchronous_seconds):
+    limits = (settings.upload_seconds, settings.synchronous_seconds, settings.retention_seconds or None)
+    for job in await deps.store.abandoned(*limits):
         await forget(deps, job)
-        log.info("Deleted what a dead process left", job=job)
+        log.info("Deleted what nobody will ask for again", job=job)

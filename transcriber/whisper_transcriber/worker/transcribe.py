@@ -74,7 +74,9 @@ async def transcribe(deps: Deps, hold: Hold, file: File, pump: Pump) -> tuple[Ab
     passage = Passage(deps, hold, pump, file.seconds)
     rules = pump.rules(options)
     with await file.read() as samples:
-        selected = Selected(windows(samples, rules=rules), {result.window for result in results})
+        selected = Selected(
+            windows(samples, rules=rules, listened=passage.listened), {result.window for result in results}
+        )
         results += await passage.hear(iter(selected), options)
         duration, warning = samples.seconds, samples.warning
     if warning:
@@ -82,7 +84,8 @@ async def transcribe(deps: Deps, hold: Hold, file: File, pump: Pump) -> tuple[Ab
     deps.metrics.windows_skipped.inc(selected.skipped)
     if unsure := unsettled(results):
         with await file.read() as samples:
-            results = await once_more(passage, windows(samples, rules=rules), options, unsure, results)
+            cut = windows(samples, rules=rules, listened=passage.listened)
+            results = await once_more(passage, cut, options, unsure, results)
     results.sort(key=lambda result: result.window.index)
     return about(pump, options, results, duration), results
 

@@ -102,11 +102,14 @@ class SpeechModel(Model):
         None,
         pattern=r"^sha256:[0-9a-f]{64}$",
         max_length=71,
-        description="SHA-256 of the weights (model.bin), as sha256:<64 hex digits>; others are refused. Default: any.",
+        description="SHA-256 of the file with the weights (model.bin, or openai-whisper's own .pt), as sha256:<64 hex "
+        "digits>; others are refused. Default: any.",
     )
     engine: Engine = Field("ctranslate2", description="What runs it. All models of a transcriber use the same one.")
     compute_type: ComputeType = Field(
-        "auto", description="Arithmetic of the weights; float16 needs GPUs. auto: int8 on CPUs, float16 on GPUs."
+        "auto",
+        description="Arithmetic of the weights: int8 (ctranslate2 only), float16 (GPUs only) or float32. auto: float16 "
+        "on GPUs; on CPUs int8 with ctranslate2, float32 with openai-whisper, which takes twice the memory.",
     )
     encoder_input: EncoderInput = Field(
         "auto",

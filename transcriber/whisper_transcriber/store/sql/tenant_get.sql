@@ -1,0 +1,1 @@
+SELECT retention_seconds FROM tenants WHERE name = $1

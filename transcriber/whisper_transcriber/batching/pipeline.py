@@ -11,6 +11,7 @@ import numpy as np
 from whisper_transcriber.batching.filters import believed
 from whisper_transcriber.batching.gate import LADDER, best, doubtful, left_out, passes
 from whisper_transcriber.batching.rows import Item, Row
+from whisper_transcriber.domain.audio import SAMPLE_RATE
 from whisper_transcriber.domain.options import Options, checked
 from whisper_transcriber.domain.transcript import WindowResult
 from whisper_transcriber.engine.port import Decoded, Engine, Language, Prompt, Sampling, Timed

@@ -93,7 +93,7 @@ def postgres(pair: Mapping[str, str]) -> Secured:
     assert plain.server.process is not None
     watch(folder, "kill", "-HUP", str(plain.server.process.pid))
     url = plain.url().replace("127.0.0.1", "localhost")
-    return Secured("postgres", plain.server.port, folder, _ask_postgres, {"WHISPER_DATABASE_URL": url})
+    return Secured("postgres", plain.server.port, folder, ask_postgres, {"WHISPER_DATABASE_URL": url})
 
 
 async def _secure(url: str, folder: Path) -> None:
@@ -108,7 +108,8 @@ async def _secure(url: str, folder: Path) -> None:
     await connection.close()
 
 
-def _ask_postgres(plain: socket.socket) -> None:
+def ask_postgres(plain: socket.socket) -> None:
+    """PostgreSQL speaks TLS when asked."""
     plain.sendall(struct.pack("!ii", 8, 80877103))
     assert plain.recv(1) == b"S"
 

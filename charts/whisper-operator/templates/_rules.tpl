@@ -37,6 +37,9 @@ Server-side apply needs `patch`, and `create` where the object is new.
   # Of these and the next the CRDs need not be there.
   resources: [servicemonitors, podmonitors]
   verbs: [get, list, watch, create, patch, delete]
+- apiGroups: [cert-manager.io]
+  resources: [certificates, issuers]
+  verbs: [get, list, watch, create, patch, delete]
 - apiGroups: [keda.sh]
   resources: [scaledobjects, triggerauthentications]
   verbs: [get, list, watch, create, patch, delete]

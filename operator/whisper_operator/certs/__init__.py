@@ -4,13 +4,14 @@ By the operator's own authority (`own`) or by cert-manager (`manager`). Nothing 
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from whisper_operator.api import names
 from whisper_operator.api.names import Component
+from whisper_operator.api.v1alpha1.tls import CertManager
 from whisper_operator.api.v1alpha1.transcriber import WhisperTranscriber
-from whisper_operator.certs import decide, forge, own
+from whisper_operator.certs import decide, forge, manager, own
 from whisper_operator.certs.forge import Unreadable
 from whisper_operator.certs.wanted import Wanted, wanted
 from whisper_operator.judge import Verdict
@@ -25,7 +26,8 @@ class Certified:
 
     `writes`: Secrets to create, or (with a resourceVersion) to change. `bundle`: the authorities that clients trust,
     PEM. `servers`: those that need a certificate. `missing`: those of them that have none which can be used.
-    `trouble`: what is wrong, by component. `again`: when something is due next, if anything ever is.
+    `trouble`: what is wrong, by component. `again`: when something is due next, if anything ever is. `children`: what
+    is asked of cert-manager.
     """
 
     writes: tuple[Manifest, ...] = field(default=(), repr=False)
@@ -34,6 +36,7 @@ class Certified:
     trouble: Mapping[Component, Verdict] = field(default_factory=dict)
     missing: frozenset[Component] = frozenset()
     again: datetime | None = None
+    children: tuple[Manifest, ...] = ()
 
 
 def secrets(cr: WhisperTranscriber) -> list[str]:
@@ -42,22 +45,62 @@ def secrets(cr: WhisperTranscriber) -> list[str]:
     return [names.authority(cr.name), *servers] if servers else []
 
 
-def certify(cr: WhisperTranscriber, found: Mapping[str, Manifest], now: datetime) -> Certified:
-    """What is due by the Secrets that were `found`, by name."""
+def certify(
+    cr: WhisperTranscriber,
+    found: Mapping[str, Manifest],
+    now: datetime,
+    children: Mapping[tuple[str, str], Manifest] | None = None,
+    served: frozenset[str] = manager.KINDS,
+) -> Certified:
+    """What is due by the Secrets that were `found`, by name; `children` and `served` as in the plan's Observed."""
     servers = wanted(cr)
     if not servers:
         return Certified()
+    asked = cr.spec.tls.cert_manager
+    if asked and asked.issuer_ref:
+        return _managed(cr, asked, servers, found, now, children or {}, served)
     known = [ca for one in servers for ca in own.issuers(found.get(one.secret))]
     try:
         authority, write = own.authority(cr, found.get(names.authority(cr.name)), known, now)
     except Unreadable as error:
         return _broken(cr, servers, found, known, error)
+    if asked:
+        managed = _managed(cr, asked, servers, found, now, children or {}, served)
+        bundle = "".join(dict.fromkeys((*(ca.pem for ca in authority.trusted), *(ca.pem for ca in known))))
+        return replace(managed, writes=(write,) if write else (), bundle=bundle)
     leaves = [own.leaf(cr, one, found.get(one.secret), authority, now) for one in servers]
     writes = tuple(filter(None, [write, *(changed for _, changed in leaves)]))
     successor = forge.read(authority.successor.certificate) if authority.successor else None
     certificates = [certificate for certificate, _ in leaves]
     again = decide.again(forge.read(authority.signer.certificate), successor, certificates, now)
     return Certified(writes, authority.bundle, frozenset(one.component for one in servers), again=again)
+
+
+def _managed(
+    cr: WhisperTranscriber,
+    asked: CertManager,
+    servers: list[Wanted],
+    found: Mapping[str, Manifest],
+    now: datetime,
+    children: Mapping[tuple[str, str], Manifest],
+    served: frozenset[str],
+) -> Certified:
+    """cert-manager makes them: it is asked, and nothing that needs one changes before it has answered for all."""
+    here = served >= manager.KINDS
+    faults = {
+        one.component: manager.fault(one, found.get(one.secret), children.get(("Certificate", one.secret)), now)
+        for one in servers
+    }
+    missing = frozenset(component for component, verdict in faults.items() if verdict)
+    trouble = {component: verdict for component, verdict in faults.items() if verdict}
+    known = [ca for one in servers for ca in own.issuers(found.get(one.secret))]
+    return Certified(
+        bundle="".join(dict.fromkeys(ca.pem for ca in known)),
+        servers=frozenset(faults),
+        trouble=trouble if here else dict.fromkeys(faults, manager.ABSENT),
+        missing=missing,
+        children=tuple(manager.requests(cr, asked, servers)) if here else (),
+    )
 
 
 def _broken(

@@ -83,10 +83,10 @@ async def _act(
     try:
         cr = WhisperTranscriber.parse(body)
         sight = await observe(cluster, cr, new=new)
-        certified = certify(cr, sight.secrets, now)
+        certified = certify(cr, sight.secrets, now, sight.children, sight.served)
         if not cr.spec.paused:
             certified, sight = await secure(cluster, cr, certified, sight)
-        planned = desired(cr, observed(sight, certified, scale), plan_settings(settings))
+        planned = [*certified.children, *desired(cr, observed(sight, certified, scale), plan_settings(settings))]
     except InvalidSpec as error:
         judged = invalid(old.conditions, str(error), body["metadata"]["generation"], now)
         await _report(cluster, body, old, judged, {}, (), applied.budget, now, settings.identity)

@@ -21,6 +21,7 @@ log = Log(__name__)
 PRUNED = frozenset(
     {"ServiceAccount", "ConfigMap", "Service", "Deployment", "Job", "PodDisruptionBudget", "NetworkPolicy"}
     | {"HorizontalPodAutoscaler", "Ingress", "ServiceMonitor", "PodMonitor", "ScaledObject", "TriggerAuthentication"}
+    | {"Certificate", "Issuer"}
 )
 VOLATILE = frozenset({"resourceVersion", "managedFields", "generation"})
 

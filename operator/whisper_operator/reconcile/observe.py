@@ -9,10 +9,12 @@ from whisper_operator.api.v1alpha1.transcriber import WhisperTranscriber
 from whisper_operator.certs import secrets as certificates
 from whisper_operator.cluster.port import (
     BUDGET,
+    CERTIFICATE,
     CONFIG_MAP,
     DEPLOYMENT,
     EVENT,
     INGRESS,
+    ISSUER,
     JOB,
     NETWORK_POLICY,
     POD,
@@ -48,7 +50,7 @@ CHILD_KINDS = (
     INGRESS,
 )
 # Made where their CRDs are there, which may come and go.
-OPTIONAL_KINDS = (SERVICE_MONITOR, POD_MONITOR, SCALED_OBJECT, TRIGGER_AUTHENTICATION)
+OPTIONAL_KINDS = (SERVICE_MONITOR, POD_MONITOR, SCALED_OBJECT, TRIGGER_AUTHENTICATION, CERTIFICATE, ISSUER)
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from whisper_transcriber.app import create_app
 from whisper_transcriber.deps import Deps
 from whisper_transcriber.store.port import Facts
 
+UPLOAD = {"bytes": 5, "filename": "a", "purpose": "user_data", "mime_type": "audio/wav"}
 SHARED = {"model"}  # path parameters that belong to no tenant
 
 
@@ -88,7 +89,8 @@ async def test_no_endpoint_shows_what_is_another_tenants(http: httpx.AsyncClient
     """Every operation of the OpenAPI document that names something: new ones are tried as they come."""
     ours, theirs = await key(http, tenant="a"), await key(http, tenant="b")
     job = (await http.post("/v1/jobs", files=CLIP, headers=ours)).json()["id"]
-    known = {"job_id": job}
+    upload = (await http.post("/v1/uploads", json=UPLOAD, headers=ours)).json()["id"]
+    known = {"job_id": job, "upload_id": upload}
     tried = 0
     for path, operations in (await http.get("/openapi.json")).json()["paths"].items():
         names = {
@@ -104,10 +106,14 @@ async def test_no_endpoint_shows_what_is_another_tenants(http: httpx.AsyncClient
                 assert answer.status_code == 403, (method, path)
                 continue
             assert names <= known.keys(), f"make one of these for tenant a: {names}"
-            answer = await http.request(method, path.format(**known), headers=theirs, json={})
+            tus = {"Upload-Offset": "0", **theirs}
+            answer = await http.request(method, path.format(**known), headers=tus, json={"part_ids": ["x"]})
             assert answer.status_code == 404, (method, path, answer.text)
             tried += 1
-    assert tried >= 7
+    assert tried >= 14
+    by_id = {"source": {"upload": {"id": upload}}}
+    assert (await http.post("/v1/jobs", json=by_id, headers=theirs)).status_code == 404
+    assert (await http.get(f"/v1/uploads/{upload}", headers=ours)).json()["status"] == "pending"
     assert (await http.get("/v1/jobs", headers=theirs)).json()["data"] == []
     assert (await http.get(f"/v1/jobs?after={job}", headers=theirs)).json()["data"] == []
     assert (await http.get(f"/v1/jobs/{job}", headers=ours)).json()["status"] == "queued"

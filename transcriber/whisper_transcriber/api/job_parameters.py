@@ -26,16 +26,23 @@ class S3Source(Value):
     url: str = Field(pattern=r"^s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]/.+$", max_length=1200)
 
 
+class UploadSource(Value):
+    """A completed upload, by tus or in parts."""
+
+    id: str = Field(min_length=1, max_length=64)
+
+
 class Source(Value):
     """Where the audio is: exactly one of these."""
 
     http: HttpSource | None = None
     s3: S3Source | None = None
+    upload: UploadSource | None = None
 
     @model_validator(mode="after")
     def _one(self) -> "Source":
-        if sum(value is not None for value in (self.http, self.s3)) != 1:
-            raise ValueError("give exactly one of http and s3")
+        if sum(value is not None for value in (self.http, self.s3, self.upload)) != 1:
+            raise ValueError("give exactly one of http, s3 and upload")
         return self
 
 
@@ -98,8 +105,10 @@ def body_of_json(body: bytes) -> NewJobBody:
         raise invalid(error.errors()) from None
 
 
-def job_of_body(asked: NewJobBody, models: Catalogue) -> Asked:
-    """What a JSON body asks for. Raises ApiError (404 for the model)."""
+def job_of_body(asked: NewJobBody, models: Catalogue, sha256: str | None = None) -> Asked:
+    """What a JSON body asks for; `sha256` is that of its upload. Raises ApiError (404 for the model)."""
+    if sha256 is not None:
+        return _asked(asked, models, sha256=sha256)
     place = asked.source.http or asked.source.s3
     assert place is not None, "a source has exactly one of them"
     return _asked(asked, models, source_url=place.url)

@@ -15,6 +15,7 @@ from whisper_transcriber.api.access import Given
 from whisper_transcriber.api.bodies import JobBody, JobList, job_body
 from whisper_transcriber.api.callers import Called, Caller, OwnJob, has_audio_left, unknown_job
 from whisper_transcriber.api.errors import ApiError, bad, not_found
+from whisper_transcriber.api.files import assemble, file_of
 from whisper_transcriber.api.job_parameters import Asked, JobChange, body_of_json, job_of_body, job_of_form
 from whisper_transcriber.api.openapi import JOB
 from whisper_transcriber.api.uploads import receive
@@ -50,7 +51,7 @@ async def create(request: Request, response: Response, deps: Given, who: Called,
     """
     id_ = uuid4()
     async with _kept_if_recorded(deps, id_) as kept:
-        asked = await _asked(request, deps, id_)
+        asked = await _asked(request, deps, who, id_)
         before = await _taken_over(deps, who, id_, asked) if asked.reuse else None
         new = NewJob(id_, asked.request, key, who.tenant, False, asked.metadata, who.key, before)
         try:
@@ -154,14 +155,17 @@ async def _with_outlook(deps: Deps, job: Job) -> JobBody:
     return job_body(job, outlook, datetime.now(UTC))
 
 
-async def _asked(request: Request, deps: Deps, job: UUID) -> Asked:
+async def _asked(request: Request, deps: Deps, who: Caller, job: UUID) -> Asked:
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind == "multipart/form-data":
         form = await receive(request, deps, job)
         assert form.sha256 is not None
         return job_of_form(form.fields, deps.models, form.sha256)
     if kind == "application/json":
-        return job_of_body(body_of_json(await _body(request)), deps.models)
+        body = body_of_json(await _body(request))
+        upload = body.source.upload
+        file = await file_of(deps, upload.id, who.tenant) if upload else None
+        return job_of_body(body, deps.models, await assemble(deps, file, job) if file else None)
     raise ApiError(415, "Send multipart/form-data or application/json.", code="unsupported_media_type")
 
 

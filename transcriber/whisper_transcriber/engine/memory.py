@@ -46,6 +46,11 @@ def gpu_memory() -> int | None:
     return None
 
 
+def carries_cuda(library_path: str) -> bool:
+    """Whether CUDA's libraries are where `LD_LIBRARY_PATH` leads: an image that is meant for a GPU."""
+    return any((Path(folder) / "libcublas.so.12").exists() for folder in library_path.split(":") if folder)
+
+
 def _number(file: Path) -> int | None:
     with suppress(OSError, ValueError):  # no such file in this kind of cgroup; `max` is no limit
         return int(file.read_text())

@@ -11,6 +11,7 @@ from whisper_transcriber.domain.job import Claim, Failure, Job, NewJob, Queue, S
 from whisper_transcriber.domain.outlook import Outlook
 from whisper_transcriber.domain.parts import Part
 from whisper_transcriber.domain.transcript import WindowResult
+from whisper_transcriber.store.memory_files import MemoryFiles
 from whisper_transcriber.store.memory_keys import MemoryKeys
 from whisper_transcriber.store.memory_rows import NOBODY, PartRow, Row, busy, factor, measured, next_claim
 from whisper_transcriber.store.memory_views import listed, looked_out, reusable
@@ -25,6 +26,7 @@ class MemoryStore:
         self._rows: dict[UUID, Row] = {}
         self._uploads: dict[UUID, float] = {}
         self.keys = MemoryKeys(clock, self._rows)
+        self.files = MemoryFiles(clock)
         self._created = 0
         self._paces: dict[str, tuple[float, float, float]] = {}
 

@@ -11,6 +11,7 @@ from whisper_transcriber.domain.job import DEFAULT_TENANT, Claim, Failure, Job, 
 from whisper_transcriber.domain.outlook import Outlook
 from whisper_transcriber.domain.parts import Part
 from whisper_transcriber.domain.transcript import WindowResult
+from whisper_transcriber.store.files import Files
 from whisper_transcriber.store.keys import Keys
 
 AGEING_SECONDS: Final = 300.0
@@ -71,6 +72,10 @@ class Store(Protocol):
     @property
     def keys(self) -> Keys:
         """API keys, and what belongs to tenants."""
+
+    @property
+    def files(self) -> Files:
+        """Uploads that are sent in pieces."""
 
     async def migrate(self) -> Sequence[str]:
         """Bring the schema up to date; returns the names of the migrations that were applied."""

@@ -26,6 +26,7 @@ from whisper_transcriber.store.port import (
     StaleClaim,
     Unavailable,
 )
+from whisper_transcriber.store.postgres_files import PostgresFiles
 from whisper_transcriber.store.postgres_keys import PostgresKeys
 from whisper_transcriber.store.rows import claim_of, filter_row, job_of, new_row, outlook_of, part_of, queue_of
 
@@ -36,6 +37,7 @@ class PostgresStore:
     def __init__(self, url: str, *, connections: int = 10) -> None:
         self._database = Database(url, connections)
         self.keys = PostgresKeys(self._database)
+        self.files = PostgresFiles(self._database)
 
     async def migrate(self) -> Sequence[str]:
         async with self._database.connection() as connection:

@@ -18,6 +18,7 @@ from whisper_transcriber.domain.transcript import WindowResult
 from whisper_transcriber.store.memory import MemoryStore
 from whisper_transcriber.store.memory_rows import NOBODY, Row
 from whisper_transcriber.store.port import Facts, Unavailable
+from whisper_transcriber.store.sqlite_files import PREFIX, SqliteFiles
 from whisper_transcriber.store.sqlite_keys import SqliteKeys
 
 T = TypeVar("T")
@@ -44,6 +45,7 @@ class SqliteStore(MemoryStore):
     def __init__(self, file: Path) -> None:
         super().__init__()
         self.keys: SqliteKeys = SqliteKeys(self._clock, self._rows, self._keys_written)
+        self.files: SqliteFiles = SqliteFiles(self._clock, self._document_written)
         self._file = file
         self._database: sqlite3.Connection | None = None
         self._thread = ThreadPoolExecutor(1, "sqlite")
@@ -181,6 +183,13 @@ class SqliteStore(MemoryStore):
         async with self._writing:
             await self._in_thread(self._commit, [self._keys_now()])
 
+    async def _document_written(self, name: str, value: str | None) -> None:
+        statement: _Statement = ("DELETE FROM documents WHERE name = ?", (name,))
+        if value is not None:
+            statement = ("INSERT OR REPLACE INTO documents VALUES (?, ?)", (name, value))
+        async with self._writing:
+            await self._in_thread(self._commit, [statement])
+
     def _keys_now(self) -> _Statement:
         return "INSERT OR REPLACE INTO documents VALUES ('keys', ?)", (self.keys.to_json(),)
 
@@ -232,6 +241,8 @@ class SqliteStore(MemoryStore):
         self._uploads = {UUID(name): begun for name, begun in database.execute("SELECT job, begun FROM uploads")}
         for (text,) in database.execute("SELECT value FROM documents WHERE name = 'keys'"):
             self.keys.read(text)
+        for (text,) in database.execute("SELECT value FROM documents WHERE name GLOB ?", (f"{PREFIX}*",)):
+            self.files.read(text)
         self._created = max((row.order for row in self._rows.values()), default=0)
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import os
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -11,7 +12,7 @@ from whisper_transcriber.batching import Pipeline, Pump
 from whisper_transcriber.deps import Deps
 from whisper_transcriber.domain.model import BrokenEngine, ModelSpec, ModelUnavailable
 from whisper_transcriber.engine import Engine, load
-from whisper_transcriber.engine.memory import budget, footprint, gpu_memory
+from whisper_transcriber.engine.memory import budget, carries_cuda, footprint, gpu_memory
 from whisper_transcriber.logs import Log
 from whisper_transcriber.models import resolve
 from whisper_transcriber.worker.room import Kept, to_unload
@@ -175,7 +176,10 @@ class Models:
         if (trouble := Pipeline(engine).trouble()) is not None:
             raise BrokenEngine(f"{type(trouble).__name__}: {trouble}"[:300], suspect=False)
         seconds = round(time.monotonic() - started, 2)
-        log.info("Loaded model", model=engine.model, digest=engine.digest, engine=engine.name, seconds=seconds)
+        known = {"model": engine.model, "digest": engine.digest, "engine": engine.name, "device": engine.device}
+        log.info("Loaded model", **known, seconds=seconds)
+        if engine.device == "cpu" and carries_cuda(os.environ.get("LD_LIBRARY_PATH", "")):
+            log.warning("This image is for a GPU, but the pod has none: computing on processors", model=engine.model)
         return engine
 
 

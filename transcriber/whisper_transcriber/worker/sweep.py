@@ -5,6 +5,7 @@ from contextlib import suppress
 
 from whisper_transcriber.deps import Deps
 from whisper_transcriber.deps.jobs import forget
+from whisper_transcriber.domain.files import files_folder
 from whisper_transcriber.logs import Log
 from whisper_transcriber.objects.port import Unavailable as ObjectsUnavailable
 from whisper_transcriber.store.port import Unavailable
@@ -25,6 +26,9 @@ async def sweeping(deps: Deps, stop: asyncio.Event) -> None:
 
 async def sweep(deps: Deps) -> None:
     """Delete what nobody will ask for again, with its objects. The bucket is not searched: others may use it too."""
+    for file in await deps.store.files.expired():
+        await deps.objects.delete_folder(files_folder(file))
+        await deps.store.files.delete(file)
     settings = deps.settings
     limits = (settings.upload_seconds, settings.synchronous_seconds, settings.retention_seconds or None)
     for job in await deps.store.abandoned(*limits):

@@ -1,0 +1,80 @@
+"""What both ways to send a file in pieces share: whose it is, its pieces on their way, and the whole of it."""
+
+import hashlib
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any
+from uuid import UUID, uuid4
+
+from fastapi import Depends
+
+from whisper_transcriber.api.access import Given
+from whisper_transcriber.api.callers import Called
+from whisper_transcriber.api.errors import ApiError, bad, not_found
+from whisper_transcriber.deps import Deps
+from whisper_transcriber.domain.files import File, Kind, Segment, segment_key
+from whisper_transcriber.domain.job import audio_key
+
+PREFIX = "upload_"
+
+
+def new_file(deps: Deps, tenant: str, kind: Kind, size: int, **about: Any) -> File:
+    """An upload that is about to begin. Raises ApiError (413)."""
+    if size > deps.settings.max_upload_bytes:
+        message = f"The file has more than {deps.settings.max_upload_bytes} bytes."
+        raise ApiError(413, message, code="file_too_large", param="bytes")
+    now = datetime.now(UTC)
+    return File(uuid4(), tenant, kind, size, now, now + timedelta(seconds=deps.settings.upload_seconds), **about)
+
+
+async def file_of(deps: Deps, name: str, tenant: str) -> File:
+    """The tenant's upload of this name. Raises ApiError (404)."""
+    try:
+        found = await deps.store.files.get(UUID(name.removeprefix(PREFIX).removeprefix("file-")))
+    except ValueError:
+        found = None
+    if found is None or found.tenant != tenant or found.expires_at < datetime.now(UTC):
+        raise not_found(f"There is no upload {name!r}.", "upload_not_found")
+    return found
+
+
+async def own_file(upload_id: str, deps: Given, who: Called) -> File:
+    """The upload of the path, if it is the caller's; another tenant's is not there (404)."""
+    return await file_of(deps, upload_id, who.tenant)
+
+
+OwnFile = Annotated[File, Depends(own_file)]
+
+
+def name_of(file: File) -> str:
+    """What clients call an upload."""
+    return f"{PREFIX}{file.id.hex}"
+
+
+async def put_segment(deps: Deps, file: File, chunks: AsyncIterator[bytes]) -> Segment:
+    """Store the chunks as one segment, which nothing knows of yet."""
+    id_ = uuid4()
+    return Segment(id_, await deps.objects.put(segment_key(file.id, id_), chunks))
+
+
+async def changed(deps: Deps, file: File, **fields: object) -> File | None:
+    """Change the upload, if nobody did since it was read."""
+    return await deps.store.files.save(replace(file, **fields))  # type: ignore[arg-type]
+
+
+async def assemble(deps: Deps, file: File, job: UUID) -> str:
+    """Write a complete upload as the audio of a job; returns its hash (hex). Raises ApiError (400)."""
+    if file.status != "completed":
+        raise bad(f"The upload is {file.status}, not completed.", "source.upload.id", "upload_not_completed")
+    await deps.store.begin_upload(job)
+    digest = hashlib.sha256()
+
+    async def whole() -> AsyncIterator[bytes]:
+        for segment in file.segments:
+            async for chunk in deps.objects.get(segment_key(file.id, segment.id)):
+                digest.update(chunk)
+                yield chunk
+
+    await deps.objects.put(audio_key(job), whole())
+    return digest.hexdigest()

@@ -1,0 +1,54 @@
+"""Uploads of any size that go on after either side was killed: a list of stored segments, in order."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+from uuid import UUID
+
+Kind = Literal["parts", "tus"]
+FileStatus = Literal["pending", "completed", "cancelled"]
+
+
+@dataclass(frozen=True)
+class Segment:
+    """A stretch of a file that is in the object store, whole."""
+
+    id: UUID
+    bytes: int
+
+
+@dataclass(frozen=True)
+class File:
+    """A file of `bytes` bytes on its way. `version` counts its changes: who changes an older one is refused.
+
+    Of the kind `tus` the segments follow each other; of `parts` they come in any order until they are put into one.
+    """
+
+    id: UUID
+    tenant: str
+    kind: Kind
+    bytes: int
+    created_at: datetime
+    expires_at: datetime
+    filename: str = ""
+    purpose: str = ""
+    mime_type: str = ""
+    metadata: str = ""
+    status: FileStatus = "pending"
+    segments: tuple[Segment, ...] = ()
+    version: int = 0
+
+    @property
+    def received(self) -> int:
+        """Bytes that are in the object store."""
+        return sum(segment.bytes for segment in self.segments)
+
+
+def files_folder(file: UUID) -> str:
+    """Where the segments of a file lie, with the closing slash."""
+    return f"uploads/{file}/"
+
+
+def segment_key(file: UUID, segment: UUID) -> str:
+    """The object that holds a segment."""
+    return f"{files_folder(file)}{segment}"

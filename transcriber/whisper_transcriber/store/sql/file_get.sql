@@ -1,0 +1,1 @@
+SELECT version, body FROM files WHERE id = $1

@@ -41,6 +41,7 @@ FULL: dict[str, Any] = {
         "replicas": 2,
         "autoscaling": {"min": 0, "max": 8, "targetWaitSeconds": 30, "scaleInAfterSeconds": 600},
         "gpu": {"count": 1},
+        "modelCache": {"size": "20Gi", "accessMode": "ReadWriteMany", "storageClassName": "nfs"},
         "pod": {
             "resources": {"requests": {"cpu": 2, "memory": "8192Mi"}, "limits": {"memory": "16Gi"}},
             "nodeSelector": {"pool": "gpu"},
@@ -62,6 +63,10 @@ FULL: dict[str, Any] = {
             "annotations": {"example.com/a": "b"},
             "labels": {"team": "speech"},
             "runtimeClassName": "nvidia",
+            "topologySpreadConstraints": [
+                {"maxSkew": 1, "topologyKey": "topology.kubernetes.io/zone", "whenUnsatisfiable": "ScheduleAnyway"}
+            ],
+            "patch": {"spec": {"hostAliases": [{"ip": "10.0.0.1", "hostnames": ["hub.example.com"]}]}},
         },
     },
     "api": {
@@ -160,6 +165,21 @@ BAD_TRANSCRIBERS: dict[str, tuple[Any, str]] = {
     ),
     "float16 without GPU": ({"models": [{"name": "base", "computeType": "float16"}]}, "float16 needs GPUs"),
     "GPU on CPU profile": ({"workers": {"resourceProfile": "cpu", "gpu": {"count": 1}}}, "spec.workers.gpu needs"),
+    "slice without profile": (
+        {"workers": {"resourceProfile": "amd", "gpu": {"mig": "1g.5gb"}}},
+        "spec.workers.gpu.mig and spec.workers.resourceProfile nvidia-mig need each other",
+    ),
+    "profile without slice": ({"workers": {"resourceProfile": "nvidia-mig"}}, "need each other"),
+    "no slice": ({"workers": {"gpu": {"mig": "half"}}}, "spec.workers.gpu.mig"),
+    "cache of one node for many": (
+        {"workers": {"replicas": 2, "modelCache": {}}},
+        "spec.workers.modelCache.accessMode ReadWriteOnce binds a volume to one node",
+    ),
+    "cache of one node for many to come": (
+        {"workers": {"autoscaling": {"max": 3}, "modelCache": {}}},
+        "spec.workers.modelCache.accessMode ReadWriteOnce binds a volume to one node",
+    ),
+    "patch of something else": (api_pod(patch={"status": {}}), "spec.api.pod.patch"),
     "API fewest more than most": ({"api": {"autoscaling": {"min": 3, "max": 2}}}, "spec.api.autoscaling.min must not"),
     "no host": ({"api": {"ingress": {}}}, "spec.api.ingress.host"),
     "host with a scheme": ({"api": {"ingress": {"host": "https://a.b"}}}, "spec.api.ingress.host"),

@@ -116,6 +116,11 @@ class Client:
     def openai(self) -> OpenAI:
         return OpenAI(base_url=f"{self.api.url}/v1", api_key=KEY, max_retries=0, timeout=PATIENCE)
 
+    def left(self) -> float:
+        """How many clients have gone without an answer."""
+        lines = httpx.get(f"{self.api.url}/metrics", timeout=5).text.splitlines()
+        return sum(float(line.rpartition(" ")[2]) for line in lines if "requests_total{" in line and '"499"' in line)
+
     def submit(self, file: Path, key: str | None = None, **fields: str) -> dict[str, Any]:
         """A job by multipart."""
         headers = {"Idempotency-Key": key} if key else {}
@@ -143,7 +148,7 @@ def service(
     redis_server: RedisServer | None = None, database: Postgres | None = None, objects: S3Server | None = None
 ) -> Iterator[Service]:
     """A service of its own: an empty database and bucket, migrated; short leases, so that tests need not wait."""
-    store, model = objects or s3(), weights.tiny_en()
+    store = objects or s3()
     with tempfile.TemporaryDirectory(prefix="service-") as folder:
         env = {
             "WHISPER_DATABASE_URL": asyncio.run((database or postgres()).fresh()),
@@ -153,7 +158,12 @@ def service(
             "WHISPER_S3_ACCESS_KEY": store.access_key,
             "WHISPER_S3_SECRET_KEY": store.secret_key,
             "WHISPER_API_KEY": KEY,
-            "WHISPER_MODELS": json.dumps([{"name": "tiny.en", "aliases": ["tiny"], "source": {"path": str(model)}}]),
+            "WHISPER_MODELS": json.dumps(
+                [
+                    {"name": "tiny.en", "aliases": ["tiny"], "source": {"path": str(weights.tiny_en())}},
+                    {"name": "base", "source": {"path": str(weights.base())}},  # loaded when it is asked for
+                ]
+            ),
             "WHISPER_MODEL_CACHE": f"{folder}/models",
             "WHISPER_CLAIM_LEASE_SECONDS": "2",
             "WHISPER_POLL_SECONDS": "0.3",

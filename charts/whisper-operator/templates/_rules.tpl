@@ -47,9 +47,10 @@ Server-side apply needs `patch`, and `create` where the object is new.
   resources: [services, configmaps, serviceaccounts]
   verbs: [get, list, watch, create, patch, delete]
 - apiGroups: [""]
-  # The StatefulSets make the claims, and say with deletionPolicy what becomes of them. The operator only grows them.
+  # The StatefulSets make the claims, and say with deletionPolicy what becomes of them. The operator only grows them, and
+  # makes the model cache. It deletes none.
   resources: [persistentvolumeclaims]
-  verbs: [get, list, watch, patch]
+  verbs: [get, list, watch, create, patch]
 - apiGroups: [""]
   resources: [secrets]
   verbs: [get, create, patch]

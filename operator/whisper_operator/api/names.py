@@ -111,6 +111,11 @@ def worker(transcriber: str, colour: str = BLUE) -> str:
     return child(transcriber, "worker", colour)
 
 
+def models(transcriber: str) -> str:
+    """The PersistentVolumeClaim of the models that workers have fetched."""
+    return child(transcriber, "models")
+
+
 def worker_account(transcriber: str) -> str:
     """The workers' ServiceAccount, of any colour."""
     return child(transcriber, "worker")

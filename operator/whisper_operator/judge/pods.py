@@ -1,5 +1,6 @@
 """What pods tell: images, scheduling, memory, crashes. Each check names the pod and says what to do."""
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -7,6 +8,8 @@ from whisper_operator.cluster.port import Manifest, name_of
 from whisper_operator.judge.scene import Check, Component, Verdict
 
 PULL = frozenset({"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull", "RegistryUnavailable"})
+# An extended resource, such as a GPU, that no node has left.
+_LACKING = re.compile(r"Insufficient ([a-z0-9.-]+/[A-Za-z0-9._-]+)")
 CONFIG = frozenset({"CreateContainerConfigError", "CreateContainerError", "RunContainerError", "PreCreateHookError"})
 
 
@@ -97,6 +100,14 @@ def unschedulable(component: Component) -> Verdict | None:
     for pod in component.pods:
         for condition in (pod.get("status") or {}).get("conditions") or ():
             if condition["type"] == "PodScheduled" and condition.get("reason") == "Unschedulable":
+                device = _LACKING.search(condition.get("message", ""))
+                if device:
+                    return Verdict(
+                        "NoFreeGpu",
+                        f"No node has enough free {device[1]} for pod {name_of(pod)}: {condition['message']} "
+                        "It starts once one has; or lower spec.workers.replicas, autoscaling.max or gpu.count.",
+                        stalled=True,
+                    )
                 return Verdict(
                     "Unschedulable",
                     f"No node takes pod {name_of(pod)}: {condition.get('message', '')} "

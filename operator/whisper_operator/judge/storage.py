@@ -41,4 +41,5 @@ def _claim(claim: Manifest, component: Component) -> Verdict | None:
 
 def _field(component: Component) -> str:
     labels = (component.planned or {}).get("metadata", {}).get("labels", {})
-    return f"spec.{labels.get('app.kubernetes.io/component', '<component>')}.managed.storageClassName"
+    part = labels.get("app.kubernetes.io/component", "<component>")
+    return "spec.workers.modelCache.storageClassName" if part == "worker" else f"spec.{part}.managed.storageClassName"

@@ -25,11 +25,11 @@ def network(cr: WhisperTranscriber, observed: Observed, settings: PlanSettings) 
         return []
     spec = cr.spec
     made = [
-        _policy(cr, Component.API, _api(cr, settings), [*_dns(cr), *_stores(cr, Component.API, observed)]),
+        _policy(cr, Component.API, _api(cr, observed, settings), [*_dns(cr), *_stores(cr, Component.API, observed)]),
         _policy(
             cr,
             Component.WORKER,
-            _from(external.peers(spec.network_policy.ingress.metrics), names.API_PORT),
+            _from(_watchers(cr, observed), names.API_PORT),
             [*_dns(cr), *_stores(cr, Component.WORKER, observed), *_out(cr)],
         ),
         _policy(cr, Component.MIGRATE, [], [*_dns(cr), *_stores(cr, Component.MIGRATE, observed)]),
@@ -49,11 +49,19 @@ def network(cr: WhisperTranscriber, observed: Observed, settings: PlanSettings) 
     return [*made, _manifest(cr, names.child(cr.name, "default-deny"), None, rest)]
 
 
-def _api(cr: WhisperTranscriber, settings: PlanSettings) -> list[Manifest]:
-    given = cr.spec.network_policy.ingress
-    callers = [_EVERY_POD] if given.api is None else external.peers(given.api)
+def _watchers(cr: WhisperTranscriber, observed: Observed) -> list[Manifest]:
+    """Who reads metrics. A monitor that we make must find them, and where its Prometheus runs it does not say."""
+    given = cr.spec.network_policy.ingress.metrics
+    if given is not None:
+        return external.peers(given)
+    return [_EVERY_POD] if cr.spec.monitoring.enabled and "PodMonitor" in observed.served else []
+
+
+def _api(cr: WhisperTranscriber, observed: Observed, settings: PlanSettings) -> list[Manifest]:
+    given = cr.spec.network_policy.ingress.api
+    callers = [_EVERY_POD] if given is None else external.peers(given)
     operator = [_operator(settings.namespace)] if settings.namespace else []
-    return _from([*operator, *callers, *external.peers(given.metrics)], names.API_PORT)
+    return _from([*operator, *callers, *_watchers(cr, observed)], names.API_PORT)
 
 
 def _operator(namespace: str) -> Manifest:

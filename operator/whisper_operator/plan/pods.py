@@ -5,11 +5,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from whisper_operator.api import names
 from whisper_operator.api.names import Component
 from whisper_operator.api.v1alpha1.base import LocalRef
 from whisper_operator.api.v1alpha1.pods import PodOptions, Resources
 from whisper_operator.api.v1alpha1.transcriber import WhisperTranscriber
 from whisper_operator.plan.common import Manifest, PlanSettings, compact, image, labels
+from whisper_operator.plan.patch import patched
 from whisper_operator.plan.quantity import parse
 
 USER = 10001
@@ -86,7 +88,15 @@ def template(cr: WhisperTranscriber, settings: PlanSettings, pod: Pod) -> Manife
         "labels": {**options.labels, **labels(cr, pod.component), **(pod.labels or {})},
         "annotations": {**options.annotations, **(pod.annotations or {})},
     }
-    return {"metadata": compact(metadata), "spec": compact(spec)}
+    if options.topology_spread_constraints is not None:
+        about = {"labelSelector": {"matchLabels": names.selector(cr.name, pod.component)}}
+        spec["topologySpreadConstraints"] = [{**about, **given} for given in options.topology_spread_constraints]
+    made = {"metadata": compact(metadata), "spec": compact(spec)}
+    if options.patch is None:
+        return made
+    made = patched(made, options.patch.model_dump(exclude_none=True))
+    ours = {**labels(cr, pod.component), **(pod.labels or {})}
+    return {**made, "metadata": {**made["metadata"], "labels": {**made["metadata"].get("labels", {}), **ours}}}
 
 
 def environment(ours: Sequence[Manifest], options: PodOptions) -> list[Manifest]:
@@ -143,7 +153,7 @@ def _probe(action: Manifest, period: int, failures: int, timeout: int) -> Manife
 
 
 def _volumes(mounts: Mapping[str, Manifest | None]) -> tuple[list[Manifest], list[Manifest]]:
-    """The pod's volumes and the container's mounts. Volumes of Secrets, ConfigMaps and claims are read-only."""
+    """The pod's volumes and the container's mounts. Secrets, ConfigMaps and the user's claims are read-only."""
     volumes: list[Manifest] = []
     mounted: list[Manifest] = []
     for path, source in mounts.items():
@@ -152,7 +162,9 @@ def _volumes(mounts: Mapping[str, Manifest | None]) -> tuple[list[Manifest], lis
             continue
         name = _volume_name(path)
         volumes.append({"name": name, **source})
-        read_only = {} if "emptyDir" in source else {"readOnly": True}
+        claim = source.get("persistentVolumeClaim")
+        writable = "emptyDir" in source or (claim is not None and not claim.get("readOnly"))
+        read_only = {} if writable else {"readOnly": True}
         mounted.append({"name": name, "mountPath": path, **read_only})
     return volumes, mounted
 

@@ -27,7 +27,7 @@ def decide(
     kept = _remembered(rules, trail or [Wish(now, current)], Wish(now, demand.workers))
     wanted = max(demand.workers, min(current, max(wish.replicas for wish in kept)))
     replicas = rules.clamp(wanted)
-    said = f"{_described(demand)}: {_counted(demand.workers)} finish that in {rules.target_wait_seconds} s"
+    said = f"{_described(demand)}: {_counted(demand.workers)} can finish that in {rules.target_wait_seconds} s"
     if demand.workers > rules.max:
         return Scale(replicas, "AtMaximum", f"{said}; spec.workers.autoscaling.max allows {rules.max}."), kept
     if demand.workers < rules.min and replicas == rules.min:
@@ -66,7 +66,7 @@ def _described(demand: Demand) -> str:
         f"{demand.backlog_seconds:.0f} s of audio wait and {demand.in_flight_seconds:.0f} s are being done{factor}"
     ]
     if demand.unopened:
-        parts.append(f"{demand.unopened} jobs of unknown length")
+        parts.append(f"{demand.unopened} more of unknown length")
     return ", ".join(parts)
 
 

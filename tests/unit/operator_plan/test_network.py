@@ -134,6 +134,19 @@ def test_callers_and_prometheus_can_be_named() -> None:
     assert not may(made, "guest", "worker")
 
 
+def test_a_monitor_that_is_made_finds_the_metrics() -> None:
+    def reached(**spec: Any) -> bool:
+        cr = transcriber(**spec)
+        seen = Observed(children=migrated(cr, SETTINGS).children, served=frozenset({"PodMonitor"}))
+        made = [m for m in desired(cr, seen, SETTINGS) if m["kind"] == "NetworkPolicy"]
+        assert not may(made, "prometheus", "postgres")
+        return may(made, "prometheus", "worker")
+
+    assert reached()
+    assert not reached(monitoring={"enabled": False})
+    assert not reached(networkPolicy={"ingress": {"metrics": []}})
+
+
 def test_an_empty_list_of_callers_leaves_the_operator_alone() -> None:
     made = policies({"networkPolicy": {"ingress": {"api": []}}})
     assert [source for source in ENDS if source != "api" and may(made, source, "api")] == ["operator"]

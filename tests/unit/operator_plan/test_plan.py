@@ -38,7 +38,7 @@ def test_every_plan_keeps_the_promises(spec: dict[str, Any], name: str) -> None:
         assert metadata["namespace"] == "speech"
         assert metadata["labels"][names.LABEL_TRANSCRIBER] == name
         owners = metadata.get("ownerReferences", [])
-        kept = manifest["kind"] == "Secret" and cr.spec.deletion_policy == "Retain"
+        kept = manifest["kind"] in ("Secret", "PersistentVolumeClaim") and cr.spec.deletion_policy == "Retain"
         assert [owner["uid"] for owner in owners] == ([] if kept else ["uid-1"])
     accounts = {m["metadata"]["name"] for m in plan if m["kind"] == "ServiceAccount"}
     for template in templates(plan):

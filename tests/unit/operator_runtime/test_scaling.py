@@ -90,7 +90,7 @@ def test_the_reason_says_what_limits(noon: datetime) -> None:
     scale, _ = decide(rules(), 0, demand, [], noon)
     assert (scale.replicas, scale.reason) == (10, "AtMaximum")
     assert scale.message == (
-        "9000 s of audio wait and 0 s are being done at 0.2 s of work each: 30 workers finish that in 60 s; "
+        "9000 s of audio wait and 0 s are being done at 0.2 s of work each: 30 workers can finish that in 60 s; "
         "spec.workers.autoscaling.max allows 10."
     )
     scale, _ = decide(rules(min=2), 2, wants(0), [], noon)

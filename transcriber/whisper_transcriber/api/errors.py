@@ -71,7 +71,8 @@ _FAILED: dict[ErrorCode, int] = {"internal_error": 500, "model_unavailable": 503
 def failed(failure: Failure) -> ApiError:
     """Why a synchronous request could not be done: 400 if the audio is to blame. The workers have tried it enough."""
     status = _FAILED.get(failure.code, 400)
-    return ApiError(status, failure.message, code=failure.code, param="file", final=status == 500)
+    param = "model" if failure.code in ("unsupported_option", "model_unavailable") else "file"
+    return ApiError(status, failure.message, code=failure.code, param=param, final=status == 500)
 
 
 def succeeded(job: Job | None) -> Job:

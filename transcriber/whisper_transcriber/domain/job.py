@@ -12,7 +12,9 @@ from whisper_transcriber.domain.options import Options
 from whisper_transcriber.domain.parts import Part
 
 Status = Literal["queued", "running", "parked", "succeeded", "failed", "cancelled"]
-ErrorCode = Literal["invalid_audio", "audio_too_long", "fetch_failed", "model_unavailable", "internal_error"]
+ErrorCode = Literal[
+    "invalid_audio", "audio_too_long", "fetch_failed", "unsupported_option", "model_unavailable", "internal_error"
+]
 Kind = Literal["open", "part", "close"]
 ENDED: frozenset[Status] = frozenset({"succeeded", "failed", "cancelled"})
 DEFAULT_TENANT = "default"

@@ -34,7 +34,7 @@ _REFUSALS: tuple[tuple[type[Exception], ErrorCode], ...] = (
     (InvalidAudio, "invalid_audio"),
     (FetchFailed, "fetch_failed"),
     (ModelUnavailable, "model_unavailable"),
-    (UnsupportedOption, "model_unavailable"),
+    (UnsupportedOption, "unsupported_option"),
 )
 
 

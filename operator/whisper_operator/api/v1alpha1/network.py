@@ -97,8 +97,9 @@ class Ingress(Model):
         "Who may call the API. Default: every pod of the cluster. An ingress controller on the host's network, or "
         "clients from outside at a LoadBalancer or NodePort, need an ipBlock here. [] leaves the operator alone."
     )
-    metrics: tuple[Peer, ...] = Field(
-        (), max_length=32, description="Who may read the metrics of API and workers, such as Prometheus. Default: none."
+    metrics: tuple[Peer, ...] | None = _peers(
+        "Who may read the metrics of API and workers, such as Prometheus. Default: every pod of the cluster where a "
+        "PodMonitor is made (spec.monitoring), else nobody. [] is nobody."
     )
 
 

@@ -1,8 +1,8 @@
 """What people may say about pods, the same for every component."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, StringConstraints
+from pydantic import Field, StringConstraints, model_validator
 
 from whisper_operator.api.v1alpha1.base import FREE, Image, LocalRef, Model, ObjectName, Quantity, keyed, rules
 
@@ -52,6 +52,27 @@ class Toleration(Model):
     )
 
 
+class PodPatch(Model):
+    """What the other fields cannot say."""
+
+    metadata: dict[str, Any] | None = Field(
+        None, json_schema_extra=FREE, description="Merged into the pods' metadata; labels of the operator stay."
+    )
+    spec: dict[str, Any] | None = Field(
+        None,
+        json_schema_extra=FREE,
+        description="Merged into the pods' spec: containers, volumes and variables by their names. null removes.",
+    )
+
+    @model_validator(mode="after")
+    def _lists(self) -> Self:
+        for name in ("containers", "initContainers", "volumes"):
+            found = (self.spec or {}).get(name, [])
+            if not isinstance(found, list) or not all(isinstance(i, dict) and i.get("name") for i in found):
+                raise ValueError(f"patch.spec.{name} must be a list of objects, each with a name")
+        return self
+
+
 class PodOptions(Model):
     """How the pods of one component run. Security settings are not among them: every pod fits `restricted`."""
 
@@ -90,6 +111,16 @@ class PodOptions(Model):
     )
     runtime_class_name: ObjectName | None = Field(
         None, description="RuntimeClass of the pods, such as nvidia. Default: the node's."
+    )
+    topology_spread_constraints: tuple[dict[str, Any], ...] | None = Field(
+        None,
+        max_length=8,
+        json_schema_extra={"items": FREE},
+        description="How the pods spread, as in a Pod; without a labelSelector it is about this component's pods. "
+        "Default: they prefer different nodes.",
+    )
+    patch: PodPatch | None = Field(
+        None, description="A strategic merge patch of the pod template, applied last. Default: none."
     )
     image_pull_secrets: tuple[LocalRef, ...] = Field(
         (),

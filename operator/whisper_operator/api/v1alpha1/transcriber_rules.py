@@ -62,12 +62,8 @@ SPEC_RULES = rules(
     ),
     (
         "!has(self.models) || self.models.all(m, m.?computeType.orValue('auto') != 'float16') || "
-        "self.?workers.?gpu.hasValue() || self.?workers.?resourceProfile.orValue('cpu') == 'nvidia'",
+        "self.?workers.?gpu.hasValue() || self.?workers.?resourceProfile.orValue('cpu') != 'cpu'",
         "spec.models[].computeType float16 needs GPUs: set spec.workers.gpu, or choose int8 or auto",
-    ),
-    (
-        "!self.?workers.?gpu.hasValue() || self.?workers.?resourceProfile.orValue('nvidia') == 'nvidia'",
-        "spec.workers.gpu needs spec.workers.resourceProfile nvidia: remove one of them",
     ),
     (
         f"!has(self.models) || self.models.all(m, !({_secret('m')}) || self.models.all(n, !({_secret('n')}) || "

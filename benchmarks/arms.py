@@ -103,7 +103,7 @@ def openai_whisper(setting: Setting) -> Run:
 
     def one(recording: Recording) -> str:
         samples = recording.samples.tobytes()
-        to.write(json.dumps({"language": recording.language, "bytes": len(samples)}).encode() + b"\n" + samples)
+        to.write(json.dumps({"language": recording.hint, "bytes": len(samples)}).encode() + b"\n" + samples)
         to.flush()
         return str(json.loads(answers.readline())["text"])
 
@@ -121,7 +121,7 @@ async def _all_at_once(pipeline: Pipeline, size: int, recordings: Sequence[Recor
 async def request(pump: Pump, number: int, recording: Recording) -> str:
     """The text of a recording that comes as request `number`."""
     ticket = Ticket(number, remaining=recording.seconds)
-    options = Options(language=recording.language)
+    options = Options(language=recording.hint)
     results = await hear(pump, audio.windows([recording.samples], rules=pump.rules(options)), options, ticket)
     by = pump.engine
     return stitch(results, duration=recording.seconds, model=by.model, model_digest=by.digest, engine=by.name).text
@@ -134,7 +134,7 @@ def _faster_whisper(setting: Setting, **threads: int) -> Any:
 
 
 def _options(setting: Setting, recording: Recording) -> dict[str, Any]:
-    return {"language": recording.language, "beam_size": setting.beam, "condition_on_previous_text": False}
+    return {"language": recording.hint, "beam_size": setting.beam, "condition_on_previous_text": False}
 
 
 def _text(transcribed: Any) -> str:

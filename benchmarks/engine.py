@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
-from assets import weights
+from assets import speech, weights
 from assets.cache import cache_root
 from benchmarks import arms, material, service, words
 from benchmarks.material import Recording
@@ -21,6 +21,7 @@ from whisper_transcriber.engine import processors
 Maker = Callable[[], arms.Run]
 REFERENCE = "faster-whisper, one after another"
 MARK = "openai-whisper"
+CASES = ", ".join(["clips", "mixed", "alone", "file", "gate", "words", *service.CASES])
 WORDS = (MARK, REFERENCE, "ours, float32, full input", "ours, full input", "ours, float32", "ours")
 
 
@@ -53,7 +54,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.engine", description=__doc__)
-    parser.add_argument("cases", nargs="*", default=["clips", "file"], help="of: clips, alone, file, gate, words")
+    parser.add_argument("cases", nargs="*", default=["clips", "file"], help=f"of: {CASES}")
     parser.add_argument("--clips", type=int, default=16, help="how many recordings of 5 to 30 s arrive at once")
     parser.add_argument("--seconds", type=float, default=600, help="how long the one file is")
     parser.add_argument("--count", type=int, default=40, help="of behind and soak: how many short requests are sent")
@@ -62,6 +63,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--beam", type=int, default=5)
     parser.add_argument("--threads", type=int, default=0, help="processors; 0 for all that this process may use")
     parser.add_argument("--arms", nargs="*", help="of words: only arms whose names are these")
+    parser.add_argument("--languages", nargs="+", choices=speech.LANGUAGES, default=speech.LANGUAGES, help="of words")
     parser.add_argument("--results", type=Path, help="of words: the folder that keeps what each arm has written")
     return parser
 
@@ -89,6 +91,8 @@ def _case(case: str, asked: argparse.Namespace, makers: Mapping[str, Maker]) -> 
         case "clips":
             names = [REFERENCE, "faster-whisper batched by 8", side_by_side, "ours, full input", "ours"]
             return material.clips(asked.clips), names
+        case "mixed":
+            return material.mixed(asked.clips), [REFERENCE, "faster-whisper batched by 8", side_by_side, "ours"]
         case "alone":
             return material.clips(1, 10, 15), [REFERENCE, "ours, full input", "ours"]
         case "file":
@@ -96,13 +100,13 @@ def _case(case: str, asked: argparse.Namespace, makers: Mapping[str, Maker]) -> 
             return material.one_file(asked.seconds), names
         case "gate":
             return material.clips(asked.clips), ["ours, full input", "ours, short input"]
-    sys.exit(f"no case {case!r}: there are clips, alone, file, gate and words")
+    sys.exit(f"no case {case!r}: there are {CASES}")
 
 
 def _words(asked: argparse.Namespace, makers: Mapping[str, Maker]) -> None:
     """What is wrong in what the arms write, all of it or what there is of an earlier run."""
     folder = asked.results or cache_root() / "benchmarks" / f"words-{asked.model}-beam{asked.beam}"
-    recordings = words.corpus()
+    recordings = words.corpus(asked.languages)
     found = {}
     for name in asked.arms or WORDS:
         file = folder / f"{name.replace(', ', '_').replace(' ', '-')}.jsonl"

@@ -2,7 +2,7 @@
 
 import wave
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import cycle
 from pathlib import Path
 
@@ -22,16 +22,21 @@ _SHORTEST, _LONGEST = 60.0, 120.0  # seconds of the files that a corpus is joine
 
 @dataclass(frozen=True, eq=False)
 class Recording:
-    """Mono samples at 16 kHz, and the words in them."""
+    """Mono samples at 16 kHz, and the words in them; `told`: whether an engine is told the language."""
 
     samples: Samples
     text: str
     language: str = "en"
     name: str = ""
+    told: bool = True
 
     @property
     def seconds(self) -> float:
         return len(self.samples) / _RATE
+
+    @property
+    def hint(self) -> str | None:
+        return self.language if self.told else None
 
 
 def clips(count: int, shortest: float = 5.0, longest: float = 30.0) -> list[Recording]:
@@ -39,6 +44,17 @@ def clips(count: int, shortest: float = 5.0, longest: float = 30.0) -> list[Reco
     sentences = [clip for clip in speech.sentences() if clip.seconds < _SENTENCE]
     supply = cycle(sentences)
     return [_recording(_taken(supply, length)) for length in np.linspace(shortest, longest - _SENTENCE, count)]
+
+
+def mixed(count: int, shortest: float = 5.0, longest: float = 20.0) -> list[Recording]:
+    """The same in turn of each language, and nobody says which it is."""
+    supplies = {
+        language: cycle([clip for clip in speech.sentences(language) if clip.seconds < _SENTENCE])
+        for language in speech.LANGUAGES
+    }
+    lengths = np.linspace(shortest, longest - _SENTENCE, count)
+    chosen = zip(cycle(speech.LANGUAGES), lengths, strict=False)
+    return [replace(_recording(_taken(supplies[language], length)), told=False) for language, length in chosen]
 
 
 def one_file(seconds: float) -> list[Recording]:

@@ -111,14 +111,14 @@ def memory(asked: Asked, say: Say) -> list[str]:
 
 
 def soak(asked: Asked, say: Say) -> list[str]:
-    """Short jobs, four at a time, and the worker's memory after every fiftieth."""
+    """Short jobs, four at a time, and the worker's memory after every tenth."""
     clips = [clip for clip in speech.prompts() if 1.0 <= clip.seconds < 2.0]
     seen: list[tuple[int, int]] = []
     with _service(asked) as (service, client):
         worker = service.start("work", WHISPER_THREADS=str(asked.threads))
 
         def done(count: int) -> None:
-            if count % 50 == 0:
+            if count % 10 == 0:
                 seen.append((count, resident(worker.process.pid)))
                 say(f"  {count} jobs: {seen[-1][1] / _MIB:.1f} MiB")
 

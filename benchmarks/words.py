@@ -33,14 +33,12 @@ class Written:
         return self.language + (kind if self.language == "en" else "")
 
 
-def corpus() -> list[Recording]:
+def corpus(languages: Sequence[str] = speech.LANGUAGES) -> list[Recording]:
     """Each English sentence alone and in files of one to two minutes, and a quarter of those in other languages."""
-    languages = {language: 1 if language == "en" else _OTHERS for language in speech.LANGUAGES}
-    return [
-        recording
-        for language, every in languages.items()
-        for recording in (*material.joined(language, every), *material.single(language, every))
-    ]
+    others = [language for language in languages if language != "en"]
+    files = [recording for language in others for recording in material.joined(language, _OTHERS)]
+    english = [*material.joined("en"), *material.single("en")] if "en" in languages else []
+    return [*english, *files]
 
 
 def written(

@@ -14,10 +14,12 @@ from assets.speech import Clip
 from unit.transcriber_core.media import samples_of
 from unit.transcriber_core.wording import error_rate
 from whisper_transcriber import engine
+from whisper_transcriber.audio import windows
 from whisper_transcriber.batching import Item, Pipeline
 from whisper_transcriber.domain.audio import SAMPLE_RATE
+from whisper_transcriber.domain.cutting import rules_for
 from whisper_transcriber.domain.model import ModelSpec, Source
-from whisper_transcriber.domain.options import Options
+from whisper_transcriber.domain.options import Options, Vad
 from whisper_transcriber.domain.transcript import WindowResult
 from whisper_transcriber.domain.window import Window
 from whisper_transcriber.engine.port import Engine
@@ -90,3 +92,20 @@ def test_each_window_is_transcribed_as_if_it_were_alone(clips: list[Clip]) -> No
     together = pipeline.run(asked)
     assert pipeline.run(asked[::-1]) == together[::-1]
     assert [pipeline.run([item])[0] for item in asked] == together
+
+
+def test_what_is_said_again_is_in_the_text_again() -> None:
+    """Whisper leaves it out, above all where its encoder saw little: such windows are cut in a pause."""
+    names = [f"confbridge-begin-glorious-{take}" for take in "abc"]
+    names += [f"confbridge-rest-list-vol-{place}" for place in ("in", "out")]
+    pause = np.zeros(SAMPLE_RATE // 2, np.float32)
+    samples = np.concatenate([part for name in names for part in (samples_of(speech.prompt(name).path), pause)])
+    pipeline = Pipeline(base("auto"))
+    rules = rules_for(Vad(), pipeline.engine.longest("en"))
+    cut = [Item(window, audio, Options(language="en")) for window, audio in windows([samples], rules=rules)]
+    together = pipeline.run(cut)
+    said = " ".join(text(result) for result in together).lower()
+    assert (said.count("leader arrives"), said.count("default level")) == (3, 2)
+    assert [pipeline.run([item])[0] for item in cut] == together
+    times = [segment.start for result in together for segment in result.segments]
+    assert times == sorted(times)

@@ -6,7 +6,7 @@ import pytest
 
 from unit.transcriber_core.scripted import said
 from whisper_transcriber.batching.filters import believed, heard_from
-from whisper_transcriber.batching.gate import best, doubtful, loops, passes, silent
+from whisper_transcriber.batching.gate import best, doubtful, left_out, loops, passes, silent
 from whisper_transcriber.domain.window import Heard, Stretch
 from whisper_transcriber.engine.port import Decoded, Phrase
 
@@ -95,29 +95,41 @@ def test_what_was_heard_is_counted_from_where_a_row_begins() -> None:
     assert heard_from(None, 3.0) is None
 
 
+TWICE = Heard((Stretch(0.5, 3.0), Stretch(3.8, 6.4)), 0.95)
+
+
 @pytest.mark.parametrize(
-    ("characters", "seconds", "short", "doubt"),
+    ("said_in", "at"),
     [
-        (100, 10.0, True, True),  # ten characters in a second of speech
-        (160, 10.0, True, False),
-        (100, 10.0, False, False),  # nothing is left to try
-        (50, 5.0, True, False),  # too little for a sentence and its repetition
-        (0, 10.0, True, True),
+        ([(0.4, 6.5, "The conference will begin when the leader arrives.")], 3.4),
+        ([(0.4, 6.5, "The conference will begin when the leader arrives. " * 2)], None),
+        (
+            [(0.4, 3.2, "Users will join the conference soon."), (3.2, 6.5, "Users will join the conference soon.")],
+            None,
+        ),
+        ([(0.4, 6.5, "Dial 4242, then 1234, and 4242.")], None),  # which takes as long as it did
+        ([(0.4, 6.5, "会议将在领导到达时开始请稍候。")], None),  # fewer letters say as much
+        ([], None),
     ],
 )
-def test_few_words_for_much_speech_are_in_doubt_where_the_encoder_saw_little(
-    characters: int, seconds: float, short: bool, doubt: bool
+def test_few_words_for_the_speech_around_a_pause_tell_where_to_cut(
+    said_in: list[tuple[float, float, str]], at: float | None
 ) -> None:
-    text = " ".join(str(number) for number in range(100))[:characters]
-    decoded = replace(said(text), short=short)
-    assert doubtful(decoded, Heard((Stretch(0.0, seconds),), 0.9)) == doubt
+    assert left_out(phrases(*said_in), TWICE) == (None if at is None else pytest.approx(at))
+    assert left_out(phrases(*said_in), None) is None
 
 
-def test_speech_after_the_place_where_the_model_stopped_is_not_missed_yet() -> None:
-    decoded = replace(said("To mute yourself, press one.", resume=2.0), short=True)
-    assert not doubtful(decoded, Heard((Stretch(0.0, 10.0),), 0.9))
+def test_without_a_pause_there_is_nowhere_to_cut() -> None:
+    decoded = phrases((0.4, 6.5, "The conference will begin when the leader arrives."))
+    assert left_out(decoded, Heard((Stretch(0.5, 3.4), Stretch(3.6, 6.4)), 0.95)) is None
 
 
-def test_what_fails_the_gate_is_in_doubt_and_silence_is_not() -> None:
-    assert doubtful(replace(said("dies dies dies dies dies"), short=True), SURE)
+def test_what_fails_from_a_short_input_is_in_doubt() -> None:
+    loop = said("dies dies dies dies dies")
+    assert doubtful(replace(loop, short=True), SURE)
+    assert not doubtful(loop, SURE)
     assert not doubtful(replace(said("you", no_speech=0.9, logprob=-1.1), short=True), SURE)
+
+
+def test_what_was_heard_between_two_times() -> None:
+    assert heard_from(TWICE, 1.5, 5.0) == Heard((Stretch(0.0, 1.5), Stretch(3.8 - 1.5, 3.5)), 0.95)

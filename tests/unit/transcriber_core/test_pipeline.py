@@ -141,16 +141,31 @@ def test_a_loop_that_is_too_short_for_compression_is_tried_again() -> None:
     assert Pipeline(engine).run([item(1)])[0].segments[0].text == " dièse"
 
 
-def test_a_window_in_doubt_is_decoded_again_from_the_full_input_and_no_other_is() -> None:
-    few, enough = "To mute yourself, press one.", "To mute yourself, press one. " + " ".join(map(str, range(50)))
-    told = {1: replace(said(few), short=True), 2: said(few), 3: replace(said(enough), short=True)}
+def test_a_window_that_lacks_words_is_cut_in_a_pause_and_no_other_is() -> None:
+    def script(name: float, prompt: Prompt, temperature: float) -> Decoded:
+        once = "The conference will begin when the leader arrives."
+        return said(once if name < 2 else f"{once} {once}", seconds=6.5 if name in (1, 2) else 3.0)
+
+    def window(name: int) -> Item:
+        samples = item(name, seconds=7).samples
+        samples[round(3.4 * 16_000) :] = 1.5  # what the rest is known by
+        heard = Heard((Stretch(name * 10 + 0.5, name * 10 + 3.0), Stretch(name * 10 + 3.8, name * 10 + 6.4)), 0.95)
+        return Item(replace(item(name, seconds=7).window, heard=heard), samples, Options())
+
+    engine = ScriptedEngine(script)
+    cut, whole = Pipeline(engine).run([window(1), window(2)])
+    assert engine.batches("encode") == [[1, 2], [1], [1.5]]
+    assert [segment.text.count("leader") for segment in cut.segments] == [1, 1]
+    assert cut.segments[1].start == pytest.approx(13.4)
+    assert [segment.text.count("leader") for segment in whole.segments] == [2]
+
+
+def test_what_fails_from_a_short_input_is_decoded_again_from_the_full_one() -> None:
+    told = {1: replace(said("x", logprob=-2.0), short=True), 2: said("x"), 3: replace(said("x"), short=True)}
     engine = ScriptedEngine(lambda name, prompt, temperature: told[int(name)])
-    heard = {name: Heard((Stretch(name * 10.0, name * 10.0 + 9.0),), 0.9) for name in told}
-    items = [Item(replace(item(name).window, heard=heard[name]), item(name, seconds=9).samples) for name in told]
-    Pipeline(engine).run(items)
-    assert engine.batches("encode") == [[1, 2, 3]]
-    assert engine.batches("encode in full") == [[1]]
-    assert engine.batches("decode") == [[1, 2, 3], [1]]
+    Pipeline(engine).run([item(1), item(2), item(3)])
+    assert engine.batches("encode in full")[0] == [1]
+    assert engine.batches("decode")[:2] == [[1, 2, 3], [1]]
 
 
 def test_the_full_input_comes_before_a_higher_temperature() -> None:

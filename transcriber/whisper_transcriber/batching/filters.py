@@ -15,12 +15,12 @@ _MARGIN: Final = 0.5  # s; the model's timestamps are not exact, and speech that
 _REPETITIONS: Final = 2  # phrases that are left of a row of equal ones, where the decoder was in a loop
 
 
-def heard_from(heard: Heard | None, start: float) -> Heard | None:
-    """What was heard from a time of the file on, in seconds since then."""
+def heard_from(heard: Heard | None, start: float, end: float = float("inf")) -> Heard | None:
+    """What was heard between two times of the file, in seconds since the first."""
     if heard is None:
         return None
-    left = (Stretch(max(each.start - start, 0.0), each.end - start) for each in heard.stretches if each.end > start)
-    return Heard(tuple(left), heard.certainty)
+    within = (Stretch(max(each.start, start) - start, min(each.end, end) - start) for each in heard.stretches)
+    return Heard(tuple(each for each in within if each.start < each.end), heard.certainty)
 
 
 def believed(decoded: Decoded, heard: Heard | None) -> Decoded:

@@ -9,9 +9,10 @@ from __future__ import annotations
 import re
 import zlib
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Final
 
-from whisper_transcriber.domain.window import Heard
+from whisper_transcriber.domain.window import Heard, Stretch
 from whisper_transcriber.engine.port import Decoded
 
 LADDER: Final = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
@@ -34,9 +35,12 @@ _SILENCE_IF_CERTAIN: Final = 0.8
 _CHARACTERS_A_SECOND: Final = 35.0
 _SPARE_CHARACTERS: Final = 15.0
 
-# Of English windows in which a short encoder input had lost a sentence that was said twice, none had more.
-_FEW_CHARACTERS_A_SECOND: Final = 14.0
-_SECONDS_TO_REPEAT: Final = 8.0  # of speech; in less, nothing was lost
+# Of the phrases of 96 English windows that had fewer letters for the speech in them, four had lost a sentence that was
+# said twice, and one had not: that costs only time.
+_FEW_LETTERS_A_SECOND: Final = 13.0
+_LETTERS_A_DIGIT: Final = 4
+_PAUSE: Final = 0.4  # s, the shortest between two sentences
+_BLIP: Final = 0.25  # s of speech that are not counted, at the ends of a phrase: its times are not exact
 
 _LONGEST_PHRASE: Final = 8  # words of a loop's phrase
 _TIMES: Final = 5  # how often a phrase must follow itself to be a loop; nobody says four in a row by mistake
@@ -52,7 +56,7 @@ def compression_ratio(text: str) -> float:
 def loops(text: str) -> bool:
     """Whether a phrase of up to 8 words follows itself at least 4 times: too short a loop for the compression ratio."""
     words = re.findall(r"\w+", text.lower())
-    if words and sum(map(len, words)) > _LETTERS_PER_WORD * len(words):
+    if not _spaced(text):
         words = list("".join(words))
     return any(_follows_itself(words, size) for size in range(1, _LONGEST_PHRASE + 1))
 
@@ -88,13 +92,27 @@ def passes(decoded: Decoded, heard: Heard | None = None) -> bool:
 
 
 def doubtful(decoded: Decoded, heard: Heard | None = None) -> bool:
-    """Whether a short encoder input may have cost words, so that another look with the full one is worth its time.
+    """Whether it failed, and from a short encoder input, so that a look with the full one is worth its time."""
+    return decoded.short and not passes(decoded, heard)
 
-    What it costs is a sentence that comes again, above all: then there are few words for the speech that there was.
+
+def left_out(decoded: Decoded, heard: Heard | None) -> float | None:
+    """Where to cut a window in two, because words are missing: in a pause of a phrase that has few for its speech.
+
+    A sentence that is said twice, or a second that is like the first, may be written once; apart from each other both
+    are. In seconds, as the times in `decoded`; None if nothing is missing, or the text has no spaces.
     """
-    if not decoded.short or silent(decoded, heard):
-        return False
-    return not passes(decoded, heard) or (heard is not None and _meagre(decoded, heard))
+    if heard is None or not _spaced(decoded.text) or silent(decoded, heard):
+        return None
+    for phrase in decoded.phrases:
+        clipped = (Stretch(max(each.start, phrase.start), min(each.end, phrase.end)) for each in heard.stretches)
+        spoken = [each for each in clipped if each.end - each.start > _BLIP]
+        pauses = [(after.start - before.end, (after.start + before.end) / 2) for before, after in pairwise(spoken)]
+        longest, middle = max(pauses, default=(0.0, 0.0))
+        seconds = sum(each.end - each.start for each in spoken)
+        if longest >= _PAUSE and _letters(phrase.text) < _FEW_LETTERS_A_SECOND * seconds:
+            return middle
+    return None
 
 
 def best(tries: Sequence[Decoded], heard: Heard | None = None) -> Decoded:
@@ -105,10 +123,14 @@ def best(tries: Sequence[Decoded], heard: Heard | None = None) -> Decoded:
     return max(straight or tries, key=lambda each: each.avg_logprob)
 
 
-def _meagre(decoded: Decoded, heard: Heard) -> bool:
-    until = float("inf") if decoded.resume is None else decoded.resume
-    seconds = sum(max(0.0, min(each.end, until) - each.start) for each in heard.stretches)
-    return seconds > _SECONDS_TO_REPEAT and len(decoded.text.strip()) < _FEW_CHARACTERS_A_SECOND * seconds
+def _letters(text: str) -> int:
+    """How long a text is to say: as many letters, if figures were words."""
+    return len(text.strip()) + (_LETTERS_A_DIGIT - 1) * sum(map(str.isdigit, text))
+
+
+def _spaced(text: str) -> bool:
+    words = re.findall(r"\w+", text)
+    return sum(map(len, words)) <= _LETTERS_PER_WORD * len(words)
 
 
 def _straight(decoded: Decoded, heard: Heard | None) -> bool:

@@ -9,7 +9,7 @@ from typing import Final, TypeVar
 import numpy as np
 
 from whisper_transcriber.batching.filters import believed
-from whisper_transcriber.batching.gate import LADDER, best, doubtful, passes, silent
+from whisper_transcriber.batching.gate import LADDER, best, doubtful, left_out, passes
 from whisper_transcriber.batching.rows import Item, Row
 from whisper_transcriber.domain.audio import SAMPLE_RATE
 from whisper_transcriber.domain.options import Options, checked
@@ -18,6 +18,8 @@ from whisper_transcriber.engine.port import Decoded, Engine, Language, Prompt, S
 from whisper_transcriber.metrics import Metrics
 
 _ROUNDS: Final = 8  # how often one window is gone on with where the model stopped short
+_CUTTING: Final = 4  # of the rounds; the others are left for what is not decoded yet
+_CUTS: Final = 2  # in one round: what is left of a sentence that is said three times may hold it twice
 
 _TONE: Final = np.cos(np.arange(SAMPLE_RATE, dtype=np.float32) * np.float32(0.2)) * np.float32(0.25)
 
@@ -82,33 +84,27 @@ class Pipeline:
 
     def _finish(self, rows: Sequence[Row]) -> None:
         """Take rows all the way together, round by round."""
-        for _ in range(_ROUNDS):
-            rows = self._round(rows)
+        for number in range(_ROUNDS):
+            rows = self._round(rows, cut=number < _CUTTING)
             if not rows:
                 return
 
-    def _round(self, rows: Sequence[Row]) -> list[Row]:
-        """Take each row one decoding further; return those with more to say."""
+    def _round(self, rows: Sequence[Row], *, cut: bool) -> list[Row]:
+        """Take each row one decoding further; return those with more to say. `cut`: one may be cut in two."""
         stage = self._metrics.stage_seconds.labels
         with stage("encode").time():
             self._encode(rows)
         with stage("detect").time():
             self._detect([row for row in rows if row.language is None])
         with stage("generate").time():
-            decoded = self._decode(rows)
+            decoded = self._decode(rows, cut=cut)
         with stage("align").time():
             self._collect(rows, decoded)
-        more = []
-        for row, result in zip(rows, decoded, strict=True):
-            if result.resume is not None and not silent(result, row.heard):
-                row.offset += result.resume
-                more.append(row)
-        return more
+        return [row for row, result in zip(rows, decoded, strict=True) if row.goes_on(result)]
 
     def _encode(self, rows: Sequence[Row], *, full: bool = False) -> None:
         for part in _parts(rows, self._size, lambda row: None):
-            audio = [row.item.samples[round(row.offset * SAMPLE_RATE) :] for row in part]
-            for row, encoded in zip(part, self.engine.encode(audio, full=full), strict=True):
+            for row, encoded in zip(part, self.engine.encode([row.audio for row in part], full=full), strict=True):
                 row.encoded = encoded
 
     def _detect(self, rows: Sequence[Row]) -> None:
@@ -121,23 +117,34 @@ class Pipeline:
             for row, found in zip(part, self.engine.detect([row.states for row in part], among), strict=True):
                 row.language = found
 
-    def _decode(self, rows: Sequence[Row]) -> list[Decoded]:
+    def _decode(self, rows: Sequence[Row], *, cut: bool) -> list[Decoded]:
         """Up the ladder of temperatures, each time with only the rows that have not passed yet, whosever they are.
 
-        A row that is in doubt after its first try, and was encoded from a short input, has that try again with the full
-        one: whatever is beside it, and before chance has a part in anything.
+        What did not pass from a short encoder input has that try again from the full one, and what lacks words has it
+        again without what comes after a pause: each for itself, and before chance has a part in anything.
         """
         tries: dict[int, list[Decoded]] = {id(row): [] for row in rows}
         for step, hotter in enumerate(LADDER):
             left = [row for row in rows if _tries_again(row, tries[id(row)], step)]
             self._metrics.fallbacks.inc(len(left) if step else 0)
             self._try(left, hotter, tries)
+            if cut and step == 0:
+                self._cut(left, tries)
             again = [row for row in left if doubtful(tries[id(row)][-1], row.heard)]
-            for row in again:
-                tries[id(row)].clear()
             self._encode(again, full=True)
             self._try(again, hotter, tries)
         return [believed(best(tries[id(row)], row.heard), row.heard) for row in rows]
+
+    def _cut(self, rows: Sequence[Row], tries: Mapping[int, list[Decoded]]) -> None:
+        """Cut rows where words are missing, until none are; the tries are then those of what is left of them."""
+        for _ in range(_CUTS):
+            ends = {id(row): left_out(tries[id(row)][-1], row.heard) for row in rows}
+            rows = [row for row in rows if ends[id(row)] is not None]
+            for row in rows:
+                row.until = row.offset + (ends[id(row)] or 0.0)
+                tries[id(row)].clear()
+            self._encode(rows)
+            self._try(rows, LADDER[0], tries)
 
     def _try(self, rows: Sequence[Row], temperature: float, tries: Mapping[int, list[Decoded]]) -> None:
         """Decode rows once, at the temperature that was asked for or this one, and add the results to their tries."""

@@ -8,8 +8,8 @@ from math import log
 from sys import float_info
 
 from whisper_transcriber.batching.filters import heard_from
-from whisper_transcriber.batching.gate import compression_ratio
-from whisper_transcriber.domain.audio import Samples
+from whisper_transcriber.batching.gate import compression_ratio, silent
+from whisper_transcriber.domain.audio import SAMPLE_RATE, Samples
 from whisper_transcriber.domain.options import Options
 from whisper_transcriber.domain.transcript import Segment, Token, WindowResult, Word
 from whisper_transcriber.domain.window import Heard, Window
@@ -31,6 +31,7 @@ class Row:
 
     item: Item
     offset: float  # seconds of the window
+    until: float | None = None  # where it is cut in two; the rest comes in the next round
     language: Language | None = None
     encoded: Encoded | None = None
     segments: list[Segment] = field(default_factory=list)
@@ -48,7 +49,25 @@ class Row:
     @property
     def heard(self) -> Heard | None:
         """What the voice detector heard in this stretch, in seconds since its beginning."""
-        return heard_from(self.item.window.heard, self.item.window.start + self.offset)
+        start = self.item.window.start
+        end = float("inf") if self.until is None else start + self.until
+        return heard_from(self.item.window.heard, start + self.offset, end)
+
+    @property
+    def audio(self) -> Samples:
+        """The samples of this stretch."""
+        end = None if self.until is None else round(self.until * SAMPLE_RATE)
+        return self.item.samples[round(self.offset * SAMPLE_RATE) : end]
+
+    def goes_on(self, decoded: Decoded) -> bool:
+        """Move on to what is left of the window, now that this has been decoded; False if nothing is."""
+        if decoded.resume is not None and not silent(decoded, self.heard):
+            self.offset += decoded.resume
+        elif self.until is not None:
+            self.offset, self.until = self.until, None
+        else:
+            return False
+        return True
 
     @property
     def needs_words(self) -> bool:

@@ -18,7 +18,7 @@ TAIL: Final = (
 )
 _STEP: Final = 200  # frames; windows whose inputs are equally long can share a batch
 
-LONGEST_SHORT: Final = 20.0
+LONGEST_SHORT: Final = 15.0
 """Seconds of a window for a short input. What attention costs grows with the square of the input, and shorter windows
 share more of the decoder's work; but with less around it, `base` understands less (docs/benchmarks.md has the figures).
 

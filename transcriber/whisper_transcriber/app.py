@@ -7,7 +7,18 @@ from typing import Any
 from fastapi import Depends, FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 
-from whisper_transcriber.api import demand, errors, events, health, jobs, keys, models, transcriptions
+from whisper_transcriber.api import (
+    demand,
+    errors,
+    events,
+    health,
+    jobs,
+    keys,
+    models,
+    transcriptions,
+    tus,
+    upload_parts,
+)
 from whisper_transcriber.api.access import Access
 from whisper_transcriber.api.callers import allowed, caller, operator
 from whisper_transcriber.api.openapi import document
@@ -38,6 +49,8 @@ def create_app(deps: Deps, stopping: asyncio.Event | None = None) -> FastAPI:
         (transcriptions, allowed("transcribe")),
         (jobs, allowed("jobs")),
         (events, allowed("jobs")),
+        (upload_parts, allowed("jobs")),
+        (tus, allowed("jobs")),
         (models, caller),
         (keys, allowed("admin")),
         (demand, operator),

@@ -64,6 +64,12 @@ _SOURCE = {
             **_PLACE,
             "properties": {"url": {"type": "string", "format": "uri", "minLength": 1, "maxLength": 8192}},
         },
+        "upload": {
+            "type": "object",
+            "required": ["id"],
+            "additionalProperties": False,
+            "properties": {"id": {"type": "string", "minLength": 1, "maxLength": 64}},
+        },
         "s3": {**_PLACE, "properties": {"url": S3Source.model_json_schema()["properties"]["url"]}},
     },
 }

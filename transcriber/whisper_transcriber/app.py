@@ -1,24 +1,16 @@
 """The API's application: routers, errors and middleware put together."""
 
 import asyncio
+from functools import partial
+from typing import Any
 
 from fastapi import Depends, FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 
-from whisper_transcriber.api import (
-    demand,
-    errors,
-    events,
-    health,
-    jobs,
-    keys,
-    models,
-    transcriptions,
-    tus,
-    upload_parts,
-)
+from whisper_transcriber.api import demand, errors, events, health, jobs, keys, models, transcriptions
 from whisper_transcriber.api.access import Access
 from whisper_transcriber.api.callers import allowed, caller, operator
+from whisper_transcriber.api.openapi import document
 from whisper_transcriber.api.visits import Farewells
 from whisper_transcriber.deps import Deps
 
@@ -46,8 +38,6 @@ def create_app(deps: Deps, stopping: asyncio.Event | None = None) -> FastAPI:
         (transcriptions, allowed("transcribe")),
         (jobs, allowed("jobs")),
         (events, allowed("jobs")),
-        (upload_parts, allowed("jobs")),
-        (tus, allowed("jobs")),
         (models, caller),
         (keys, allowed("admin")),
         (demand, operator),
@@ -55,6 +45,8 @@ def create_app(deps: Deps, stopping: asyncio.Event | None = None) -> FastAPI:
         app.include_router(resource.router, dependencies=[Depends(check)])
     app.include_router(health.router)
     errors.install(app)
+    # FastAPI asks for the document once somebody does.
+    app.openapi = partial(_document, app)  # type: ignore[method-assign]
     if deps.settings.cors_origins:
         app.add_middleware(
             CORSMiddleware,
@@ -65,3 +57,9 @@ def create_app(deps: Deps, stopping: asyncio.Event | None = None) -> FastAPI:
         )
     app.add_middleware(Access, metrics=deps.metrics, stopping=stopping)
     return app
+
+
+def _document(app: FastAPI) -> dict[str, Any]:
+    if app.openapi_schema is None:
+        app.openapi_schema = document(app)
+    return app.openapi_schema

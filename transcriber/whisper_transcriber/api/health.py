@@ -18,13 +18,13 @@ router = APIRouter(tags=["health"])
 _PATIENCE = 3.0
 
 
-@router.get("/livez")
+@router.get("/livez", response_class=PlainTextResponse)
 async def livez() -> PlainTextResponse:
     """The process answers."""
     return PlainTextResponse("ok")
 
 
-@router.get("/readyz")
+@router.get("/readyz", responses={503: {"description": "What is missing", "content": {"application/json": {}}}})
 async def readyz(request: Request, deps: Given) -> JSONResponse:
     """200 if jobs can be taken: PostgreSQL and the object store are needed; without Redis the service polls."""
     if request.app.state.stopping.is_set():
@@ -37,7 +37,7 @@ async def readyz(request: Request, deps: Given) -> JSONResponse:
     return JSONResponse({"ready": ready, "checks": checks}, 200 if ready else 503)
 
 
-@router.get("/metrics")
+@router.get("/metrics", response_class=PlainTextResponse)
 async def metrics(deps: Given) -> Response:
     """Prometheus metrics; the queue's are read now."""
     await measure_queue(deps)

@@ -1,6 +1,9 @@
-"""The request bodies in the OpenAPI document, which FastAPI cannot see: we read them as streams."""
+"""The OpenAPI document: what FastAPI sees, and what it cannot: bodies that we read as streams, errors, the key."""
 
 from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
 
 from whisper_transcriber.api.chunking import ServerVad
 from whisper_transcriber.api.job_parameters import JobFields, S3Source
@@ -16,7 +19,8 @@ _OPTIONS: dict[str, Any] = JobFields.model_json_schema()["properties"] | {
 
 
 def _form(properties: dict[str, Any]) -> dict[str, Any]:
-    schema = {"type": "object", "required": ["file"], "properties": {"file": _FILE, **properties}}
+    fields = {"file": _FILE, **properties}
+    schema = {"type": "object", "required": ["file"], "additionalProperties": False, "properties": fields}
     return {"multipart/form-data": {"schema": schema}}
 
 
@@ -38,6 +42,8 @@ TRANSCRIPTION: dict[str, Any] = {
                 },
                 "chunking_strategy": _OPTIONS["chunking_strategy"],
                 "channels": _OPTIONS["channels"],
+                "stream": {"type": "boolean", "default": False, "description": "With `json` or `text`: events"},
+                "include[]": {"type": "array", "items": {"type": "string", "enum": ["logprobs"]}},
             }
         ),
     }
@@ -57,12 +63,6 @@ _SOURCE = {
         "http": {
             **_PLACE,
             "properties": {"url": {"type": "string", "format": "uri", "minLength": 1, "maxLength": 8192}},
-        },
-        "upload": {
-            "type": "object",
-            "required": ["id"],
-            "additionalProperties": False,
-            "properties": {"id": {"type": "string", "minLength": 1, "maxLength": 64}},
         },
         "s3": {**_PLACE, "properties": {"url": S3Source.model_json_schema()["properties"]["url"]}},
     },
@@ -84,3 +84,59 @@ JOB: dict[str, Any] = {
         },
     }
 }
+
+_ERROR: dict[str, Any] = {
+    "type": "object",
+    "required": ["error"],
+    "additionalProperties": False,
+    "properties": {
+        "error": {
+            "type": "object",
+            "required": ["message", "type", "param", "code"],
+            "additionalProperties": False,
+            "properties": {
+                "message": {"type": "string"},
+                "type": {
+                    "enum": ["invalid_request_error", "authentication_error", "rate_limit_error", "server_error"],
+                    "type": "string",
+                },
+                "param": {"type": ["string", "null"], "description": "The field that is wrong"},
+                "code": {"type": ["string", "null"], "description": "For programs"},
+            },
+        }
+    },
+}
+_FAILURES = {"4XX": "The request must change, or wait", "5XX": "The service failed, or cannot do it now (503)"}
+_ID = {"description": "Names the request in the log", "schema": {"type": "string"}}
+_RETRY = {"description": "Seconds, with 425, 429 and 503", "schema": {"type": "integer"}}
+
+
+def document(app: FastAPI) -> dict[str, Any]:
+    """The document of an application; where FastAPI would promise its own errors, ours are."""
+    made = get_openapi(
+        title=app.title,
+        version=app.version,
+        description="OpenAI's audio API, and jobs beside it. Errors have OpenAI's form.",
+        routes=app.routes,
+    )
+    parts = made["components"]
+    for name in ("HTTPValidationError", "ValidationError"):
+        parts["schemas"].pop(name, None)
+    parts["schemas"]["Error"] = _ERROR
+    parts["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
+    for path, item in made["paths"].items():
+        for operation in item.values():
+            operation["responses"].pop("422", None)
+            if path.startswith(("/v1/", "/internal/")):
+                _guarded(operation)
+    return made
+
+
+def _guarded(operation: dict[str, Any]) -> None:
+    """Add what every operation behind the key has."""
+    operation["security"] = [{"key": []}]
+    for status, description in _FAILURES.items():
+        content = {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}
+        operation["responses"][status] = {"description": description, "content": content}
+    for status, response in operation["responses"].items():
+        response["headers"] = {"x-request-id": _ID} | ({"Retry-After": _RETRY} if status in _FAILURES else {})

@@ -16,6 +16,7 @@ from whisper_transcriber.api.later import accepted, prefers_async
 from whisper_transcriber.api.openapi import TRANSCRIPTION
 from whisper_transcriber.api.parameters import Wanted, transcription
 from whisper_transcriber.api.streaming import begun, events, heard
+from whisper_transcriber.api.transcripts import ANSWERS
 from whisper_transcriber.api.uploads import receive
 from whisper_transcriber.api.visits import Events, Visit, while_connected
 from whisper_transcriber.bell.port import WORK
@@ -33,13 +34,13 @@ _GONE = 499
 _SAME = "\n"
 
 
-@router.post("/transcriptions", openapi_extra=TRANSCRIPTION)
+@router.post("/transcriptions", openapi_extra=TRANSCRIPTION, responses=ANSWERS)
 async def transcriptions(request: Request, deps: Given, who: Called) -> Response:
     """Transcribe a file and wait for the transcript."""
     return await _answer(request, deps, who, "transcribe")
 
 
-@router.post("/translations", openapi_extra=TRANSCRIPTION)
+@router.post("/translations", openapi_extra=TRANSCRIPTION, responses=ANSWERS)
 async def translations(request: Request, deps: Given, who: Called) -> Response:
     """Translate the speech of a file into English and wait for it."""
     return await _answer(request, deps, who, "translate")

@@ -108,6 +108,7 @@ TWICE = Heard((Stretch(0.5, 3.0), Stretch(3.8, 6.4)), 0.95)
             None,
         ),
         ([(0.4, 6.5, "Dial 4242, then 1234, and 4242.")], None),  # which takes as long as it did
+        ([(0.4, 6.5, "Thank you.")], None),  # nothing that was said twice
         ([(0.4, 6.5, "会议将在领导到达时开始请稍候。")], None),  # fewer letters say as much
         ([], None),
     ],

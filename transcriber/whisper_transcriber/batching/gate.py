@@ -38,6 +38,7 @@ _SPARE_CHARACTERS: Final = 15.0
 # Of the phrases of 96 English windows that had fewer letters for the speech in them, four had lost a sentence that was
 # said twice, and one had not: that costs only time.
 _FEW_LETTERS_A_SECOND: Final = 13.0
+_HARDLY_ANY: Final = 4.0  # letters a second; where there are no more, it is not words said twice that are missing
 _LETTERS_A_DIGIT: Final = 4
 _PAUSE: Final = 0.4  # s, the shortest between two sentences
 _BLIP: Final = 0.25  # s of speech that are not counted, at the ends of a phrase: its times are not exact
@@ -110,7 +111,7 @@ def left_out(decoded: Decoded, heard: Heard | None) -> float | None:
         pauses = [(after.start - before.end, (after.start + before.end) / 2) for before, after in pairwise(spoken)]
         longest, middle = max(pauses, default=(0.0, 0.0))
         seconds = sum(each.end - each.start for each in spoken)
-        if longest >= _PAUSE and _letters(phrase.text) < _FEW_LETTERS_A_SECOND * seconds:
+        if longest >= _PAUSE and _HARDLY_ANY * seconds < _letters(phrase.text) < _FEW_LETTERS_A_SECOND * seconds:
             return middle
     return None
 

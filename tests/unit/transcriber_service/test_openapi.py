@@ -57,7 +57,10 @@ def test_the_document_is_true(api: Any) -> None:
     """Some requests for each operation, good ones and bad ones, under all checks that there are."""
     tried = 0
     for found in api.get_all_operations():
-        _try(found.ok())
+        operation = found.ok()
+        if "/v1/tus" in operation.label:
+            continue  # a protocol of its own, with tests of its own
+        _try(operation)
         tried += 1
     assert tried > 12
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
+from testbed import binaries, recipes
 from testbed.shell import CommandFailed
 
 ROOT = Path(__file__).parents[2]
@@ -19,7 +20,14 @@ SYSTEM = "chart-system"
 
 @pytest.fixture(scope="module")
 def installed(cluster_helm: Any, kubectl: Any) -> str:
-    """The chart, installed for real; there is no node, so no pod will run. Returns the operator's user."""
+    """The chart, installed for real, beside cert-manager's CRDs; there is no node, so no pod will run.
+
+    Returns the operator's user.
+    """
+    crds = binaries.sources(*recipes.CERT_MANAGER) / "deploy" / "crds"
+    for kind in ("certificates", "issuers"):
+        kubectl("apply", "--server-side", "--filename", str(crds / f"cert-manager.io_{kind}.yaml"))
+        kubectl("wait", "--for=condition=Established", f"crd/{kind}.cert-manager.io", "--timeout=30s")
     cluster_helm(
         "install", "op", str(CHART), "--namespace", SYSTEM, "--create-namespace", "--set", "fullnameOverride=op"
     )

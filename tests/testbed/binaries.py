@@ -42,6 +42,13 @@ def _ensure(tool: Tool, commands: Sequence[str]) -> None:
             build(tool, missing())  # asked again: another process may just have built it
 
 
+def sources(module: str, version: str) -> Path:
+    """The folder with the sources of a Go module of this version, fetched if need be. Nothing may be written there."""
+    with tempfile.TemporaryDirectory(prefix="fetch-") as work:  # outside any module
+        listing = run(["go", "mod", "download", "-json", f"{module}@{version}"], cwd=Path(work), timeout=1800)
+    return Path(json.loads(listing)["Dir"])
+
+
 def build(tool: Tool, commands: Sequence[str]) -> None:
     """Compile the commands one by one; each appears in the cache only once it is whole."""
     if not commands:
@@ -64,8 +71,7 @@ def build(tool: Tool, commands: Sequence[str]) -> None:
 def _own_module(tool: Tool, work: Path) -> None:
     """A module that does nothing but require the tool's, so that `replace` lines are ours to write."""
     say(f"fetching the sources of {tool.name} {tool.version}")
-    listing = run(["go", "mod", "download", "-json", f"{tool.module}@{tool.version}"], cwd=work, timeout=1800)
-    source = (Path(json.loads(listing)["Dir"]) / "go.mod").read_text()
+    source = (sources(tool.module, tool.version) / "go.mod").read_text()
     go = next(line for line in source.splitlines() if line.startswith("go "))
     (work / "go.mod").write_text(
         f"module testbed-{tool.name}\n{go}\nrequire {tool.module} {tool.version}\n"

@@ -70,6 +70,9 @@ VERSITYGW = Tool(
 )
 KIND = Tool("kind", "sigs.k8s.io/kind", "v0.33.0", {"kind": ("sigs.k8s.io/kind", 0.7)})
 
+# Not run: its CustomResourceDefinitions say what is valid.
+CERT_MANAGER = ("github.com/cert-manager/cert-manager", "v1.19.1")
+
 NODE = (KUBERNETES, ETCD, COREDNS, HELM)
 
 

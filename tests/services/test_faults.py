@@ -167,7 +167,7 @@ def test_a_cancelled_job_stops_at_the_next_window(service: Service) -> None:
 
 
 def test_a_client_that_goes_away_stops_the_work(service: Service) -> None:
-    api = service.start("serve")
+    api = service.start("serve", WHISPER_RETRY_SECONDS="1")
     worker = service.start("work", **SLOW)
     client = Client(api)
     body = httpx.Request(
@@ -189,7 +189,9 @@ def test_a_client_that_goes_away_stops_the_work(service: Service) -> None:
     wait_until(lambda: worker.metric("whisper_worker_busy") == 0, "the worker to let go", PATIENCE)
     assert [line["outcome"] for line in events(worker, "Left job")] == ["dropped"]
     with client.http as http:
-        assert http.get("/v1/jobs").json()["data"] == []
+        wait_until(
+            lambda: not http.get("/v1/jobs").json()["data"], "what nobody came back for to be forgotten", PATIENCE
+        )
 
 
 def test_what_a_killed_api_left_is_swept_up(service: Service) -> None:

@@ -11,6 +11,9 @@ import yaml
 
 from testbed import binaries, recipes
 from testbed.shell import CommandFailed
+from whisper_operator.api.v1alpha1 import WhisperTranscriber
+from whisper_operator.certs.manager import requests
+from whisper_operator.certs.wanted import wanted
 
 ROOT = Path(__file__).parents[2]
 CHART = ROOT / "charts" / "whisper-operator"
@@ -40,6 +43,20 @@ def installed(cluster_helm: Any, kubectl: Any) -> str:
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
 def test_examples_are_valid_to_the_letter(kubectl: Any, installed: str, path: Path) -> None:
     kubectl("apply", "--server-side", "--dry-run=server", "--validate=strict", "--filename", str(path))
+
+
+@pytest.mark.parametrize("issuer", [None, {"name": "corporate", "kind": "ClusterIssuer"}])
+def test_what_cert_manager_is_asked_for_is_valid(kubectl: Any, installed: str, issuer: dict[str, str] | None) -> None:
+    tls = {"api": {"enabled": True}, "certManager": {"issuerRef": issuer} if issuer else {}}
+    transcriber = {"metadata": {"name": "main", "namespace": "default", "uid": "1"}, "spec": {"tls": tls}}
+    cr = WhisperTranscriber.parse(transcriber)
+    assert cr.spec.tls.cert_manager is not None
+    asked = requests(cr, cr.spec.tls.cert_manager, wanted(cr))
+    assert {manifest["kind"] for manifest in asked} == ({"Certificate"} if issuer else {"Certificate", "Issuer"})
+    kubectl(
+        *("apply", "--server-side", "--dry-run=server", "--validate=strict", "--filename", "-"),
+        input=yaml.safe_dump_all(asked),
+    )
 
 
 def test_strict_validation_is_on(kubectl: Any, installed: str) -> None:

@@ -45,7 +45,7 @@ def test_two_workers_give_byte_for_byte_the_transcript_of_one(service: Service) 
     assert word_error_rate(clip.text, client.result(alone["id"], "text").text) < 0.25
 
     second = service.start("work", **SMALL)
-    shared = client.ended(client.submit(clip.path, wordTimestamps="true")["id"])
+    shared = client.ended(client.submit(clip.path, wordTimestamps="true", reuse="false")["id"])
     assert shared["status"] == "succeeded", shared
     numbers = [{line["part"] for line in parts_of(worker, shared["id"])} for worker in (first, second)]
     assert all(numbers), "both took parts"

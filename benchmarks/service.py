@@ -69,9 +69,9 @@ def two(asked: Asked, say: Say) -> list[str]:
     with _service(asked) as (service, client):
         for workers in (1, 2):
             service.start("work", WHISPER_THREADS="1")
-            client.ended(client.submit(speech.long(20).path, language="en")["id"])
+            client.ended(client.submit(speech.long(20).path, language="en", reuse="false")["id"])
             started = time.monotonic()
-            job = client.submit(clip.path, language="en")["id"]
+            job = client.submit(clip.path, language="en", reuse="false")["id"]
             _ended(client, job)
             took.append(time.monotonic() - started)
             texts.append(client.result(job, "verbose_json").text)

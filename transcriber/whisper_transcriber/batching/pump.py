@@ -137,6 +137,10 @@ class Pump:
         for gauge in self._gauges():
             gauge.set_function(float)  # the one before holds on to the engine
 
+    async def freed(self) -> None:
+        """Return once no thread of a closed pump holds on to the engine: not even one that has just answered."""
+        await asyncio.to_thread(self._threads.shutdown)
+
     def _start(self) -> None:
         if not self._lanes:
             self._lanes = [asyncio.create_task(self._lane(), name=f"lane {n}") for n in range(self.engine.lanes)]

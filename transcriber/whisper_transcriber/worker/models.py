@@ -132,7 +132,10 @@ class Models:
                 await pump.close()
 
     async def _unload(self, name: str) -> None:
-        await self._places.pop(name).loading.result().close()
+        pump = self._places.pop(name).loading.result()
+        await pump.close()
+        await pump.freed()
+        del pump
         gc.collect()
         self._deps.metrics.model_ready.labels(name).set(0)
         log.info("Unloaded model to make room", model=name)

@@ -15,6 +15,10 @@ def restricted_namespace(name: str) -> Manifest:
     return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}}
 
 
+LIGHT: Manifest = {"pod": {"resources": {"requests": {"cpu": "50m", "memory": "512Mi"}}}}
+"""Of `spec.workers`: so that several transcribers find room on a node of two processors."""
+
+
 def transcriber(name: str, **spec: Any) -> Manifest:
     """A WhisperTranscriber."""
     return {

@@ -48,6 +48,10 @@ def helm(cluster: Cluster, *arguments: str) -> str:
     return done.stdout
 
 
+CLOSED = ("--set", "networkPolicy.egress.restricted=true")
+"""Of the chart: the operator closed as far as it can be."""
+
+
 def install(cluster: Cluster, *arguments: str) -> None:
     """Install or upgrade the operator from the chart and wait until both replicas are ready."""
     helm(

@@ -15,7 +15,7 @@ from testbed import Cluster
 @pytest.fixture(scope="session")
 def operator(cluster: Cluster, images: Any) -> Cluster:
     """The cluster with the operator installed by helm, closed as far as its chart can close it."""
-    steps.install(cluster, "--set", "networkPolicy.egress.restricted=true")
+    steps.install(cluster, *steps.CLOSED)
     return cluster
 
 

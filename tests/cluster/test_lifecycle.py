@@ -68,7 +68,7 @@ def test_the_operator_leaves_and_returns_while_a_job_runs(service: steps.Service
     steps.uninstall(cluster)
     path = f"/v1/jobs/{handed['status']['jobId']}"
     assert json.loads(steps.fetch(cluster, namespace, "main", path))["status"] in ("queued", "running", "succeeded")
-    steps.install(cluster)
+    steps.install(cluster, *steps.CLOSED)
 
     done = steps.until(cluster, namespace, steps.JOB_KIND, "leave", steps.finished, 300)
     assert steps.condition(done, "Succeeded")["status"] == "True", done["status"]

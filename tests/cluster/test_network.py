@@ -101,7 +101,7 @@ def place(operator: Cluster) -> Iterator[Place]:
     """The whole stack of `spec: {}`, Ready under `restricted` and its policies, among strangers."""
     for space in (SPACE, GUESTS):
         steps.apply(operator, "default", manifests.restricted_namespace(space))
-    steps.apply(operator, SPACE, manifests.transcriber("main"), listener("stranger"))
+    steps.apply(operator, SPACE, manifests.transcriber("main", workers=manifests.LIGHT), listener("stranger"))
     steps.apply(operator, GUESTS, listener("guest"))
     steps.until(operator, SPACE, steps.TRANSCRIBER_KIND, "main", steps.holds("Ready"), 300)
     ours = {"whisper-operator.dev/transcriber": "main", "app.kubernetes.io/component": "migrate"}
@@ -123,12 +123,14 @@ def place(operator: Cluster) -> Iterator[Place]:
             return
         host = stack.enter_context(network.outside(operator.name, *OUTSIDE.values()))
         server = subprocess.Popen(
-            [*host, sys.executable, "-m", "http.server", str(OTHER_PORT), "--directory", "/var/empty"],
-            stdout=subprocess.DEVNULL,
+            [*host, sys.executable, "-u", "-m", "http.server", str(OTHER_PORT), "--directory", "/var/empty"],
+            stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
         )
-        stack.callback(server.wait)
+        stack.enter_context(server)
         stack.callback(server.kill)
+        assert server.stdout is not None
+        assert server.stdout.readline().startswith(b"Serving"), "it listens"
         yield Place(operator, pods, host)
 
 

@@ -38,7 +38,9 @@ def gpus(operator: Cluster) -> Iterator[Cluster]:
 
 
 def test_a_worker_without_a_free_gpu_waits_says_so_and_starts_when_there_is_one(gpus: Cluster) -> None:
-    steps.apply(gpus, "gpus", manifests.transcriber("main", workers={"replicas": 2, "gpu": {"count": 1}}))
+    steps.apply(
+        gpus, "gpus", manifests.transcriber("main", workers={"replicas": 2, "gpu": {"count": 1}, **manifests.LIGHT})
+    )
     waits = steps.holds("WorkersReady", "False", "NoFreeGpu")
     seen = steps.until(gpus, "gpus", steps.TRANSCRIBER_KIND, "main", waits, 180)
     assert f"No node has enough free {GPU}" in steps.condition(seen, "WorkersReady")["message"]
@@ -60,7 +62,7 @@ def test_a_second_pod_finds_the_model_in_the_cache(operator: Cluster, tmp_path_f
     cluster, namespace = operator, "cache"
     steps.apply(cluster, "default", manifests.restricted_namespace(namespace))
     try:
-        cache = {"modelCache": {"size": "1Gi"}}
+        cache = {"modelCache": {"size": "1Gi"}, **manifests.LIGHT}
         steps.apply(cluster, namespace, manifests.transcriber("main", workers=cache))
         steps.until(cluster, namespace, steps.TRANSCRIBER_KIND, "main", steps.holds("Ready"), 300)
         claim = steps.get(cluster, namespace, "pvc", "main-models")

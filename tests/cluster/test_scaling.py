@@ -26,7 +26,7 @@ def elastic(operator: Cluster) -> Iterator[steps.Service]:
     """A transcriber that has no workers while it has no jobs."""
     steps.apply(operator, "default", manifests.restricted_namespace("elastic"))
     auto = {"min": 0, "max": 2, "targetWaitSeconds": 10, "scaleInAfterSeconds": 20}
-    steps.apply(operator, "elastic", manifests.transcriber("main", workers={"autoscaling": auto}))
+    steps.apply(operator, "elastic", manifests.transcriber("main", workers={"autoscaling": auto, **manifests.LIGHT}))
     steps.until(operator, "elastic", steps.TRANSCRIBER_KIND, "main", steps.holds("Ready"), 300)
     yield steps.Service(operator, "elastic", "main")
     operator.kubectl("delete", "namespace", "elastic", "--wait=false")

@@ -28,9 +28,11 @@ def installed(cluster_helm: Any, kubectl: Any) -> str:
     Returns the operator's user.
     """
     crds = binaries.sources(*recipes.CERT_MANAGER) / "deploy" / "crds"
-    for kind in ("certificates", "issuers"):
-        kubectl("apply", "--server-side", "--filename", str(crds / f"cert-manager.io_{kind}.yaml"))
-        kubectl("wait", "--for=condition=Established", f"crd/{kind}.cert-manager.io", "--timeout=30s")
+    for plural, kind in (("certificates", "Certificate"), ("issuers", "Issuer")):
+        kubectl("apply", "--server-side", "--filename", str(crds / f"cert-manager.io_{plural}.yaml"))
+        # The names first: while a CRD has no conditions at all, kubectl fails at waiting for one.
+        for state in (f"jsonpath={{.status.acceptedNames.kind}}={kind}", "condition=Established"):
+            kubectl("wait", f"--for={state}", f"crd/{plural}.cert-manager.io", "--timeout=30s")
     cluster_helm(
         "install", "op", str(CHART), "--namespace", SYSTEM, "--create-namespace", "--set", "fullnameOverride=op"
     )

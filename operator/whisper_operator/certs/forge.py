@@ -49,26 +49,30 @@ class Certificate:
         return self.start + (self.end - self.start) * 2 / 3
 
 
+def _usage(*, signs_certificates: bool) -> x509.KeyUsage:
+    """An authority's key signs certificates and nothing else, a server's handshakes and nothing else."""
+    return x509.KeyUsage(
+        digital_signature=not signs_certificates,
+        content_commitment=False,
+        key_encipherment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        key_cert_sign=signs_certificates,
+        crl_sign=signs_certificates,
+        encipher_only=False,
+        decipher_only=False,
+    )
+
+
 def authority(name: str, now: datetime) -> Pair:
     """A new certificate authority; each has a subject of its own, so that two of them can be told apart."""
     key = ec.generate_private_key(ec.SECP256R1())
     serial = x509.random_serial_number()
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"{name} CA {serial & 0xFFFFFFFF:08x}")])
-    usage = x509.KeyUsage(
-        digital_signature=False,
-        content_commitment=False,
-        key_encipherment=False,
-        data_encipherment=False,
-        key_agreement=False,
-        key_cert_sign=True,
-        crl_sign=True,
-        encipher_only=False,
-        decipher_only=False,
-    )
     builder = (
         _builder(subject, subject, key.public_key(), serial, now, AUTHORITY_LIFE)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .add_extension(usage, critical=True)
+        .add_extension(_usage(signs_certificates=True), critical=True)
     )
     return _signed(builder, key, key)
 
@@ -80,22 +84,11 @@ def leaf(signer: Pair, names: Sequence[str], now: datetime) -> Pair:
     # A common name has room for 64 characters; nobody reads it any more, names are in the extension.
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, names[0][:64])])
     life = min(LEAF_LIFE, issued_by.not_valid_after_utc - now)
-    usage = x509.KeyUsage(
-        digital_signature=True,
-        content_commitment=False,
-        key_encipherment=False,
-        data_encipherment=False,
-        key_agreement=False,
-        key_cert_sign=False,
-        crl_sign=False,
-        encipher_only=False,
-        decipher_only=False,
-    )
     authority_key = x509.AuthorityKeyIdentifier.from_issuer_public_key(signing.public_key())
     builder = (
         _builder(subject, issued_by.subject, key.public_key(), serial, now, life)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-        .add_extension(usage, critical=True)
+        .add_extension(_usage(signs_certificates=False), critical=True)
         .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
         .add_extension(x509.SubjectAlternativeName([x509.DNSName(name) for name in names]), critical=False)
         .add_extension(authority_key, critical=False)

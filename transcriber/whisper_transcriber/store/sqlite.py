@@ -24,14 +24,14 @@ from whisper_transcriber.store.sqlite_keys import SqliteKeys
 T = TypeVar("T")
 _Statement: TypeAlias = tuple[str, tuple[object, ...]]
 
-VERSION: Final = 2
+VERSION: Final = 1
 _SCHEMA: Final = """
 CREATE TABLE jobs (id TEXT PRIMARY KEY, row TEXT NOT NULL);
 CREATE TABLE windows (job TEXT NOT NULL, part INTEGER NOT NULL, number INTEGER NOT NULL, result TEXT NOT NULL,
   PRIMARY KEY (job, part, number)) WITHOUT ROWID;
 CREATE TABLE uploads (job TEXT PRIMARY KEY, begun REAL NOT NULL);
+CREATE TABLE documents (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 """
-_DOCUMENTS: Final = "CREATE TABLE documents (name TEXT PRIMARY KEY, value TEXT NOT NULL);"  # since version 2
 _ROW: Final = TypeAdapter(Row)
 
 
@@ -218,9 +218,8 @@ class SqliteStore(MemoryStore):
             (version,) = database.execute("PRAGMA user_version").fetchone()
             if version > VERSION:
                 raise Unavailable(f"{self._file} was written by a newer version of this program.")
-            if version < VERSION:
-                steps = (_SCHEMA if version == 0 else "") + _DOCUMENTS
-                database.executescript(f"BEGIN EXCLUSIVE; {steps} PRAGMA user_version = {VERSION}; COMMIT;")
+            if version == 0:
+                database.executescript(f"BEGIN EXCLUSIVE; {_SCHEMA} PRAGMA user_version = {VERSION}; COMMIT;")
             self._read(database)
         except sqlite3.OperationalError as error:
             database.close()
@@ -231,7 +230,7 @@ class SqliteStore(MemoryStore):
             database.close()
             raise
         self._database = database
-        return [] if version == VERSION else [f"sqlite {VERSION}"]
+        return [] if version else [f"sqlite {VERSION}"]
 
     def _read(self, database: sqlite3.Connection) -> None:
         for name, text in database.execute("SELECT id, row FROM jobs"):

@@ -7,20 +7,22 @@ import os
 import signal
 import sys
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import aiohttp
 import yaml
 
 from services.servers import free_port
+from services.servers import until as eventually
 from whisper_operator.cluster.live import LiveCluster
 from whisper_operator.cluster.port import DEPLOYMENT, JOB, STATEFUL_SET, Kind, Manifest
 from whisper_operator.errors import Rejected
 
+T = TypeVar("T")
 CRDS = Path(__file__).parents[2] / "crds"
 CRD = Kind("apiextensions.k8s.io/v1", "CustomResourceDefinition")
 TRANSCRIBER = Kind("whisper-operator.dev/v1alpha1", "WhisperTranscriber")
@@ -120,24 +122,17 @@ async def until(
 
     Raises: AssertionError with the last state seen.
     """
-    start, last = time.monotonic(), None
-    while time.monotonic() - start < seconds:
-        last = await cluster.get(kind, namespace, name)
-        if holds(last):
-            return time.monotonic() - start
-        await asyncio.sleep(0.1)
-    raise AssertionError(f"{kind.name} {name} after {seconds} s: {last}")
+    start = time.monotonic()
+    await _polled(lambda: cluster.get(kind, namespace, name), holds, f"{kind.name} {name}", seconds)
+    return time.monotonic() - start
 
 
 async def until_answers(process: Process, path: str, seconds: float, holds: Callable[[int, str], bool]) -> None:
     """Wait until a path of the probes' port answers so."""
-    start, last = time.monotonic(), (0, "")
-    while time.monotonic() - start < seconds:
-        last = await process.get(path)
-        if holds(*last):
-            return
-        await asyncio.sleep(0.1)
-    raise AssertionError(f"{path} after {seconds} s: {last}\n{process.log.read_text()}")
+    try:
+        await _polled(lambda: process.get(path), lambda last: holds(*last), path, seconds)
+    except AssertionError as error:
+        raise AssertionError(f"{error}\n{process.log.read_text()}") from None
 
 
 def condition(resource: Manifest | None, kind: str) -> dict[str, Any]:
@@ -159,15 +154,32 @@ def resource(kind: Kind, name: str, namespace: str = "default", **spec: Any) -> 
 
 async def until_ready(cluster: LiveCluster, namespace: str, name: str, seconds: float = 30) -> None:
     """Be the controllers and the kubelet: complete what is there until the operator says Ready."""
-    start, last = time.monotonic(), None
-    while time.monotonic() - start < seconds:
+
+    async def look() -> Manifest | None:
         await complete(cluster, namespace, name)
-        last = await cluster.get(TRANSCRIBER, namespace, name)
-        ready = condition(last, "Ready")
-        if last and ready.get("status") == "True" and ready["observedGeneration"] == last["metadata"]["generation"]:
-            return
-        await asyncio.sleep(0.2)
-    raise AssertionError(f"{name} after {seconds} s: {last}")
+        return await cluster.get(TRANSCRIBER, namespace, name)
+
+    def ready(found: Manifest | None) -> bool:
+        said = condition(found, "Ready")
+        current = found is not None and said.get("observedGeneration") == found["metadata"]["generation"]
+        return current and said["status"] == "True"
+
+    await _polled(look, ready, name, seconds)
+
+
+async def _polled(look: Callable[[], Awaitable[T]], holds: Callable[[T], bool], what: str, seconds: float) -> T:
+    """What is seen as soon as it fulfils the condition. Raises: AssertionError with the last that was seen."""
+    seen: list[T] = []
+
+    async def fulfilled() -> bool:
+        seen[:] = [await look()]
+        return holds(seen[0])
+
+    try:
+        await eventually(fulfilled, what, seconds)
+    except TimeoutError:
+        raise AssertionError(f"{what} after {seconds} s: {seen}") from None
+    return seen[0]
 
 
 async def complete(cluster: LiveCluster, namespace: str, name: str) -> None:

@@ -83,7 +83,7 @@ async def observe(cluster: Cluster, cr: WhisperTranscriber, *, new: bool = False
     listed, found = await asyncio.gather(
         asyncio.gather(*(cluster.list(kind, cr.namespace, labels) for kind in kinds)), _secrets(cluster, cr, new)
     )
-    secrets = {name: found[name] for name in (*names.generated(cr.name), *certificates(cr)) if name in found}
+    secrets = {name: found[name] for name in _ours(cr) if name in found}
     values: dict[str, Mapping[str, str]] = {name: secret.get("data") or {} for name, secret in found.items()}
     children = {(kind.name, name_of(m)): m for kind, some in zip(kinds, listed, strict=True) for m in some}
     sight = Sight(
@@ -108,11 +108,15 @@ async def events_about(cluster: Cluster, namespace: str, uids: Sequence[str]) ->
 
 async def _secrets(cluster: Cluster, cr: WhisperTranscriber, new: bool) -> dict[str, Manifest]:
     """The Secrets that pods use, by name. Each is asked for by name: the operator may not list Secrets."""
-    ours = () if new else (*names.generated(cr.name), *certificates(cr))
+    ours = () if new else _ours(cr)
     theirs = (reference.name for reference in references(cr.spec))
     wanted = list(dict.fromkeys((*ours, *theirs, *named(cr.spec))))
     found = await asyncio.gather(*(cluster.get(SECRET, cr.namespace, name) for name in wanted))
     return {name: secret for name, secret in zip(wanted, found, strict=True) if secret is not None}
+
+
+def _ours(cr: WhisperTranscriber) -> tuple[str, ...]:
+    return (*names.generated(cr.name, exporters=cr.spec.monitoring.exporters.enabled), *certificates(cr))
 
 
 def _incomplete(cr: WhisperTranscriber, values: Mapping[str, Mapping[str, str]]) -> dict[str, list[Verdict]]:

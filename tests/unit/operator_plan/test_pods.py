@@ -128,7 +128,7 @@ def test_postgres_settings_are_quoted() -> None:
         for m in desired(cr, Observed(), PlanSettings())
         if (m["kind"], m["metadata"]["name"]) == ("ConfigMap", "main-postgres")
     )
-    assert conf == {"50-parameters.conf": "a = 'c:\\\\d'\nb = 'it''s'\n"}
+    assert conf["50-parameters.conf"] == "a = 'c:\\\\d'\nb = 'it''s'\n"
 
 
 def test_redis_has_room_to_rewrite_its_log() -> None:

@@ -7,7 +7,6 @@ from typing import Any
 
 from whisper_operator.api import names
 from whisper_operator.api.names import Component
-from whisper_operator.api.v1alpha1.base import LocalRef
 from whisper_operator.api.v1alpha1.pods import PodOptions, Resources
 from whisper_operator.api.v1alpha1.transcriber import WhisperTranscriber
 from whisper_operator.plan.common import Manifest, PlanSettings, compact, image, labels
@@ -89,7 +88,7 @@ def template(cr: WhisperTranscriber, settings: PlanSettings, pod: Pod) -> Manife
         "enableServiceLinks": False,
         "securityContext": POD_SECURITY,
         "terminationGracePeriodSeconds": pod.grace,
-        "imagePullSecrets": _names((*cr.spec.images.pull_secrets, *options.image_pull_secrets)),
+        "imagePullSecrets": _pull_secrets(cr, settings, options),
         "containers": [compact(container), *map(compact, beside)],
         "volumes": [{"name": _volume_name(path), **source} for path, source in mounted.items() if source is not None],
         "priorityClassName": options.priority_class_name,
@@ -188,5 +187,7 @@ def _volume_name(path: str) -> str:
     return name.lower() if plain else f"volume-{hashlib.sha256(path.encode()).hexdigest()[:16]}"
 
 
-def _names(refs: Sequence[LocalRef]) -> list[Manifest]:
-    return [{"name": name} for name in dict.fromkeys(ref.name for ref in refs)]
+def _pull_secrets(cr: WhisperTranscriber, settings: PlanSettings, options: PodOptions) -> list[Manifest]:
+    """The resource's before the operator's; the component's beside either."""
+    general = [ref.name for ref in cr.spec.images.pull_secrets] or settings.image_pull_secrets
+    return [{"name": name} for name in dict.fromkeys((*general, *(ref.name for ref in options.image_pull_secrets)))]

@@ -114,7 +114,11 @@ class ManagedRedis(Model):
 class ExternalRedis(Model):
     """A Redis of yours (7 or newer)."""
 
-    secret_ref: SecretUri = Field(description="Secret with redis://:password@host:6379/0, or rediss:// for TLS.")
+    secret_ref: SecretUri = Field(
+        description="Secret with redis://:password@host:6379/0; for Sentinels redis+sentinel://:password@host:26379,"
+        "host:26379/service; for a cluster redis+cluster://:password@host:6379,host:6379. TLS: rediss in the place of "
+        "redis."
+    )
     ca_secret_ref: SecretCa | None = Field(
         None,
         description="Secret with the authorities that the server's certificate is verified by, for rediss://. "

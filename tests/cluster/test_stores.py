@@ -127,7 +127,7 @@ def test_their_accounts_may_do_nothing_else(stores: Cluster) -> None:
         assert "permission denied" in refused.stderr or "read-only" in refused.stderr, query
     script = "REDISCLI_AUTH=$(cat /run/secrets/metrics/redis-password) redis-cli -s /tmp/redis.sock --user metrics "
     assert execute(stores, "redis", "sh", "-c", script + "info server").stdout.startswith("# Server")
-    for command in ("get a", "config get requirepass", "slowlog get", "acl list", "keys *", "shutdown"):
+    for command in ("get a", "config get requirepass", "slowlog get", "acl list", "keys a", "shutdown"):
         assert "NOPERM" in execute(stores, "redis", "sh", "-c", script + command).stdout, command
 
 

@@ -25,8 +25,8 @@ RESTARTING: Final = frozenset(
         *("max_worker_processes", "min_dynamic_shared_memory", "multixact_member_buffers", "multixact_offset_buffers"),
         *("notify_buffers", "reserved_connections", "serializable_buffers", "shared_buffers", "shared_memory_type"),
         *("shared_preload_libraries", "subtransaction_buffers", "superuser_reserved_connections"),
-        *("track_activity_query_size", "track_commit_timestamp", "transaction_buffers", "wal_buffers"),
-        *("wal_decode_buffer_size", "wal_level", "wal_log_hints"),
+        *("trace_connection_negotiation", "track_activity_query_size", "track_commit_timestamp", "transaction_buffers"),
+        *("wal_buffers", "wal_decode_buffer_size", "wal_level", "wal_log_hints"),
     }
 )
 """Settings of PostgreSQL 17 that are taken up by a restart only, but for those that nobody may give."""

@@ -11,6 +11,7 @@ from whisper_transcriber.api import (
     demand,
     errors,
     events,
+    explorer,
     health,
     jobs,
     keys,
@@ -41,7 +42,8 @@ EXPOSED = [
 def create_app(deps: Deps, stopping: asyncio.Event | None = None) -> FastAPI:
     """The ASGI application of one API process; once `stopping` is set it is unready and sends its clients elsewhere."""
     stopping = stopping or asyncio.Event()
-    app = FastAPI(title="Whisper transcriber", version="v1", redirect_slashes=False)
+    # FastAPI's own pages load their scripts from other hosts.
+    app = FastAPI(title="Whisper transcriber", version="v1", redirect_slashes=False, docs_url=None, redoc_url=None)
     app.state.deps = deps
     app.state.stopping = stopping
     app.state.farewells = Farewells(deps)
@@ -57,6 +59,7 @@ def create_app(deps: Deps, stopping: asyncio.Event | None = None) -> FastAPI:
     ):
         app.include_router(resource.router, dependencies=[Depends(check)])
     app.include_router(health.router)
+    app.include_router(explorer.router)
     errors.install(app)
     # FastAPI asks for the document once somebody does.
     app.openapi = partial(_document, app)  # type: ignore[method-assign]

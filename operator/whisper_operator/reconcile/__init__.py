@@ -64,7 +64,8 @@ async def reconcile(
         return Outcome(gone=True)
     try:
         # One that nobody has looked at has nothing yet, or what an earlier one of its name left behind.
-        return await _act(cluster, body, settings, applied, now, scale, new=not body.get("status"))
+        new = not (body.get("status") or {}).get("conditions")
+        return await _act(cluster, body, settings, applied, now, scale, new=new)
     except Guessed:
         return await _act(cluster, body, settings, applied, now, scale, new=False)
 

@@ -50,8 +50,13 @@ class Desk:
 
     @property
     def succeeded(self) -> tuple[str, str]:
-        (condition,) = self.status["conditions"]
-        return condition["status"], condition["reason"]
+        return self.condition("Succeeded")
+
+    def condition(self, kind: str) -> tuple[str, str]:
+        """Status and reason of the condition of that type, which has seen the newest spec."""
+        (found,) = [condition for condition in self.status["conditions"] if condition["type"] == kind]
+        assert found["observedGeneration"] == self.body["metadata"]["generation"]
+        return found["status"], found["reason"]
 
     async def secret(self, key: str) -> None:
         data = {"api-key": base64.b64encode(key.encode()).decode()}
@@ -132,6 +137,8 @@ async def test_a_failed_job_says_why(desk: Desk) -> None:
     await desk.look()
     assert desk.succeeded == ("False", "InvalidAudio")
     assert desk.status["conditions"][0]["message"] == "no audio stream"
+    assert desk.condition("Stalled") == ("True", "InvalidAudio")
+    assert desk.condition("Reconciling") == ("False", "InvalidAudio")
 
 
 async def test_a_request_that_the_api_refuses_fails_for_good(desk: Desk) -> None:
@@ -197,6 +204,21 @@ async def test_cancel(desk: Desk) -> None:
     await desk.look()
     assert desk.server.job["status"] == "cancelled"
     assert desk.succeeded == ("False", "Cancelled")
+    assert desk.condition("Stalled") == ("False", "Cancelled")
+
+
+async def test_an_ended_job_has_seen_what_may_still_be_changed(desk: Desk) -> None:
+    await desk.apply()
+    await desk.look()
+    desk.server.job.update(status="succeeded")
+    await desk.look()
+    await desk.apply(ttlSecondsAfterFinished=3600)
+    await desk.look()
+    assert desk.status["observedGeneration"] == desk.body["metadata"]["generation"] == 2
+    assert desk.succeeded == ("True", "Succeeded")
+    desk.cluster.writes.clear()
+    await desk.look()
+    assert desk.cluster.writes == []
 
 
 async def test_cancel_before_the_hand_over_never_asks_the_api(desk: Desk) -> None:

@@ -175,12 +175,13 @@ class JobSpec(Model, json_schema_extra=_RULES):
 class JobStatus(Lenient):
     """How far the job is."""
 
-    observed_generation: int = Field(0, description="The metadata.generation that was last acted on.")
+    observed_generation: int = Field(0, description="The metadata.generation that was last acted on; -1: none yet.")
     conditions: tuple[Condition, ...] = Field(
         (),
         max_length=16,
         json_schema_extra=keyed("type"),
-        description="Succeeded: Unknown while it runs, then True or False; the reason says why.",
+        description="Succeeded: Unknown while it runs, then True or False; the reason says why. Reconciling: it is not "
+        "at its end. Stalled: it failed.",
     )
     job_id: str | None = Field(None, description="The job's id in the transcriber's API.")
     progress: int | None = Field(None, ge=0, le=100, description="Percent done.")

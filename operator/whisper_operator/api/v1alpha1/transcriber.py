@@ -173,7 +173,7 @@ class WorkerStatus(Lenient):
 class TranscriberStatus(Lenient):
     """What was seen when this resource was last looked at."""
 
-    observed_generation: int = Field(0, description="The metadata.generation that was last acted on.")
+    observed_generation: int = Field(0, description="The metadata.generation that was last acted on; -1: none yet.")
     conditions: tuple[Condition, ...] = Field(
         (),
         max_length=32,

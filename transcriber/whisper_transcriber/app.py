@@ -8,6 +8,7 @@ from fastapi import Depends, FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 
 from whisper_transcriber.api import (
+    deliveries,
     demand,
     errors,
     events,
@@ -19,6 +20,7 @@ from whisper_transcriber.api import (
     transcriptions,
     tus,
     upload_parts,
+    webhooks,
 )
 from whisper_transcriber.api.access import Access
 from whisper_transcriber.api.callers import allowed, caller, operator
@@ -51,6 +53,8 @@ def create_app(deps: Deps, stopping: asyncio.Event | None = None) -> FastAPI:
         (transcriptions, allowed("transcribe")),
         (jobs, allowed("jobs")),
         (events, allowed("jobs")),
+        (deliveries, allowed("jobs")),
+        (webhooks, allowed("webhooks")),
         (upload_parts, allowed("jobs")),
         (tus, allowed("jobs")),
         (models, caller),

@@ -31,7 +31,7 @@ async def caller(request: Request, deps: Given) -> Caller:
     """The bearer of a key; without authentication everybody, but to administer. Raises ApiError (401, 429)."""
     operators = deps.settings.api_key.get_secret_value()
     if not operators:
-        return Caller(scopes=("transcribe", "jobs"))
+        return Caller(scopes=("transcribe", "jobs", "webhooks"))
     scheme, _, given = request.headers.get("authorization", "").partition(" ")
     given = given.strip()
     if scheme.lower() != "bearer" or not given:

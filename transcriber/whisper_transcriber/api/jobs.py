@@ -19,7 +19,8 @@ from whisper_transcriber.api.files import assemble, file_of
 from whisper_transcriber.api.job_parameters import Asked, JobChange, body_of_json, job_of_body, job_of_form
 from whisper_transcriber.api.openapi import JOB
 from whisper_transcriber.api.uploads import receive
-from whisper_transcriber.bell.port import WORK, ended
+from whisper_transcriber.api.webhooks import check
+from whisper_transcriber.bell.port import HOOKS, WORK, ended
 from whisper_transcriber.deps import Deps, results
 from whisper_transcriber.deps.jobs import forget, try_to_forget
 from whisper_transcriber.domain.job import Job, NewJob, Status, result_key
@@ -53,8 +54,9 @@ async def create(request: Request, response: Response, deps: Given, who: Called,
     id_ = uuid4()
     async with _kept_if_recorded(deps, id_) as kept:
         asked = await _asked(request, deps, who, id_)
+        check(asked.webhook, deps.settings)
         before = await _taken_over(deps, who, id_, asked) if asked.reuse else None
-        new = NewJob(id_, asked.request, key, who.tenant, False, asked.metadata, who.key, before)
+        new = NewJob(id_, asked.request, key, who.tenant, False, asked.metadata, who.key, before, asked.webhook)
         try:
             job, created = await deps.store.create(new)
         except IdempotencyMismatch:
@@ -62,7 +64,7 @@ async def create(request: Request, response: Response, deps: Given, who: Called,
             raise ApiError(422, message, code="idempotency_mismatch", param="Idempotency-Key") from None
         kept.append(created)
     bind(job=str(job.id))
-    await deps.bell.ring(WORK)
+    await deps.bell.ring(HOOKS if job.ended else WORK)
     response.status_code = 201 if created else 200
     return job_body(job)
 
@@ -131,6 +133,8 @@ async def cancel(job: OwnJob, deps: Given) -> JobBody:
     """Cancel a job, at once; one that has ended stays as it is."""
     cancelled = _found(await deps.store.cancel(job.id), job.id)
     await deps.bell.ring(ended(job.id))
+    if job.webhook is not None:
+        await deps.bell.ring(HOOKS)
     return job_body(cancelled)
 
 

@@ -12,6 +12,7 @@ from whisper_transcriber.domain.outlook import Outlook
 from whisper_transcriber.domain.parts import Part
 from whisper_transcriber.domain.transcript import WindowResult
 from whisper_transcriber.store.files import Files
+from whisper_transcriber.store.hooks import Hooks
 from whisper_transcriber.store.keys import Keys
 
 AGEING_SECONDS: Final = 300.0
@@ -76,6 +77,10 @@ class Store(Protocol):
     @property
     def files(self) -> Files:
         """Uploads that are sent in pieces."""
+
+    @property
+    def hooks(self) -> Hooks:
+        """Deliveries of webhooks: made with the end of their job, gone with it."""
 
     async def migrate(self) -> Sequence[str]:
         """Bring the schema up to date; returns the names of the migrations that were applied."""

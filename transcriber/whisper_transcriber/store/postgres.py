@@ -27,6 +27,7 @@ from whisper_transcriber.store.port import (
     Unavailable,
 )
 from whisper_transcriber.store.postgres_files import PostgresFiles
+from whisper_transcriber.store.postgres_hooks import PostgresHooks
 from whisper_transcriber.store.postgres_keys import PostgresKeys
 from whisper_transcriber.store.rows import claim_of, filter_row, job_of, new_row, outlook_of, part_of, queue_of
 
@@ -38,6 +39,7 @@ class PostgresStore:
         self._database = Database(url, connections)
         self.keys = PostgresKeys(self._database)
         self.files = PostgresFiles(self._database)
+        self.hooks = PostgresHooks(self._database)
 
     async def migrate(self) -> Sequence[str]:
         async with self._database.connection() as connection:

@@ -15,6 +15,7 @@ from whisper_transcriber.api.errors import ApiError, not_found
 from whisper_transcriber.deps import Deps
 from whisper_transcriber.domain.job import DEFAULT_TENANT, Job
 from whisper_transcriber.domain.keys import SCOPES, ApiKey, Scope, Use, digest
+from whisper_transcriber.logs import bind
 
 
 @dataclass(frozen=True)
@@ -80,6 +81,7 @@ async def own_job(job_id: UUID, deps: Given, who: Called) -> Job:
     job = await deps.store.get(job_id)
     if job is None or job.tenant != who.tenant:
         raise unknown_job(job_id)
+    bind(job=str(job_id))
     return job
 
 

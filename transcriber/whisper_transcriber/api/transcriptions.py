@@ -24,6 +24,7 @@ from whisper_transcriber.deps import Deps, results
 from whisper_transcriber.deps.jobs import try_to_forget, until_ended
 from whisper_transcriber.domain.job import Job, NewJob
 from whisper_transcriber.domain.options import Task
+from whisper_transcriber.logs import bind
 from whisper_transcriber.objects.port import Unavailable as ObjectsUnavailable
 from whisper_transcriber.render import render
 
@@ -56,11 +57,13 @@ async def _answer(request: Request, deps: Deps, who: Caller, task: Task) -> Resp
                 later, upload.kept = await deps.store.create(
                     NewJob(upload.id, wanted.request, tenant=who.tenant, api_key=who.key)
                 )
+                bind(job=str(later.id))
                 await deps.bell.ring(WORK)
                 return accepted(later)
             same = _SAME + wanted.request.fingerprint
             new = NewJob(upload.id, wanted.request, same, tenant=who.tenant, synchronous=True, api_key=who.key)
             job, upload.kept = await deps.store.join(new)
+            bind(job=str(job.id))
             visit = Visit(deps, request.app.state.farewells, job.id)
             stack.push_async_callback(visit.leave)
         await deps.bell.ring(WORK)
@@ -117,5 +120,7 @@ async def _body(deps: Deps, ended: tuple[Job | None], wanted: Wanted, visit: Vis
         raise
     visit.answered = True
     with_logprobs = wanted.request.options.logprobs
-    body, content_type = render(transcript, wanted.format, wanted.granularities, with_logprobs=with_logprobs)
+    body, content_type = await asyncio.to_thread(
+        render, transcript, wanted.format, wanted.granularities, with_logprobs=with_logprobs
+    )
     return Response(body, media_type=content_type)

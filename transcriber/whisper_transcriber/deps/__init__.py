@@ -1,9 +1,11 @@
 """What the API and the worker are given: the ports, the settings, and a few things both do with them."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 from whisper_transcriber.bell.port import Bell
 from whisper_transcriber.deps.catalogue import Catalogue
+from whisper_transcriber.deps.looks import Looks
 from whisper_transcriber.metrics import Metrics
 from whisper_transcriber.objects.port import Objects
 from whisper_transcriber.settings import Settings
@@ -22,6 +24,11 @@ class Deps:
     objects: Objects
     metrics: Metrics
     models: Catalogue
+
+    @cached_property
+    def looks(self) -> Looks:
+        """The process's one way to follow jobs."""
+        return Looks(self.store)
 
     async def close(self) -> None:
         """Let go of all connections."""

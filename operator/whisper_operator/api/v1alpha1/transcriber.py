@@ -182,6 +182,9 @@ class TranscriberStatus(Lenient):
         "CertificatesReady.",
     )
     workers: WorkerStatus = Field(WorkerStatus(), description="How many workers there are.")
+    queued_jobs: int | None = Field(
+        None, ge=0, description="Jobs that wait for a worker, as of the last half minute. Absent while nobody can tell."
+    )
     selector: str = Field("", description="Label selector of the worker pods, for the scale subresource.")
     endpoint: str = Field("", description="URL of the API inside the cluster.")
     version: str = Field("", description="Version of the transcriber that runs.")

@@ -41,13 +41,13 @@ def _factor(team: Team) -> float:
     return UNKNOWN_FACTOR if team.real_time_factor is None else team.real_time_factor
 
 
-def workers(queue: Queue, team: Team, target: float) -> int:
+def workers(queue: Queue, team: Team, target: float, webhooks: int = 0) -> int:
     """How many workers finish everything that is there within `target` seconds.
 
     Never more than have something to do: those that are busy, and one for each thing that can be claimed. Never none
-    while a job is queued or runs.
+    while a job is queued or runs, or while `webhooks` are due: workers deliver them.
     """
     if not queue.queued + queue.running:
-        return 0
+        return min(webhooks, 1)
     useful = len(team.busy) + queue.claimable
     return max(1, min(ceil(audio_waiting(queue) * _factor(team) / target), useful))

@@ -62,10 +62,9 @@ class MemoryHooks:
 
     async def outbox(self) -> Outbox:
         now = self._now()
-        due = self._due(now)
-        oldest = min((each.next_at for each in due if each.next_at), default=now)
-        pending = sum(each.status == "pending" for each in self._all())
-        return Outbox(pending, len(due), (now - oldest).total_seconds())
+        pending = [each.next_at for each in self._all() if each.status == "pending" and each.next_at]
+        due = [time for time in pending if time <= now]
+        return Outbox(len(pending), len(due), (now - min(due, default=now)).total_seconds())
 
     async def _put(self, delivery: Delivery) -> Delivery:
         self.deliveries[delivery.job][delivery.id] = delivery

@@ -46,7 +46,10 @@ SPECS: dict[str, dict[str, Any]] = {
             {"name": "folder", "source": {"path": "/opt/model"}},
         ],
         "defaultModel": "b",
-        "api": {"auth": {"enabled": False}, "limits": {"maxUploadBytes": 4096, "maxAudioSeconds": 60}},
+        "api": {
+            "auth": {"enabled": False},
+            "limits": {"maxUploadBytes": 4096, "maxAudioSeconds": 60, "maxQueueSeconds": 0},
+        },
         "fetch": {"allowPrivateNetworks": True},
     },
 }
@@ -140,6 +143,7 @@ def test_the_defaults_arrive(parsed: Any) -> None:
     assert settings.api_key.get_secret_value().startswith("sk-")
     assert settings.public_url == "http://main-api.speech.svc"
     assert (settings.max_upload_bytes, settings.max_audio_seconds) == (2 * 1024**3, 43200)
+    assert settings.max_queue_seconds == 3_600_000
     assert not settings.fetch_allow_private
     found: Catalogue = catalogue(settings)
     assert found.default.name == "base"
@@ -194,6 +198,6 @@ def test_every_source_of_a_model_is_understood(parsed: Any) -> None:
         path = Path(str(sources[name].path))
         assert any(str(folder) in mounts for folder in (path, *path.parents))
     assert settings.fetch_allow_private
-    assert (settings.max_upload_bytes, settings.max_audio_seconds) == (4096, 60)
+    assert (settings.max_upload_bytes, settings.max_audio_seconds, settings.max_queue_seconds) == (4096, 60, 0)
     api = parsed(environment(manifests, "Deployment", "api"))
     assert not api.api_key.get_secret_value()

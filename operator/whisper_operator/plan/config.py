@@ -37,6 +37,7 @@ def variables(cr: WhisperTranscriber) -> dict[str, str]:
         Env.DEFAULT_MODEL: spec.main_model.name,
         Env.MODEL_CACHE: MODEL_CACHE,
         Env.MAX_UPLOAD_BYTES: str(spec.api.limits.max_upload_bytes),
+        Env.MAX_QUEUE_SECONDS: str(spec.api.limits.max_queue_seconds),
         Env.MAX_AUDIO_SECONDS: str(spec.api.limits.max_audio_seconds),
         Env.PUBLIC_URL: public_url(cr),
         Env.FETCH_ALLOW_PRIVATE: str(spec.fetch.allow_private_networks).lower(),

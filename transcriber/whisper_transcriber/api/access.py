@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+from collections.abc import Mapping
 from time import perf_counter
 from typing import Annotated
 from uuid import uuid4
@@ -25,6 +26,11 @@ def deps_of(request: Request) -> Deps:
     found = request.app.state.deps
     assert isinstance(found, Deps)
     return found
+
+
+def tell(request: Request, headers: Mapping[str, str]) -> None:
+    """Headers for the answer, whatever it will be: `Access` adds them."""
+    request.scope.setdefault("state", {}).setdefault("headers", {}).update(headers)
 
 
 Given = Annotated[Deps, Depends(deps_of)]

@@ -12,6 +12,7 @@ from fastapi.responses import Response
 from pydantic import AwareDatetime, Field
 
 from whisper_transcriber.api.access import Given
+from whisper_transcriber.api.admission import has_queue_left
 from whisper_transcriber.api.bodies import JobBody, JobList, job_body
 from whisper_transcriber.api.callers import Called, Caller, OwnJob, has_audio_left, unknown_job
 from whisper_transcriber.api.errors import ApiError, bad, not_found
@@ -44,7 +45,7 @@ Key = Annotated[str | None, Header(alias="Idempotency-Key", min_length=1, max_le
     status_code=201,
     openapi_extra=JOB,
     responses={200: {"model": JobBody}},
-    dependencies=[Depends(has_audio_left)],
+    dependencies=[Depends(has_audio_left), Depends(has_queue_left)],
 )
 async def create(request: Request, response: Response, deps: Given, who: Called, key: Key = None) -> JobBody:
     """Record a job: 201, or 200 with the job that the Idempotency-Key stands for already.

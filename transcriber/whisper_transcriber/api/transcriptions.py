@@ -10,6 +10,7 @@ from fastapi import APIRouter, Depends, Request
 from fastapi.responses import Response
 
 from whisper_transcriber.api.access import Given
+from whisper_transcriber.api.admission import has_queue_left
 from whisper_transcriber.api.callers import Called, Caller, has_audio_left
 from whisper_transcriber.api.errors import ApiError, succeeded
 from whisper_transcriber.api.later import accepted, prefers_async
@@ -28,7 +29,7 @@ from whisper_transcriber.logs import bind
 from whisper_transcriber.objects.port import Unavailable as ObjectsUnavailable
 from whisper_transcriber.render import render
 
-router = APIRouter(prefix="/v1/audio", tags=["audio"], dependencies=[Depends(has_audio_left)])
+router = APIRouter(prefix="/v1/audio", tags=["audio"], dependencies=[Depends(has_audio_left), Depends(has_queue_left)])
 # nginx's code for a client that went away: it only shows in logs and metrics.
 _GONE = 499
 # Before the fingerprint, what a request for the same is known by. No header can hold it, so no client's key is like it.

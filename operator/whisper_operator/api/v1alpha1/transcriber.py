@@ -60,6 +60,13 @@ class Limits(Model):
     max_audio_seconds: int = Field(
         12 * 3600, ge=1, le=7 * 86400, description="Longest audio, in seconds. The default is 12 hours."
     )
+    max_queue_seconds: int = Field(
+        3_600_000,
+        ge=0,
+        le=2**40,
+        description="Seconds of audio that may wait in the queue; beyond them new jobs are refused with 429. 0 is no "
+        "limit. The default is 1000 hours.",
+    )
 
 
 class Api(Model):

@@ -42,7 +42,7 @@ async def resolve(host: str) -> Sequence[str]:
     """The addresses of a host, in the system's order."""
     try:
         found = await asyncio.get_running_loop().getaddrinfo(host, None, type=socket.SOCK_STREAM)
-    except OSError:
+    except (OSError, UnicodeError):
         raise FetchFailed(f"the host {host!r} could not be found") from None
     return [str(entry[4][0]) for entry in found]
 
@@ -132,7 +132,10 @@ async def _answer(
     """The answer of the pinned address to a request for `url`, its body not read yet."""
     host = host_of(url)
     address = choose(host, await _in_time(resolver(host), deadline), allow_private=limits.allow_private)
-    target = httpx.URL(url)
+    try:
+        target = httpx.URL(url)
+    except httpx.InvalidURL as error:
+        raise FetchFailed(f"the URL is not valid: {error}") from None
     request = client.build_request(
         method,
         target.copy_with(host=address),

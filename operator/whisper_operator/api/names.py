@@ -52,6 +52,7 @@ KEY_ACCESS_KEY: Final = "access-key"
 KEY_SECRET_KEY: Final = "secret-key"  # noqa: S105
 KEY_API_KEY: Final = "api-key"
 KEY_OBJECTS_KEYS: Final = "keys"
+KEY_WEBHOOKS: Final = "secret"
 KEY_ROLLOUT: Final = "hmac-key"
 KEY_CERTIFICATE: Final = "tls.crt"
 KEY_PRIVATE: Final = "tls.key"
@@ -88,6 +89,8 @@ class Env(StrEnum):
     OBJECTS_KEYS = "WHISPER_OBJECTS_KEYS"
     OBJECTS_READ_UNENCRYPTED = "WHISPER_OBJECTS_READ_UNENCRYPTED"
     API_KEY = "WHISPER_API_KEY"
+    WEBHOOK_SECRET = "WHISPER_WEBHOOK_SECRET"  # noqa: S105
+    PUBLIC_URL = "WHISPER_PUBLIC_URL"
     HOST = "WHISPER_HOST"
     PORT = "WHISPER_PORT"
     MODELS = "WHISPER_MODELS"
@@ -95,6 +98,7 @@ class Env(StrEnum):
     MODEL_CACHE = "WHISPER_MODEL_CACHE"
     WORKER_ID = "WHISPER_WORKER_ID"
     MAX_UPLOAD_BYTES = "WHISPER_MAX_UPLOAD_BYTES"
+    MAX_QUEUE_SECONDS = "WHISPER_MAX_QUEUE_SECONDS"
     MAX_AUDIO_SECONDS = "WHISPER_MAX_AUDIO_SECONDS"
     FETCH_ALLOW_PRIVATE = "WHISPER_FETCH_ALLOW_PRIVATE"
 
@@ -164,6 +168,11 @@ def api_key(transcriber: str) -> str:
     return child(transcriber, "api-key")
 
 
+def webhooks(transcriber: str) -> str:
+    """The Secret that the secrets of all tenants' webhooks follow from."""
+    return child(transcriber, "webhooks")
+
+
 def rollout(transcriber: str) -> str:
     """The Secret with the key of the hashes that roll pods when their Secrets change."""
     return child(transcriber, "rollout")
@@ -186,6 +195,7 @@ def generated(transcriber: str) -> tuple[str, ...]:
         redis(transcriber),
         objects(transcriber),
         api_key(transcriber),
+        webhooks(transcriber),
         rollout(transcriber),
     )
 

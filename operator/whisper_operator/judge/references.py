@@ -65,6 +65,7 @@ def kept(transcriber: str, spec: TranscriberSpec) -> Iterator[Reference]:
         yield Reference(Component.OBJECTS, "", names.objects_keys(transcriber), (names.KEY_OBJECTS_KEYS,), True)
     if spec.api.auth.enabled:
         yield Reference(Component.API, "", names.api_key(transcriber), (names.KEY_API_KEY,))
+    yield Reference(Component.API, "", names.webhooks(transcriber), (names.KEY_WEBHOOKS,))
     yield Reference(Component.API, "", names.rollout(transcriber), (names.KEY_ROLLOUT,))
 
 

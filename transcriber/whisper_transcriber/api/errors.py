@@ -8,6 +8,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
+from whisper_transcriber.deps.room import Full
 from whisper_transcriber.domain.job import ErrorCode, Failure, Job
 from whisper_transcriber.logs import Log
 from whisper_transcriber.objects.port import Unavailable as ObjectsUnavailable
@@ -93,6 +94,7 @@ def install(app: FastAPI) -> None:
     app.exception_handler(StoreUnavailable)(_unavailable)
     app.exception_handler(ObjectsUnavailable)(_unavailable)
     app.exception_handler(Unreadable)(_unreadable)
+    app.exception_handler(Full)(_full)
 
 
 def invalid(problems: Sequence[Any]) -> ApiError:
@@ -134,6 +136,10 @@ async def _unreadable(_request: Request, error: Exception) -> JSONResponse:
     log.error("Could not read what was written", reason=str(error))
     message = "What the object store holds cannot be read; the API's log says why."
     return ApiError(500, message, code="unreadable_object", final=True).response()
+
+
+async def _full(_request: Request, _error: Exception) -> JSONResponse:
+    return ApiError(429, "Too much is being sent at once; try again soon.", code="overloaded").response()
 
 
 def _type(status: int) -> str:

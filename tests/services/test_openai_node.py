@@ -13,14 +13,21 @@ import webvtt
 
 from assets import speech
 from clips import word_error_rate
-from services.node import installed
+from services.node import installed, modules
 from services.running import KEY, Client
+
+_HERE = Path(__file__).parent / "openai_node"
+
+
+def node_modules() -> Path:
+    """A folder with the client, for scripts to be put into."""
+    return modules(_HERE)
 
 
 @pytest.fixture(scope="module")
 def heard(client: Client) -> dict[str, Any]:
     """What the script's calls came to."""
-    script = installed(Path(__file__).parent / "openai_node" / "calls.mjs")
+    script = installed(_HERE / "calls.mjs")
     command = ["node", str(script), str(speech.long(5).path), str(speech.sentences("fr")[0].path)]
     env = {**os.environ, "OPENAI_BASE_URL": f"{client.api.url}/v1", "OPENAI_API_KEY": KEY}
     done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=240)

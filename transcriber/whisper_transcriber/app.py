@@ -8,6 +8,7 @@ from fastapi import Depends, FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 
 from whisper_transcriber.api import (
+    deliveries,
     demand,
     errors,
     events,
@@ -19,8 +20,10 @@ from whisper_transcriber.api import (
     transcriptions,
     tus,
     upload_parts,
+    webhooks,
 )
 from whisper_transcriber.api.access import Access
+from whisper_transcriber.api.admission import Admission
 from whisper_transcriber.api.callers import allowed, caller, operator
 from whisper_transcriber.api.openapi import document
 from whisper_transcriber.api.visits import Farewells
@@ -47,10 +50,13 @@ def create_app(deps: Deps, stopping: asyncio.Event | None = None) -> FastAPI:
     app.state.deps = deps
     app.state.stopping = stopping
     app.state.farewells = Farewells(deps)
+    app.state.admission = Admission(deps)
     for resource, check in (
         (transcriptions, allowed("transcribe")),
         (jobs, allowed("jobs")),
         (events, allowed("jobs")),
+        (deliveries, allowed("jobs")),
+        (webhooks, allowed("webhooks")),
         (upload_parts, allowed("jobs")),
         (tus, allowed("jobs")),
         (models, caller),

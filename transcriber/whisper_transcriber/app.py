@@ -23,6 +23,7 @@ from whisper_transcriber.api import (
     webhooks,
 )
 from whisper_transcriber.api.access import Access
+from whisper_transcriber.api.admission import Admission
 from whisper_transcriber.api.callers import allowed, caller, operator
 from whisper_transcriber.api.openapi import document
 from whisper_transcriber.api.visits import Farewells
@@ -49,6 +50,7 @@ def create_app(deps: Deps, stopping: asyncio.Event | None = None) -> FastAPI:
     app.state.deps = deps
     app.state.stopping = stopping
     app.state.farewells = Farewells(deps)
+    app.state.admission = Admission(deps)
     for resource, check in (
         (transcriptions, allowed("transcribe")),
         (jobs, allowed("jobs")),

@@ -88,6 +88,15 @@ class Metrics:
         self.webhooks = Counter(
             "whisper_webhooks", "Tries to deliver webhooks, by outcome", ["outcome"], registry=registry
         )
+        self.webhook_deliveries = Gauge(
+            "whisper_webhook_deliveries",
+            "Deliveries that are not over, and of those the due",
+            ["state"],
+            registry=registry,
+        )
+        self.webhook_age = Gauge(
+            "whisper_webhook_oldest_seconds", "How long the oldest delivery has been due", registry=registry
+        )
         self.webhook_seconds = Histogram(
             "whisper_webhook_seconds",
             "Time until a webhook's receiver answered",

@@ -120,6 +120,12 @@ class Settings(BaseSettings):
     scratch: Path = Field(default_factory=lambda: Path(tempfile.gettempdir()), description="Where audio is unpacked")
 
     max_upload_bytes: int = Field(2 * 1024**3, ge=1, description="The largest audio file, sent or fetched")
+    upload_memory_bytes: int = Field(
+        512 * 1024**2, ge=1024**2, description="What an API pod holds at once of what is being sent to it"
+    )
+    max_queue_seconds: float = Field(
+        3_600_000, ge=0, description="How much audio may wait; what comes then is refused. 0: any amount"
+    )
     max_audio_seconds: float = Field(12 * 3600, gt=0, description="The longest audio")
     fetch_allow_private: bool = Field(False, description="Whether URL sources may be on private networks")
     s3_sources: Annotated[tuple[S3Source, ...], NoDecode, BeforeValidator(_json)] = Field(

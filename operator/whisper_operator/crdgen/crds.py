@@ -28,6 +28,7 @@ _AGE = _column("Age", "date", ".metadata.creationTimestamp", "When it was made."
 _TRANSCRIBER_COLUMNS = [
     _column("Ready", "string", _condition("Ready", "status"), "Whether the service answers."),
     _column("Workers", "integer", ".status.workers.ready", "Workers that are ready."),
+    _column("Queue", "integer", ".status.queuedJobs", "Jobs that wait for a worker."),
     _column("Model", "string", ".status.model", "The default model."),
     _column("Version", "string", ".status.version", "Version of the transcriber."),
     _AGE,

@@ -13,7 +13,7 @@ LISTED: Final = 100
 
 @dataclass(frozen=True)
 class Outbox:
-    """How many deliveries are not over, how many of them wait for a try now, and for how long (s) the oldest has."""
+    """How many deliveries are not over, how many of those are due or being tried, and how long (s) the oldest waits."""
 
     pending: int = 0
     due: int = 0

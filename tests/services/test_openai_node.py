@@ -28,12 +28,16 @@ def _modules(folder: Path) -> None:
     subprocess.run(command, cwd=folder, check=True, timeout=300)
 
 
+def node_modules() -> Path:
+    """A folder with the client, for scripts to be put into."""
+    lock = hashlib.sha256((_HERE / "package-lock.json").read_bytes()).hexdigest()[:8]
+    return made_once(cache_root() / "npm" / f"openai-{lock}", _modules)
+
+
 @pytest.fixture(scope="module")
 def heard(client: Client) -> dict[str, Any]:
     """What the script's calls came to."""
-    lock = hashlib.sha256((_HERE / "package-lock.json").read_bytes()).hexdigest()[:8]
-    folder = made_once(cache_root() / "npm" / f"openai-{lock}", _modules)
-    script = shutil.copy(_HERE / "calls.mjs", folder)
+    script = shutil.copy(_HERE / "calls.mjs", node_modules())
     command = ["node", str(script), str(speech.long(5).path), str(speech.sentences("fr")[0].path)]
     env = {**os.environ, "OPENAI_BASE_URL": f"{client.api.url}/v1", "OPENAI_API_KEY": KEY}
     done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=240)

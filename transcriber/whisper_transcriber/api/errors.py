@@ -100,7 +100,7 @@ def install(app: FastAPI) -> None:
 def invalid(problems: Sequence[Any]) -> ApiError:
     """A 400 for pydantic's first problem, its field as the parameter."""
     first = problems[0]
-    path = [str(part) for part in first["loc"] if part not in ("body", "query", "path")]
+    path = [str(part) for part in first["loc"] if part not in ("body", "query", "path", "header")]
     param = ".".join(path) or None
     return bad(f"{param}: {first['msg']}" if param else first["msg"], param)
 

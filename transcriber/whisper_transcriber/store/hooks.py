@@ -13,7 +13,7 @@ LISTED: Final = 100
 
 @dataclass(frozen=True)
 class Outbox:
-    """How many deliveries are not over; those due, tried now or not; and for how long (s) the oldest of them is."""
+    """How many deliveries are not over, how many of those are due or being tried, and how long (s) the oldest waits."""
 
     pending: int = 0
     due: int = 0

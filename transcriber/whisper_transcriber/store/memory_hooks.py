@@ -38,7 +38,8 @@ class MemoryHooks:
             return None
         found = min(due, key=lambda each: (tenants[each.tenant], hosts[each.host], each.next_at))
         until = now + timedelta(seconds=lease)
-        return await self._put(replace(found, attempts=found.attempts + 1, fence=found.fence + 1, lease_until=until))
+        taken = replace(found, attempts=found.attempts + 1, fence=found.fence + 1)
+        return await self._put(replace(taken, lease_until=until, next_at=until))
 
     async def record(self, delivery: Delivery, attempt: Attempt, again: float | None) -> bool:
         known = self.deliveries.get(delivery.job, {}).get(delivery.id)
@@ -62,9 +63,10 @@ class MemoryHooks:
 
     async def outbox(self) -> Outbox:
         now = self._now()
-        pending = [each.next_at for each in self._all() if each.status == "pending" and each.next_at]
-        due = [time for time in pending if time <= now]
-        return Outbox(len(pending), len(due), (now - min(due, default=now)).total_seconds())
+        pending = [each for each in self._all() if each.status == "pending"]
+        due = [each for each in pending if each.lease_until or (each.next_at and each.next_at <= now)]
+        oldest = min((each.next_at for each in due if each.next_at), default=now)
+        return Outbox(len(pending), len(due), max((now - oldest).total_seconds(), 0.0))
 
     async def _put(self, delivery: Delivery) -> Delivery:
         self.deliveries[delivery.job][delivery.id] = delivery
@@ -78,8 +80,7 @@ class MemoryHooks:
         return (each for deliveries in self.deliveries.values() for each in deliveries.values())
 
     def _due(self, now: datetime) -> list[Delivery]:
-        pending = [each for each in self._all() if each.status == "pending" and not _held(each, now)]
-        return [each for each in pending if each.next_at and each.next_at <= now]
+        return [each for each in self._all() if each.status == "pending" and each.next_at and each.next_at <= now]
 
     def _now(self) -> datetime:
         return datetime.fromtimestamp(self._clock(), UTC)

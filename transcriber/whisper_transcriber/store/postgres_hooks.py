@@ -46,7 +46,7 @@ class PostgresHooks:
 
     async def outbox(self) -> Outbox:
         row = await self._database.row("outbox")
-        return Outbox(row["pending"], row["due"], float(row["oldest"])) if row else Outbox()
+        return Outbox(row["pending"], row["due"], float(row["oldest"] or 0.0)) if row else Outbox()
 
 
 def _delivery(row: Row) -> Delivery:

@@ -31,4 +31,5 @@ class SqliteHooks(MemoryHooks):
     def read(self, text: str) -> None:
         """Take over what was written; what was claimed is free: whoever held it went with its process."""
         for each in _DELIVERIES.validate_json(text):
-            self.deliveries[each.job][each.id] = replace(each, lease_until=None)
+            free = each if each.lease_until is None else replace(each, lease_until=None, next_at=self._now())
+            self.deliveries[each.job][each.id] = free

@@ -6,8 +6,8 @@ ALTER TABLE tenants
     ADD COLUMN webhook_generation     integer NOT NULL DEFAULT 0,
     ADD COLUMN webhook_previous_until timestamptz;
 
--- `next_at` is when it is tried next (null: never again), `lease_until` how long whoever tries it now may take. `fence`
--- counts those leases, `attempts` the tries since it was asked for, `log` has the last of all tries.
+-- `next_at` is when it is tried next (null: never again), `lease_until` how long whoever tries it now may take; then both
+-- are the same. `fence` counts leases, `attempts` the tries since it was asked for, `log` has the last of all tries.
 CREATE TABLE deliveries (
     id          uuid PRIMARY KEY DEFAULT gen_random_uuid(),
     job_id      uuid NOT NULL REFERENCES jobs ON DELETE CASCADE,
@@ -26,7 +26,7 @@ CREATE TABLE deliveries (
     log         jsonb NOT NULL DEFAULT '[]'
 );
 CREATE INDEX deliveries_of_job ON deliveries (job_id, created_at);
-CREATE INDEX deliveries_pending ON deliveries (next_at) WHERE status = 'pending';
+CREATE INDEX deliveries_pending ON deliveries (tenant, host, next_at) WHERE status = 'pending';
 CREATE INDEX deliveries_leased ON deliveries (lease_until) WHERE lease_until IS NOT NULL;
 
 -- A trigger, so that a delivery is made whoever ends the job, and in the same transaction.

@@ -102,6 +102,16 @@ def test_another_object_s_header_chunks_or_place_are_seen(size: int) -> None:
         open_(one, [], key="jobs/2/audio")
 
 
+@pytest.mark.parametrize("at", range(HEADER))
+def test_no_bit_of_the_header_is_free(at: int) -> None:
+    sealed = seal(some(10), [])
+    for bit in range(8):
+        other = bytearray(sealed)
+        other[at] ^= 1 << bit
+        with pytest.raises((Broken, KeyError)):
+            open_(bytes(other), [])
+
+
 def test_the_chunk_size_cannot_be_changed() -> None:
     sealed = bytearray(seal(some(10), []))
     sealed[17] = BITS + 1

@@ -24,7 +24,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from whisper_transcriber.objects.keyring import ID_BYTES, Keyring, new_key
 from whisper_transcriber.objects.magic import MAGIC
 
-_FORM = struct.Struct(f">16sBB2x16s{ID_BYTES}s12s48s")
+_FORM = struct.Struct(f">16sBBH16s{ID_BYTES}s12s48s")
 _FIXED = 36  # what a rewrapped header has in common with the first one
 HEADER: Final = _FORM.size
 TAG: Final = 16
@@ -53,7 +53,7 @@ class Header:
 
     def pack(self) -> bytes:
         """Its bytes."""
-        return _FORM.pack(MAGIC, _VERSION, self.bits, self.object_id, self.key_id.encode(), self.nonce, self.wrapped)
+        return _FORM.pack(MAGIC, _VERSION, self.bits, 0, self.object_id, self.key_id.encode(), self.nonce, self.wrapped)
 
     def fixed(self) -> bytes:
         """What stays the same when the object's key is wrapped anew."""
@@ -63,11 +63,11 @@ class Header:
 def unpack(data: bytes) -> Header:
     """The header in the first bytes of an object. Raises Broken."""
     try:
-        magic, version, bits, object_id, key_id, nonce, wrapped = _FORM.unpack(data[:HEADER])
+        magic, version, bits, zeros, object_id, key_id, nonce, wrapped = _FORM.unpack(data[:HEADER])
         name = key_id.rstrip(b"\0").decode("ascii")
     except (struct.error, UnicodeDecodeError):
         raise Broken("its header is cut off or damaged") from None
-    if magic != MAGIC or version != _VERSION or not 12 <= bits <= 24:
+    if magic != MAGIC or version != _VERSION or zeros or not 12 <= bits <= 24:
         raise Broken("its header is damaged, or of a newer version")
     return Header(bits, object_id, name, nonce, wrapped)
 

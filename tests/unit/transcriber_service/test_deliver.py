@@ -16,8 +16,8 @@ from standardwebhooks import Webhook as Verifier
 
 from services.receiver import OK, SILENT, Received, receiver, status
 from services.servers import free_port, until
+from unit.transcriber_service.calls import succeed
 from unit.transcriber_service.conftest import ROOT
-from unit.transcriber_service.test_api import succeed
 from whisper_transcriber.api.told import EventBody
 from whisper_transcriber.bell.port import HOOKS
 from whisper_transcriber.deps import Deps

@@ -9,7 +9,7 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
-from unit.transcriber_service.test_api import CLIP, error
+from unit.transcriber_service.calls import CLIP, error
 from unit.transcriber_service.test_keys_api import key
 from whisper_transcriber.app import create_app
 from whisper_transcriber.deps import Deps

@@ -9,6 +9,7 @@ import pytest
 
 import manifests
 import steps
+from health import health
 from steps import Service
 from testbed import Cluster
 
@@ -24,9 +25,11 @@ def broken(operator: Cluster) -> Any:
         steps.apply(operator, "default", manifests.restricted_namespace(f"fault-{name}"))
         made.append(f"fault-{name}")
         steps.apply(operator, f"fault-{name}", manifests.transcriber("main", **spec))
-        return steps.until(
+        seen = steps.until(
             operator, f"fault-{name}", steps.TRANSCRIBER_KIND, "main", steps.holds("Ready", "False", reason), 60
         )
+        assert health(seen)[:2] == ("Failed", "Degraded")
+        return seen
 
     yield run
     for name in made:

@@ -7,7 +7,6 @@ import signal
 import time
 import uuid
 from collections import Counter
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -20,7 +19,6 @@ from services.operator_process import (
     TRANSCRIBER,
     Process,
     condition,
-    connected,
     exists,
     operator,
     resource,
@@ -33,12 +31,6 @@ from whisper_operator.cluster.live import LiveCluster
 from whisper_operator.cluster.port import CONFIG_MAP, DEPLOYMENT, SERVICE, Kind, Manifest
 
 NAMESPACE = Kind("v1", "Namespace")
-
-
-@pytest.fixture
-async def cluster(control_plane: Path) -> AsyncIterator[LiveCluster]:
-    async with connected(control_plane) as live:
-        yield live
 
 
 @pytest.fixture

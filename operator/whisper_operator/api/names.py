@@ -51,6 +51,8 @@ KEY_URI: Final = "uri"
 KEY_ACCESS_KEY: Final = "access-key"
 KEY_SECRET_KEY: Final = "secret-key"  # noqa: S105
 KEY_API_KEY: Final = "api-key"
+KEY_OBJECTS_KEYS: Final = "keys"
+KEY_WEBHOOKS: Final = "secret"
 KEY_ROLLOUT: Final = "hmac-key"
 KEY_CERTIFICATE: Final = "tls.crt"
 KEY_PRIVATE: Final = "tls.key"
@@ -84,7 +86,11 @@ class Env(StrEnum):
     S3_REGION = "WHISPER_S3_REGION"
     S3_ACCESS_KEY = "WHISPER_S3_ACCESS_KEY"
     S3_SECRET_KEY = "WHISPER_S3_SECRET_KEY"  # noqa: S105
+    OBJECTS_KEYS = "WHISPER_OBJECTS_KEYS"
+    OBJECTS_READ_UNENCRYPTED = "WHISPER_OBJECTS_READ_UNENCRYPTED"
     API_KEY = "WHISPER_API_KEY"
+    WEBHOOK_SECRET = "WHISPER_WEBHOOK_SECRET"  # noqa: S105
+    PUBLIC_URL = "WHISPER_PUBLIC_URL"
     HOST = "WHISPER_HOST"
     PORT = "WHISPER_PORT"
     MODELS = "WHISPER_MODELS"
@@ -92,6 +98,7 @@ class Env(StrEnum):
     MODEL_CACHE = "WHISPER_MODEL_CACHE"
     WORKER_ID = "WHISPER_WORKER_ID"
     MAX_UPLOAD_BYTES = "WHISPER_MAX_UPLOAD_BYTES"
+    MAX_QUEUE_SECONDS = "WHISPER_MAX_QUEUE_SECONDS"
     MAX_AUDIO_SECONDS = "WHISPER_MAX_AUDIO_SECONDS"
     FETCH_ALLOW_PRIVATE = "WHISPER_FETCH_ALLOW_PRIVATE"
 
@@ -141,6 +148,11 @@ def objects(transcriber: str) -> str:
     return child(transcriber, "objects")
 
 
+def objects_keys(transcriber: str) -> str:
+    """The Secret with the keys that encrypt objects, where the operator makes it."""
+    return child(transcriber, "objects-keys")
+
+
 def claim(stateful_set: str) -> str:
     """The PersistentVolumeClaim of a StatefulSet's only pod."""
     return f"{DATA_VOLUME}-{stateful_set}-0"
@@ -154,6 +166,11 @@ def config(transcriber: str) -> str:
 def api_key(transcriber: str) -> str:
     """The Secret with the API's key."""
     return child(transcriber, "api-key")
+
+
+def webhooks(transcriber: str) -> str:
+    """The Secret that the secrets of all tenants' webhooks follow from."""
+    return child(transcriber, "webhooks")
 
 
 def rollout(transcriber: str) -> str:
@@ -178,6 +195,7 @@ def generated(transcriber: str) -> tuple[str, ...]:
         redis(transcriber),
         objects(transcriber),
         api_key(transcriber),
+        webhooks(transcriber),
         rollout(transcriber),
     )
 

@@ -37,12 +37,27 @@ def variables(cr: WhisperTranscriber) -> dict[str, str]:
         Env.DEFAULT_MODEL: spec.main_model.name,
         Env.MODEL_CACHE: MODEL_CACHE,
         Env.MAX_UPLOAD_BYTES: str(spec.api.limits.max_upload_bytes),
+        Env.MAX_QUEUE_SECONDS: str(spec.api.limits.max_queue_seconds),
         Env.MAX_AUDIO_SECONDS: str(spec.api.limits.max_audio_seconds),
+        Env.PUBLIC_URL: public_url(cr),
         Env.FETCH_ALLOW_PRIVATE: str(spec.fetch.allow_private_networks).lower(),
         **object_store(cr),
         **trust_variables(cr),
     }
     return {str(name): value for name, value in sorted(values.items())}
+
+
+def public_url(cr: WhisperTranscriber) -> str:
+    """Where clients reach the API: through the Ingress, or else inside the cluster."""
+    ingress = cr.spec.api.ingress
+    if ingress is not None:
+        return f"{'https' if ingress.tls else 'http'}://{ingress.host}"
+    return names.endpoint(cr.name, cr.namespace, tls=cr.spec.tls.serves)
+
+
+def webhook_secret(cr: WhisperTranscriber) -> Manifest:
+    """The variable that the secrets of webhooks follow from: the API shows them, workers sign with them."""
+    return from_secret(Env.WEBHOOK_SECRET, names.webhooks(cr.name), names.KEY_WEBHOOKS)
 
 
 def object_store(cr: WhisperTranscriber) -> dict[str, str]:
@@ -68,6 +83,17 @@ def credentials(cr: WhisperTranscriber) -> list[Manifest]:
         from_secret(Env.S3_ACCESS_KEY, bucket, names.KEY_ACCESS_KEY),
         from_secret(Env.S3_SECRET_KEY, bucket, names.KEY_SECRET_KEY),
     ]
+
+
+def encryption(cr: WhisperTranscriber) -> list[Manifest]:
+    """The variables of those who read and write objects, where these are encrypted."""
+    given = cr.spec.objects.encryption
+    if given is None:
+        return []
+    ref = given.secret_ref
+    name, key = (ref.name, ref.key) if ref else (names.objects_keys(cr.name), names.KEY_OBJECTS_KEYS)
+    lenient = {"name": str(Env.OBJECTS_READ_UNENCRYPTED), "value": "true"}
+    return [from_secret(Env.OBJECTS_KEYS, name, key), *([lenient] if given.read_unencrypted else [])]
 
 
 def models(cr: WhisperTranscriber) -> list[dict[str, Any]]:

@@ -1,5 +1,6 @@
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -14,6 +15,7 @@ from whisper_transcriber.settings import load_settings
 from whisper_transcriber.store.memory import MemoryStore
 
 KEY = "the-key"
+ROOT = "root-of-the-webhook-secrets"
 MODELS = [ModelSpec(name="base", aliases=("b",)), ModelSpec(name="tiny.en")]
 
 
@@ -21,7 +23,14 @@ MODELS = [ModelSpec(name="base", aliases=("b",)), ModelSpec(name="tiny.en")]
 def deps(tmp_path: Path) -> Deps:
     """Everything in memory and a folder."""
     # One window at a time on a lane, so that tests can count them.
-    settings = load_settings(api_key=KEY, max_upload_bytes=1000, poll_seconds=0.05, scratch=tmp_path, lane_windows=1)
+    settings = load_settings(
+        api_key=KEY,
+        webhook_secret=ROOT,
+        max_upload_bytes=1000,
+        poll_seconds=0.05,
+        scratch=tmp_path,
+        lane_windows=1,
+    )
     objects = DiskObjects(tmp_path / "objects")
     return Deps(settings, MemoryStore(), MemoryBell(), objects, Metrics(), Catalogue(MODELS))
 
@@ -33,6 +42,14 @@ async def http(deps: Deps) -> AsyncIterator[httpx.AsyncClient]:
     headers = {"Authorization": f"Bearer {KEY}"}
     async with httpx.AsyncClient(transport=transport, base_url="http://api", headers=headers) as client:
         yield client
+
+
+@pytest.fixture
+def app(http: httpx.AsyncClient) -> Any:
+    """The application that `http` asks."""
+    transport = http._transport
+    assert isinstance(transport, httpx.ASGITransport)
+    return transport.app
 
 
 @pytest.fixture

@@ -20,7 +20,8 @@ def looks() -> float:
     """How often transcribers have been looked at in this process."""
     return sum(
         sample.value
-        for sample in RECONCILE_SECONDS.collect()[0].samples
+        for metric in RECONCILE_SECONDS.collect()
+        for sample in metric.samples
         if sample.name.endswith("_count") and sample.labels["kind"] == TRANSCRIBER.name
     )
 

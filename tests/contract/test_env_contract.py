@@ -14,6 +14,7 @@ from whisper_operator.api.v1alpha1 import WhisperTranscriber
 from whisper_operator.plan import Manifest, Observed, PlanSettings, desired
 from whisper_operator.plan.migrate import migrate
 from whisper_transcriber.deps.catalogue import Catalogue, catalogue
+from whisper_transcriber.objects import keyring
 from whisper_transcriber.settings import PREFIX, Settings, load_settings
 
 SPECS: dict[str, dict[str, Any]] = {
@@ -30,6 +31,7 @@ SPECS: dict[str, dict[str, Any]] = {
             }
         },
     },
+    "encrypted": {"objects": {"encryption": {"readUnencrypted": True}}},
     "models": {
         "models": [
             {
@@ -177,6 +179,18 @@ def test_clients_come_through_the_ingress(parsed: Any, tls: dict[str, str] | Non
     ingress = {"host": "speech.example.com", **({"tls": tls} if tls else {})}
     settings = parsed(environment(plan({"api": {"ingress": ingress}}), "Deployment", "worker"))
     assert settings.public_url == f"{scheme}://speech.example.com"
+
+
+def test_the_generated_keys_of_objects_are_keys(parsed: Any) -> None:
+    for component in ("api", "worker"):
+        settings = parsed(environment(plan(SPECS["encrypted"]), "Deployment", component))
+        ring = keyring.parse(settings.objects_keys.get_secret_value())
+        assert len(ring.keys[ring.first]) == 32
+        assert settings.objects_read_unencrypted
+        assert not parsed(environment(plan({}), "Deployment", component)).objects_keys.get_secret_value()
+    given = {"objects": {"encryption": {"secretRef": {"name": "mine", "key": "ring"}}}}
+    assert environment(plan(given), "Deployment", "worker")["WHISPER_OBJECTS_KEYS"] == "user-ring"
+    assert not [m for m in plan(given) if m["kind"] == "Secret" and m["metadata"]["name"] == "main-objects-keys"]
 
 
 def test_every_source_of_a_model_is_understood(parsed: Any) -> None:

@@ -33,3 +33,27 @@ def test_a_worker_fetches_what_a_url_names(service: Service) -> None:
     assert done["status"] == "succeeded", done
     assert word_error_rate(clip.text, client.result(jobs[0], "text").text) < 0.3
     assert missing["error"] == {"code": "fetch_failed", "message": "The server answered HTTP 404."}
+
+
+def test_a_worker_reaches_nothing_inside_and_says_so(service: Service) -> None:
+    reached: list[str] = []
+
+    class Inside(SimpleHTTPRequestHandler):
+        def do_GET(self) -> None:
+            reached.append(self.path)
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Inside) as web:
+        thread = threading.Thread(target=web.serve_forever)
+        thread.start()
+        client, port = Client(service.start("serve")), web.server_port
+        service.start("work")
+        urls = [f"http://{host}:{port}/" for host in ("127.0.0.1", "localhost", "2130706433", "[::ffff:127.0.0.1]")]
+        urls += ["http://a..example/", "http://[::1/", "file:///etc/passwd", f"http://user:secret@127.0.0.1:{port}/"]
+        with client.http as http:
+            jobs = [http.post("/v1/jobs", json={"source": {"http": {"url": url}}}).json()["id"] for url in urls]
+        ended = [client.ended(job) for job in jobs]
+        web.shutdown()
+        thread.join()
+    assert [(job["status"], job["error"]["code"]) for job in ended] == [("failed", "fetch_failed")] * len(urls)
+    assert "secret" not in "".join(job["error"]["message"] for job in ended)
+    assert reached == []

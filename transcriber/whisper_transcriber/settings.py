@@ -62,6 +62,13 @@ class Settings(BaseSettings):
     s3_region: str = "us-east-1"
     s3_access_key: SecretStr = SecretStr("")
     s3_secret_key: SecretStr = SecretStr("")
+    objects_keys: SecretStr = Field(
+        SecretStr(""),
+        description="Keys that encrypt objects, a line `id: 64 hexadecimal digits` each; the first is used",
+    )
+    objects_read_unencrypted: bool = Field(
+        False, description="Whether objects from before encryption was switched on are read"
+    )
     cors_origins: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_json)] = Field(
         (), description='Web pages that may call, a JSON list such as ["https://app.example.com"]; ["*"]: any'
     )

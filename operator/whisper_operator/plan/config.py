@@ -85,6 +85,17 @@ def credentials(cr: WhisperTranscriber) -> list[Manifest]:
     ]
 
 
+def encryption(cr: WhisperTranscriber) -> list[Manifest]:
+    """The variables of those who read and write objects, where these are encrypted."""
+    given = cr.spec.objects.encryption
+    if given is None:
+        return []
+    ref = given.secret_ref
+    name, key = (ref.name, ref.key) if ref else (names.objects_keys(cr.name), names.KEY_OBJECTS_KEYS)
+    lenient = {"name": str(Env.OBJECTS_READ_UNENCRYPTED), "value": "true"}
+    return [from_secret(Env.OBJECTS_KEYS, name, key), *([lenient] if given.read_unencrypted else [])]
+
+
 def models(cr: WhisperTranscriber) -> list[dict[str, Any]]:
     """WHISPER_MODELS: the models as the transcriber's ModelSpec has them."""
     return [

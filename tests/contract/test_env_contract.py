@@ -15,7 +15,7 @@ from whisper_operator.plan import Manifest, Observed, PlanSettings, desired
 from whisper_operator.plan.migrate import migrate
 from whisper_transcriber.deps.catalogue import Catalogue, catalogue
 from whisper_transcriber.objects import keyring
-from whisper_transcriber.settings import PREFIX, Settings, load_settings
+from whisper_transcriber.settings import PREFIX, InvalidSettings, Settings, load_settings
 
 SPECS: dict[str, dict[str, Any]] = {
     "empty": {},
@@ -30,6 +30,14 @@ SPECS: dict[str, dict[str, Any]] = {
                 "secretRef": {"name": "s3"},
             }
         },
+    },
+    "buckets": {
+        "fetch": {
+            "s3": [
+                {"bucket": "calls", "endpoint": "https://minio.data.svc:9000", "secretRef": {"name": "calls"}},
+                {"bucket": "lectures", "region": "eu-central-1", "tenants": ["university"]},
+            ]
+        }
     },
     "encrypted": {"objects": {"encryption": {"readUnencrypted": True}}},
     "models": {
@@ -103,7 +111,7 @@ def parsed(monkeypatch: pytest.MonkeyPatch) -> Any:
 
     def parse(values: dict[str, str]) -> Settings:
         for name in [*os.environ]:
-            if name.startswith(PREFIX):
+            if name.startswith((PREFIX, "S3_SOURCE_")):
                 monkeypatch.delenv(name)
         for name, text in values.items():
             monkeypatch.setenv(name, text)
@@ -191,6 +199,25 @@ def test_the_generated_keys_of_objects_are_keys(parsed: Any) -> None:
     given = {"objects": {"encryption": {"secretRef": {"name": "mine", "key": "ring"}}}}
     assert environment(plan(given), "Deployment", "worker")["WHISPER_OBJECTS_KEYS"] == "user-ring"
     assert not [m for m in plan(given) if m["kind"] == "Secret" and m["metadata"]["name"] == "main-objects-keys"]
+
+
+def test_buckets_that_jobs_may_name_arrive_with_their_keys(parsed: Any) -> None:
+    values = environment(plan(SPECS["buckets"]), "Deployment", "worker")
+    assert "user-" not in values["WHISPER_S3_SOURCES"], "keys are in no list"
+    calls, lectures = parsed(values).s3_sources
+    assert (calls.bucket, calls.endpoint, calls.region) == ("calls", "https://minio.data.svc:9000", "us-east-1")
+    assert calls.access_key.get_secret_value() == "user-access-key"
+    assert calls.secret_key.get_secret_value() == "user-secret-key"
+    assert (lectures.bucket, lectures.endpoint, lectures.region) == ("lectures", "", "eu-central-1")
+    assert (lectures.tenants, lectures.access_key.get_secret_value()) == (("university",), "")
+    assert parsed(environment(plan(SPECS["buckets"]), "Deployment", "api")).s3_sources == ()
+
+
+def test_keys_that_are_not_there_are_named(parsed: Any) -> None:
+    values = environment(plan(SPECS["buckets"]), "Deployment", "worker")
+    del values["S3_SOURCE_0_SECRET_KEY"]
+    with pytest.raises(InvalidSettings, match=r"WHISPER_S3_SOURCES .*S3_SOURCE_0_SECRET_KEY must be set"):
+        parsed(values)
 
 
 def test_every_source_of_a_model_is_understood(parsed: Any) -> None:

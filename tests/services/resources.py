@@ -86,7 +86,13 @@ FULL: dict[str, Any] = {
     "postgres": {"managed": {"storage": "20Gi", "storageClassName": "fast", "parameters": {"max_connections": "200"}}},
     "redis": {"managed": {"maxMemory": "256Mi"}},
     "objects": {"managed": {"storage": "200Gi"}},
-    "fetch": {"allowPrivateNetworks": True},
+    "fetch": {
+        "allowPrivateNetworks": True,
+        "s3": [
+            {"bucket": "calls", "endpoint": "https://minio.data.svc:9000", "secretRef": {"name": "calls"}},
+            {"bucket": "lectures", "region": "eu-central-1", "tenants": ["university"]},
+        ],
+    },
     "networkPolicy": {
         "ingress": {
             "api": [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "ingress-nginx"}}}],
@@ -124,6 +130,11 @@ BAD_TRANSCRIBERS: dict[str, tuple[Any, str]] = {
     "negative": ({"workers": {"replicas": -1}}, "spec.workers.replicas"),
     "not a number": ({"workers": {"replicas": "two"}}, "spec.workers.replicas"),
     "enum": ({"deletionPolicy": "Maybe"}, "spec.deletionPolicy"),
+    "the same bucket twice": ({"fetch": {"s3": [{"bucket": "calls"}, {"bucket": "calls"}]}}, "spec.fetch.s3[1]"),
+    "a password in an endpoint": (
+        {"fetch": {"s3": [{"bucket": "calls", "endpoint": "https://user:password@s3.example.com"}]}},
+        "spec.fetch.s3[0].endpoint",
+    ),
     "unknown field": ({"workerz": {}}, "workerz"),
     "unknown field within": ({"workers": {"pod": {"securityContext": {}}}}, "spec.workers.pod.securityContext"),
     "both databases": (
@@ -236,6 +247,15 @@ BAD_JOBS: dict[str, tuple[Any, str]] = {
         "spec.source takes exactly one",
     ),
     "no transcriber": ({"source": JOB["source"]}, "spec.transcriberRef"),
+    "three sources": (
+        {**JOB, "source": {**JOB["source"], "http": {"url": "http://a/b"}, "s3": {"url": "s3://calls/a"}}},
+        "spec.source takes exactly one",
+    ),
+    "no object": ({**JOB, "source": {"s3": {"url": "s3://calls"}}}, "spec.source.s3.url"),
+    "keys in a job": (
+        {**JOB, "source": {"s3": {"url": "s3://calls/a", "secretRef": {"name": "mine"}}}},
+        "spec.source.s3.secretRef",
+    ),
     "no web address": ({**JOB, "source": {"http": {"url": "file:///etc/passwd"}}}, "spec.source.http.url"),
     "unknown format": ({**JOB, "formats": ["docx"]}, "spec.formats[0]"),
     "format twice": ({**JOB, "formats": ["srt", "srt"]}, ".spec.formats: duplicate"),

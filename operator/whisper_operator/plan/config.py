@@ -96,6 +96,22 @@ def encryption(cr: WhisperTranscriber) -> list[Manifest]:
     return [from_secret(Env.OBJECTS_KEYS, name, key), *([lenient] if given.read_unencrypted else [])]
 
 
+def sources(cr: WhisperTranscriber) -> list[Manifest]:
+    """The variables of the buckets that jobs may name. The list says which variables hold a bucket's keys."""
+    found, listed = [], []
+    for number, given in enumerate(cr.spec.fetch.s3):
+        prefix = f"S3_SOURCE_{number}"
+        about = {"bucket": given.bucket, "endpoint": given.endpoint, "region": given.region}
+        if given.secret_ref:
+            about["credentials"] = prefix
+            for name, key in (("ACCESS_KEY", names.KEY_ACCESS_KEY), ("SECRET_KEY", names.KEY_SECRET_KEY)):
+                found.append(from_secret(f"{prefix}_{name}", given.secret_ref.name, key))
+        listed.append(compact({**about, "tenants": list(given.tenants)}))
+    if listed:
+        found.append({"name": str(Env.S3_SOURCES), "value": json.dumps(listed, separators=(",", ":"))})
+    return found
+
+
 def models(cr: WhisperTranscriber) -> list[dict[str, Any]]:
     """WHISPER_MODELS: the models as the transcriber's ModelSpec has them."""
     return [

@@ -15,6 +15,7 @@ from whisper_operator.api.v1alpha1.base import (
     keyed,
 )
 from whisper_operator.api.v1alpha1.conditions import Condition
+from whisper_operator.api.v1alpha1.fetching import Fetch
 from whisper_operator.api.v1alpha1.network import NetworkPolicy
 from whisper_operator.api.v1alpha1.pods import PodOptions, PullPolicy
 from whisper_operator.api.v1alpha1.serving import ApiAutoscaling, Ingress, Monitoring
@@ -80,16 +81,6 @@ class Api(Model):
     pod: PodOptions = Field(PodOptions(), description="How the pods run.")
 
 
-class Fetch(Model):
-    """How audio is fetched from URLs."""
-
-    allow_private_networks: bool = Field(
-        False,
-        description="Fetch from private, loopback and link-local addresses too, where networkPolicy lets it: to "
-        "link-local ones it never does. Anyone with the API key could then reach servers inside your network.",
-    )
-
-
 class TranscriberSpec(Model, json_schema_extra=SPEC_RULES):
     """What the service should be. Everything is optional."""
 
@@ -125,7 +116,7 @@ class TranscriberSpec(Model, json_schema_extra=SPEC_RULES):
         Objects(), description="Where audio and transcripts are kept. Default: run by the operator."
     )
     monitoring: Monitoring = Field(Monitoring(), description="How Prometheus finds the metrics.")
-    fetch: Fetch = Field(Fetch(), description="How audio is fetched from URLs.")
+    fetch: Fetch = Field(Fetch(), description="How audio is fetched that is not sent.")
     tls: Tls = Field(Tls(), description="How connections between the parts are encrypted. Default: all, by our own CA.")
     network_policy: NetworkPolicy = Field(
         NetworkPolicy(),

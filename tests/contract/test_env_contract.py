@@ -39,6 +39,13 @@ SPECS: dict[str, dict[str, Any]] = {
             ]
         }
     },
+    "api": {
+        "api": {"cors": {"allowedOrigins": ["https://app.example.com", "http://localhost:5173"]}},
+        "retentionSeconds": 86400,
+        "logLevel": "DEBUG",
+        "fetch": {"timeoutSeconds": 60},
+        "tls": {"api": {"enabled": True}},
+    },
     "encrypted": {"objects": {"encryption": {"readUnencrypted": True}}},
     "models": {
         "models": [
@@ -105,6 +112,21 @@ def value(variable: dict[str, Any], objects: dict[tuple[str, str], Manifest]) ->
 PODS = [("Deployment", "api"), ("Deployment", "worker"), ("Job", "migrate")]
 
 
+# Settings without a field of a WhisperTranscriber, and why. Any of them can be set by spec.api.pod.env and
+# spec.workers.pod.env.
+WITHOUT_A_FIELD = {
+    "the pod's own folders, which are mounted where these are": ("preloaded_models", "scratch"),
+    "follows from the pod's resources": ("model_memory_bytes", "threads", "upload_memory_bytes"),
+    "fits terminationGracePeriodSeconds": ("drain_seconds", "shutdown_seconds"),
+    "how workers share work, measured": (
+        *("claims", "part_seconds", "parts_ahead", "batch_windows", "lane_windows", "batch_seconds"),
+        *("claim_lease_seconds", "poll_seconds", "max_failures", "sweep_seconds"),
+    ),
+    "part of the protocol that clients know": ("upload_seconds", "synchronous_seconds", "retry_seconds"),
+    "as Standard Webhooks has it": ("webhook_schedule", "webhook_timeout_seconds", "webhook_deliveries"),
+}
+
+
 @pytest.fixture
 def parsed(monkeypatch: pytest.MonkeyPatch) -> Any:
     """Parse an environment with the transcriber's own Settings."""
@@ -126,6 +148,39 @@ def known() -> set[str]:
 
 def test_every_name_that_the_operator_knows_is_a_setting() -> None:
     assert {str(name) for name in Env} <= known()
+
+
+def test_every_setting_is_set_by_the_operator_or_left_out_on_purpose() -> None:
+    set_by_us = {
+        name
+        for spec in SPECS.values()
+        for kind, component in PODS
+        for name in environment(plan(spec), kind, component)
+        if name.startswith(PREFIX)
+    }
+    left = [f"{PREFIX}{name.upper()}" for names in WITHOUT_A_FIELD.values() for name in names]
+    assert len(left) == len(set(left))
+    assert set_by_us | set(left) == known(), "give it a field, or say in WITHOUT_A_FIELD why it has none"
+    assert not set_by_us & set(left)
+    assert set_by_us == {str(name) for name in Env}
+
+
+def test_what_a_field_leaves_out_is_what_the_transcriber_does_anyway(parsed: Any) -> None:
+    settings, spec = parsed({}), WhisperTranscriber.parse({"metadata": {"name": "a", "namespace": "b"}}).spec
+    assert settings.retention_seconds == spec.retention_seconds
+    assert settings.log_level == spec.log_level
+    assert settings.fetch_timeout_seconds == spec.fetch.timeout_seconds
+    assert settings.cors_origins == ()
+
+
+def test_retention_pages_and_the_like_arrive(parsed: Any) -> None:
+    manifests = plan(SPECS["api"])
+    api, worker = (parsed(environment(manifests, "Deployment", each)) for each in ("api", "worker"))
+    assert api.cors_origins == ("https://app.example.com", "http://localhost:5173")
+    assert worker.cors_origins == ()
+    assert (worker.retention_seconds, worker.log_level, worker.fetch_timeout_seconds) == (86400, "DEBUG", 60)
+    assert api.log_level == "DEBUG"
+    assert api.tls_cert is not None and api.tls_key is not None
 
 
 @pytest.mark.parametrize("spec", SPECS.values(), ids=SPECS)

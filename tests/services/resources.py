@@ -30,6 +30,8 @@ LABELLED = {"key": "app", "operator": "In", "values": ["prometheus", "agent"]}
 FULL: dict[str, Any] = {
     "version": "0.1.0",
     "deletionPolicy": "Delete",
+    "retentionSeconds": 86400,
+    "logLevel": "WARNING",
     "images": {"registry": "registry.example.com", "pullSecrets": [{"name": "pull"}]},
     "models": [
         {"name": "large-v3-turbo", "aliases": ["large"], "computeType": "float16"},
@@ -73,6 +75,7 @@ FULL: dict[str, Any] = {
         "replicas": 3,
         "auth": {"enabled": False},
         "limits": {"maxUploadBytes": 1048576},
+        "cors": {"allowedOrigins": ["https://app.example.com", "*"]},
         "autoscaling": {"min": 2, "max": 6, "cpuPercent": 150},
         "ingress": {
             "host": "speech.example.com",
@@ -135,6 +138,12 @@ BAD_TRANSCRIBERS: dict[str, tuple[Any, str]] = {
         {"fetch": {"s3": [{"bucket": "calls", "endpoint": "https://user:password@s3.example.com"}]}},
         "spec.fetch.s3[0].endpoint",
     ),
+    "a page instead of an origin": (
+        {"api": {"cors": {"allowedOrigins": ["https://app.example.com/page"]}}},
+        "spec.api.cors.allowedOrigins[0]",
+    ),
+    "retention": ({"retentionSeconds": -1}, "spec.retentionSeconds"),
+    "log level": ({"logLevel": "loud"}, "spec.logLevel"),
     "unknown field": ({"workerz": {}}, "workerz"),
     "unknown field within": ({"workers": {"pod": {"securityContext": {}}}}, "spec.workers.pod.securityContext"),
     "both databases": (

@@ -43,6 +43,9 @@ class Fetch(Model):
         description="Fetch from private, loopback and link-local addresses too, where networkPolicy lets it: to "
         "link-local ones it never does. Anyone with the API key could then reach servers inside your network.",
     )
+    timeout_seconds: int = Field(
+        900, ge=1, le=86400, description="Seconds that fetching one file may take in all. The default is 15 minutes."
+    )
     s3: tuple[SourceBucket, ...] = Field(
         (),
         max_length=16,

@@ -13,15 +13,10 @@ import webvtt
 
 from assets import speech
 from clips import word_error_rate
-from services.node import installed, modules
+from services.node import installed
 from services.running import KEY, Client
 
 _HERE = Path(__file__).parent / "openai_node"
-
-
-def node_modules() -> Path:
-    """A folder with the client, for scripts to be put into."""
-    return modules(_HERE)
 
 
 @pytest.fixture(scope="module")

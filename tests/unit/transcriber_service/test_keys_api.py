@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 import httpx
 import pytest
 
-from unit.transcriber_service.test_api import CLIP, claim, error
+from unit.transcriber_service.calls import CLIP, claim, error
 from whisper_transcriber.app import create_app
 from whisper_transcriber.deps import Deps
 from whisper_transcriber.domain.webhooks import Webhook

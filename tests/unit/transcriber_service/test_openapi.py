@@ -13,8 +13,8 @@ from schemathesis.config import SchemathesisConfig
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 
 from services.servers import answers, free_port, wait_until
+from unit.transcriber_service.calls import succeed
 from unit.transcriber_service.conftest import KEY, MODELS, ROOT
-from unit.transcriber_service.test_api import succeed
 from whisper_transcriber.app import create_app
 from whisper_transcriber.bell.memory import MemoryBell
 from whisper_transcriber.bell.port import ended

@@ -11,8 +11,8 @@ import httpx
 import openai
 import pytest
 
+from unit.transcriber_service.calls import claim, error, files
 from unit.transcriber_service.conftest import KEY
-from unit.transcriber_service.test_api import claim, error, files
 from whisper_transcriber.api import tus
 from whisper_transcriber.app import create_app
 from whisper_transcriber.deps import Deps

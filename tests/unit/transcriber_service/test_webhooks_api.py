@@ -9,7 +9,7 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
-from unit.transcriber_service.test_api import CLIP, error
+from unit.transcriber_service.calls import CLIP, error
 from unit.transcriber_service.test_keys_api import key
 from whisper_transcriber.app import create_app
 from whisper_transcriber.deps import Deps
@@ -150,3 +150,12 @@ async def test_a_tenant_may_not_have_any_number_of_endpoints(http: httpx.AsyncCl
     answers = [await http.post(ENDPOINTS_URL, json={"url": URL}) for _ in range(MOST + 1)]
     assert [answer.status_code for answer in answers] == [201] * MOST + [409]
     assert error(answers[-1])["code"] == "too_many_webhooks"
+
+
+async def test_the_document_says_what_is_sent(http: httpx.AsyncClient) -> None:
+    document = (await http.get("/openapi.json")).json()
+    sent = document["webhooks"]["job-ended"]["post"]
+    assert {each["name"] for each in sent["parameters"]} == {"webhook-id", "webhook-timestamp", "webhook-signature"}
+    body = sent["requestBody"]["content"]["application/json"]["schema"]["$ref"].rpartition("/")[2]
+    assert document["components"]["schemas"][body]["properties"]["type"]["enum"] == list(EVENTS)
+    assert "HTTPValidationError" not in json.dumps(document)

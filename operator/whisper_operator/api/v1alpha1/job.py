@@ -106,8 +106,8 @@ class JobSpec(Model, json_schema_extra=_RULES):
         0.0,
         ge=0,
         le=1,
-        description="0 decodes each window at 0, and again up to 1 where the result looks wrong; any other value is "
-        "used as it is, once.",
+        description="0 is beam search, the same every time, and once more without repetitions where the result is a "
+        "loop; any other value samples at random, once.",
     )
     word_timestamps: bool = Field(False, description="Give each word its start and end.")
     priority: int = Field(0, ge=-100, le=100, description="Higher goes first; -100 to 100.")

@@ -4,7 +4,7 @@ import asyncio
 import random
 from collections.abc import AsyncIterator
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from obstore.store import MemoryStore
 
@@ -39,6 +39,7 @@ async def read(objects: Objects, start: int, end: int | None) -> bytes:
 
 @settings(deadline=None)
 @given(PLACES, PLACES, st.one_of(st.none(), PLACES))
+@example(3, 2, 1)
 def test_a_range_is_a_slice(size: int, start: int, end: int | None) -> None:
     async def check() -> None:
         data = random.Random(size).randbytes(size)

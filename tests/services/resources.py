@@ -133,7 +133,10 @@ BAD_TRANSCRIBERS: dict[str, tuple[Any, str]] = {
     "negative": ({"workers": {"replicas": -1}}, "spec.workers.replicas"),
     "not a number": ({"workers": {"replicas": "two"}}, "spec.workers.replicas"),
     "enum": ({"deletionPolicy": "Maybe"}, "spec.deletionPolicy"),
-    "the same bucket twice": ({"fetch": {"s3": [{"bucket": "calls"}, {"bucket": "calls"}]}}, "spec.fetch.s3[1]"),
+    "the same bucket twice": (
+        {"fetch": {"s3": [{"bucket": "calls"}, {"bucket": "calls"}]}},
+        "spec.fetch.s3: duplicate",
+    ),
     "a password in an endpoint": (
         {"fetch": {"s3": [{"bucket": "calls", "endpoint": "https://user:password@s3.example.com"}]}},
         "spec.fetch.s3[0].endpoint",

@@ -270,6 +270,11 @@ async def test_a_tenant_has_so_many_endpoints_and_no_more(store: Store) -> None:
     made = await asyncio.gather(*(store.hooks.add(uuid4(), "a", HOOK) for _ in range(ENDPOINTS + 5)))
     assert sum(each is not None for each in made) == ENDPOINTS
     assert await store.hooks.add(uuid4(), "b", HOOK) is not None
+    for each in (await store.hooks.endpoints("a"))[:2]:
+        assert await store.hooks.remove("a", each.id)
+        assert not await store.hooks.remove("a", each.id)
+    again = await asyncio.gather(*(store.hooks.add(uuid4(), "a", HOOK) for _ in range(5)))
+    assert sum(each is not None for each in again) == 2
 
 
 async def test_the_outbox_says_how_much_waits(store: Store) -> None:

@@ -1,8 +1,10 @@
 -- Whom a job tells of its end, and the deliveries of that. Only additions.
 ALTER TABLE jobs ADD COLUMN webhook jsonb;
 
--- A tenant's secrets follow from the service's own and a number: the secrets themselves are not here.
+-- A tenant's secrets follow from the service's own and a number: the secrets themselves are not here. `webhooks` counts its
+-- endpoints.
 ALTER TABLE tenants
+    ADD COLUMN webhooks               integer NOT NULL DEFAULT 0,
     ADD COLUMN webhook_generation     integer NOT NULL DEFAULT 0,
     ADD COLUMN webhook_previous_until timestamptz;
 

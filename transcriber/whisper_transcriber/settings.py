@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError, model_validator
 from pydantic.alias_generators import to_camel
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict, SettingsError
@@ -43,6 +43,19 @@ class S3Source(BaseModel):
     access_key: SecretStr = SecretStr("")
     secret_key: SecretStr = SecretStr("")
     tenants: tuple[str, ...] = Field((), description="Whose jobs may; empty: everybody's")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _credentials(cls, given: Any) -> Any:
+        """`credentials`: what the names of the variables with its keys begin with, so that they are in no list."""
+        if not isinstance(given, dict) or "credentials" not in given:
+            return given
+        prefix = given["credentials"]
+        names = {"accessKey": f"{prefix}_ACCESS_KEY", "secretKey": f"{prefix}_SECRET_KEY"}
+        if absent := [name for name in names.values() if not os.environ.get(name)]:
+            raise ValueError(f"credentials: {' and '.join(absent)} must be set")
+        rest = {key: value for key, value in given.items() if key != "credentials"}
+        return {**rest, **{key: os.environ[name].strip() for key, name in names.items()}}
 
 
 class Settings(BaseSettings):

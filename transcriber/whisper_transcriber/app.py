@@ -10,6 +10,7 @@ from fastapi.middleware.cors import CORSMiddleware
 from whisper_transcriber.api import (
     deliveries,
     demand,
+    endpoints,
     errors,
     events,
     explorer,
@@ -23,6 +24,7 @@ from whisper_transcriber.api import (
     webhooks,
 )
 from whisper_transcriber.api.access import Access
+from whisper_transcriber.api.admission import Admission
 from whisper_transcriber.api.callers import allowed, caller, operator
 from whisper_transcriber.api.openapi import document
 from whisper_transcriber.api.visits import Farewells
@@ -49,12 +51,14 @@ def create_app(deps: Deps, stopping: asyncio.Event | None = None) -> FastAPI:
     app.state.deps = deps
     app.state.stopping = stopping
     app.state.farewells = Farewells(deps)
+    app.state.admission = Admission(deps)
     for resource, check in (
         (transcriptions, allowed("transcribe")),
         (jobs, allowed("jobs")),
         (events, allowed("jobs")),
         (deliveries, allowed("jobs")),
         (webhooks, allowed("webhooks")),
+        (endpoints, allowed("webhooks")),
         (upload_parts, allowed("jobs")),
         (tus, allowed("jobs")),
         (models, caller),

@@ -38,7 +38,7 @@ class Metrics:
             "whisper_batch_seconds", "Time that a batch took", buckets=_STAGE_BUCKETS, registry=registry
         )
         self.fallbacks = Counter(
-            "whisper_fallbacks", "Windows decoded once more at a higher temperature", registry=registry
+            "whisper_fallbacks", "Windows decoded once more without repetitions", registry=registry
         )
         self.errors = Counter("whisper_errors", "What went wrong at the work, by kind", ["kind"], registry=registry)
         self.windows_waiting = Gauge(
@@ -87,6 +87,15 @@ class Metrics:
         )
         self.webhooks = Counter(
             "whisper_webhooks", "Tries to deliver webhooks, by outcome", ["outcome"], registry=registry
+        )
+        self.webhook_deliveries = Gauge(
+            "whisper_webhook_deliveries",
+            "Deliveries that are not over, and of those the due",
+            ["state"],
+            registry=registry,
+        )
+        self.webhook_age = Gauge(
+            "whisper_webhook_oldest_seconds", "How long the oldest delivery has been due", registry=registry
         )
         self.webhook_seconds = Histogram(
             "whisper_webhook_seconds",

@@ -54,6 +54,8 @@ KEY_URI: Final = "uri"
 KEY_ACCESS_KEY: Final = "access-key"
 KEY_SECRET_KEY: Final = "secret-key"  # noqa: S105
 KEY_API_KEY: Final = "api-key"
+KEY_OBJECTS_KEYS: Final = "keys"
+KEY_WEBHOOKS: Final = "secret"
 KEY_ROLLOUT: Final = "hmac-key"
 KEY_METRICS_POSTGRES: Final = "postgres-password"
 KEY_METRICS_REDIS: Final = "redis-password"
@@ -89,7 +91,15 @@ class Env(StrEnum):
     S3_REGION = "WHISPER_S3_REGION"
     S3_ACCESS_KEY = "WHISPER_S3_ACCESS_KEY"
     S3_SECRET_KEY = "WHISPER_S3_SECRET_KEY"  # noqa: S105
+    OBJECTS_KEYS = "WHISPER_OBJECTS_KEYS"
+    OBJECTS_READ_UNENCRYPTED = "WHISPER_OBJECTS_READ_UNENCRYPTED"
+    CORS_ORIGINS = "WHISPER_CORS_ORIGINS"
+    RETENTION_SECONDS = "WHISPER_RETENTION_SECONDS"
+    LOG_LEVEL = "WHISPER_LOG_LEVEL"
+    FETCH_TIMEOUT_SECONDS = "WHISPER_FETCH_TIMEOUT_SECONDS"
     API_KEY = "WHISPER_API_KEY"
+    WEBHOOK_SECRET = "WHISPER_WEBHOOK_SECRET"  # noqa: S105
+    PUBLIC_URL = "WHISPER_PUBLIC_URL"
     HOST = "WHISPER_HOST"
     PORT = "WHISPER_PORT"
     MODELS = "WHISPER_MODELS"
@@ -97,7 +107,9 @@ class Env(StrEnum):
     MODEL_CACHE = "WHISPER_MODEL_CACHE"
     WORKER_ID = "WHISPER_WORKER_ID"
     MAX_UPLOAD_BYTES = "WHISPER_MAX_UPLOAD_BYTES"
+    MAX_QUEUE_SECONDS = "WHISPER_MAX_QUEUE_SECONDS"
     MAX_AUDIO_SECONDS = "WHISPER_MAX_AUDIO_SECONDS"
+    S3_SOURCES = "WHISPER_S3_SOURCES"
     FETCH_ALLOW_PRIVATE = "WHISPER_FETCH_ALLOW_PRIVATE"
 
 
@@ -146,6 +158,11 @@ def objects(transcriber: str) -> str:
     return child(transcriber, "objects")
 
 
+def objects_keys(transcriber: str) -> str:
+    """The Secret with the keys that encrypt objects, where the operator makes it."""
+    return child(transcriber, "objects-keys")
+
+
 def claim(stateful_set: str) -> str:
     """The PersistentVolumeClaim of a StatefulSet's only pod."""
     return f"{DATA_VOLUME}-{stateful_set}-0"
@@ -159,6 +176,11 @@ def config(transcriber: str) -> str:
 def api_key(transcriber: str) -> str:
     """The Secret with the API's key."""
     return child(transcriber, "api-key")
+
+
+def webhooks(transcriber: str) -> str:
+    """The Secret that the secrets of all tenants' webhooks follow from."""
+    return child(transcriber, "webhooks")
 
 
 def rollout(transcriber: str) -> str:
@@ -188,6 +210,7 @@ def generated(transcriber: str, *, exporters: bool) -> tuple[str, ...]:
         redis(transcriber),
         objects(transcriber),
         api_key(transcriber),
+        webhooks(transcriber),
         rollout(transcriber),
         *((metrics(transcriber),) if exporters else ()),
     )

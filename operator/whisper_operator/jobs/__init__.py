@@ -13,7 +13,7 @@ from whisper_operator.api.v1alpha1.job import JobStatus, TranscriptionJob
 from whisper_operator.api.v1alpha1.transcriber import TranscriberStatus
 from whisper_operator.cluster.port import Cluster, Kind, Manifest
 from whisper_operator.errors import InvalidSpec, Transient
-from whisper_operator.jobs.request import Keys, SourceNotFound, authorities, fields, upload
+from whisper_operator.jobs.request import Keys, NotThereYet, SecretNotFound, authorities, fields, upload, webhook
 from whisper_operator.jobs.state import (
     CANCELLED,
     ENDED,
@@ -64,7 +64,9 @@ async def follow(
     if news.status != "Unknown":
         return Outcome(again=0.1)  # once more, for the expiry
     since = datetime.fromisoformat(news.fields.get("startTime") or body["metadata"]["creationTimestamp"])
-    return Outcome("ok" if "jobId" in news.fields else "waiting", pause(since, now))
+    # Secrets are not watched: the next look at what is stalled reads them anew.
+    waiting = "stalled" if news.reason == SecretNotFound.reason else "waiting"
+    return Outcome("ok" if "jobId" in news.fields else waiting, pause(since, now))
 
 
 async def abandon(api: Transcripts, keys: Keys, body: Manifest) -> None:
@@ -91,8 +93,8 @@ async def _advance(
     transcriber = cr.spec.transcriber_ref.name
     try:
         job = await _ask(cluster, api, keys, cr, known.get("jobId"))
-    except SourceNotFound as missing:
-        return News("Unknown", "SourceNotFound", str(missing), known)
+    except NotThereYet as missing:
+        return News("Unknown", missing.reason, str(missing), known)
     except Refused as refused:
         return ended(now, pascal(refused.code), str(refused), known)
     except Transient as trouble:
@@ -114,7 +116,8 @@ async def _ask(cluster: Cluster, api: Transcripts, keys: Keys, cr: Transcription
             return await (api.cancel if cr.spec.cancel else api.get)(way, key, job_id)
         except UnknownJob:
             log.warning("The transcriber lost a job, handing it over again", job=cr.key, id=job_id)
-    job = await api.submit(way, key, cr.metadata.uid, fields(cr), await upload(cluster, cr))
+    asked = fields(cr) | await webhook(cluster, cr)
+    job = await api.submit(way, key, cr.metadata.uid, asked, await upload(cluster, cr))
     log.info("Handed a job over", job=cr.key, transcriber=transcriber, id=job.id)
     return job
 

@@ -16,11 +16,11 @@ from whisper_operator.plan.postgres import postgres
 from whisper_operator.plan.redis import redis
 from whisper_operator.plan.rollout import named, stamped
 from whisper_operator.plan.scalers import scalers
-from whisper_operator.plan.secrets import Rng, generate
+from whisper_operator.plan.secrets import Rng, generate, keyring, lost
 from whisper_operator.plan.tls import trust_bundle
 from whisper_operator.plan.worker import worker
 
-__all__ = ["Manifest", "Observed", "PlanSettings", "Rng", "desired", "generate", "named"]
+__all__ = ["Manifest", "Observed", "PlanSettings", "Rng", "desired", "generate", "keyring", "lost", "named"]
 
 
 def desired(cr: WhisperTranscriber, observed: Observed, settings: PlanSettings, rng: Rng = token_hex) -> list[Manifest]:
@@ -31,7 +31,8 @@ def desired(cr: WhisperTranscriber, observed: Observed, settings: PlanSettings, 
     that run stay as they are meanwhile. Where a server has no certificate yet, nothing that would need it is changed.
     """
     job = migrate(cr, settings)
-    made = [secret for secret in generate(cr, rng) if secret["metadata"]["name"] not in observed.secrets]
+    there = {*observed.secrets, lost(cr, observed.secrets, observed.children)}
+    made = [secret for secret in generate(cr, rng) if secret["metadata"]["name"] not in there]
     if observed.uncertified:
         return [*accounts(cr), *made, *trust_bundle(cr, observed)]
     plan = [

@@ -34,7 +34,7 @@ from whisper_operator.cluster.port import (
 )
 from whisper_operator.errors import Transient
 from whisper_operator.judge import Verdict, kept, missing, references
-from whisper_operator.plan import named
+from whisper_operator.plan import keyring, lost, named
 from whisper_operator.reconcile.events import Deed
 
 CHILD_KINDS = (
@@ -92,7 +92,7 @@ async def observe(cluster: Cluster, cr: WhisperTranscriber, *, new: bool = False
         children={key: child for key, child in children.items() if key[0] != POD.name},
         pods=listed[-2],
         claims=listed[-1],
-        trouble=_incomplete(cr, values),
+        trouble=_incomplete(cr, values, lost(cr, secrets, children)),
         guessed=new,
         served=frozenset(kind.name for kind in optional),
     )
@@ -116,13 +116,21 @@ async def _secrets(cluster: Cluster, cr: WhisperTranscriber, new: bool) -> dict[
 
 
 def _ours(cr: WhisperTranscriber) -> tuple[str, ...]:
-    return (*names.generated(cr.name, exporters=cr.spec.monitoring.exporters.enabled), *certificates(cr))
+    """The Secrets that the operator makes for this transcriber."""
+    keys = keyring(cr)
+    return (
+        *names.generated(cr.name, exporters=cr.spec.monitoring.exporters.enabled),
+        *([keys] if keys else []),
+        *certificates(cr),
+    )
 
 
-def _incomplete(cr: WhisperTranscriber, values: Mapping[str, Mapping[str, str]]) -> dict[str, list[Verdict]]:
+def _incomplete(
+    cr: WhisperTranscriber, values: Mapping[str, Mapping[str, str]], gone: str | None
+) -> dict[str, list[Verdict]]:
     trouble: dict[str, list[Verdict]] = {}
     ours = [
-        reference for reference in kept(cr.name, cr.spec) if reference.name in values
+        reference for reference in kept(cr.name, cr.spec) if reference.name in values or reference.name == gone
     ]  # others are about to be made
     for reference in (*references(cr.spec), *ours):
         verdict = missing(reference, cr.namespace, values.get(reference.name))

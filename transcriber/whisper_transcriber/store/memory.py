@@ -1,7 +1,7 @@
 """The store in memory: the same promises as PostgreSQL's, kept by the same contract tests."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
@@ -59,7 +59,7 @@ class MemoryStore:
                 windows_total=before.job.windows_total,
                 reused_from=before.job.id,
             )
-            self.hooks.announce(row.change(status="succeeded", finished_at=self._now()))
+            self.hooks.announce(row.change(status="succeeded", finished_at=self._now()), synchronous=row.synchronous)
         return row.job, True
 
     async def join(self, new: NewJob) -> tuple[Job, bool]:
@@ -94,6 +94,9 @@ class MemoryStore:
     async def get(self, job: UUID) -> Job | None:
         row = self._rows.get(job)
         return row.job if row else None
+
+    async def find(self, jobs: Collection[UUID]) -> Mapping[UUID, Job]:
+        return {job: self._rows[job].job for job in jobs if job in self._rows}
 
     async def list(self, limit: int, after: UUID | None = None, filters: Filters = EVERYTHING) -> Sequence[Job]:
         return listed(self._rows, limit, after, filters)
@@ -295,7 +298,7 @@ class MemoryStore:
         row.lease_until = None
         ended = row.change(status=status, finished_at=self._now())
         self.keys.charge(row)
-        self.hooks.announce(ended)
+        self.hooks.announce(ended, synchronous=row.synchronous)
         return ended
 
 

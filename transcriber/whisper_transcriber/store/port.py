@@ -1,6 +1,6 @@
 """What the service needs of its store of jobs. Every method may raise `Unavailable`."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final, Protocol
@@ -116,6 +116,9 @@ class Store(Protocol):
 
     async def get(self, job: UUID) -> Job | None:
         """The job as it stands."""
+
+    async def find(self, jobs: Collection[UUID]) -> Mapping[UUID, Job]:
+        """Those of the jobs that there are, as they stand at one moment."""
 
     async def list(self, limit: int, after: UUID | None = None, filters: Filters = EVERYTHING) -> Sequence[Job]:
         """At most `limit` jobs, newest first, those that follow the job `after`."""

@@ -1,7 +1,7 @@
 """The store in PostgreSQL. Every statement is a file of `sql/`; every claim is fenced by its attempt."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -83,6 +83,9 @@ class PostgresStore:
     async def get(self, job: UUID) -> Job | None:
         row = await self._database.row("get", job)
         return job_of(row) if row else None
+
+    async def find(self, jobs: Collection[UUID]) -> Mapping[UUID, Job]:
+        return {row["id"]: job_of(row) for row in await self._database.rows("find", [*jobs])}
 
     async def list(self, limit: int, after: UUID | None = None, filters: Filters = EVERYTHING) -> Sequence[Job]:
         return [job_of(row) for row in await self._database.rows("list", limit, after, *filter_row(filters))]

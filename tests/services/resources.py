@@ -30,6 +30,8 @@ LABELLED = {"key": "app", "operator": "In", "values": ["prometheus", "agent"]}
 FULL: dict[str, Any] = {
     "version": "0.1.0",
     "deletionPolicy": "Delete",
+    "retentionSeconds": 86400,
+    "logLevel": "WARNING",
     "images": {"registry": "registry.example.com", "pullSecrets": [{"name": "pull"}]},
     "models": [
         {"name": "large-v3-turbo", "aliases": ["large"], "computeType": "float16"},
@@ -73,6 +75,7 @@ FULL: dict[str, Any] = {
         "replicas": 3,
         "auth": {"enabled": False},
         "limits": {"maxUploadBytes": 1048576},
+        "cors": {"allowedOrigins": ["https://app.example.com", "*"]},
         "autoscaling": {"min": 2, "max": 6, "cpuPercent": 150},
         "ingress": {
             "host": "speech.example.com",
@@ -86,7 +89,13 @@ FULL: dict[str, Any] = {
     "postgres": {"managed": {"storage": "20Gi", "storageClassName": "fast", "parameters": {"max_connections": "200"}}},
     "redis": {"managed": {"maxMemory": "256Mi"}},
     "objects": {"managed": {"storage": "200Gi"}},
-    "fetch": {"allowPrivateNetworks": True},
+    "fetch": {
+        "allowPrivateNetworks": True,
+        "s3": [
+            {"bucket": "calls", "endpoint": "https://minio.data.svc:9000", "secretRef": {"name": "calls"}},
+            {"bucket": "lectures", "region": "eu-central-1", "tenants": ["university"]},
+        ],
+    },
     "networkPolicy": {
         "ingress": {
             "api": [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "ingress-nginx"}}}],
@@ -124,6 +133,20 @@ BAD_TRANSCRIBERS: dict[str, tuple[Any, str]] = {
     "negative": ({"workers": {"replicas": -1}}, "spec.workers.replicas"),
     "not a number": ({"workers": {"replicas": "two"}}, "spec.workers.replicas"),
     "enum": ({"deletionPolicy": "Maybe"}, "spec.deletionPolicy"),
+    "the same bucket twice": (
+        {"fetch": {"s3": [{"bucket": "calls"}, {"bucket": "calls"}]}},
+        "spec.fetch.s3: duplicate",
+    ),
+    "a password in an endpoint": (
+        {"fetch": {"s3": [{"bucket": "calls", "endpoint": "https://user:password@s3.example.com"}]}},
+        "spec.fetch.s3[0].endpoint",
+    ),
+    "a page instead of an origin": (
+        {"api": {"cors": {"allowedOrigins": ["https://app.example.com/page"]}}},
+        "spec.api.cors.allowedOrigins[0]",
+    ),
+    "retention": ({"retentionSeconds": -1}, "spec.retentionSeconds"),
+    "log level": ({"logLevel": "loud"}, "spec.logLevel"),
     "unknown field": ({"workerz": {}}, "workerz"),
     "unknown field within": ({"workers": {"pod": {"securityContext": {}}}}, "spec.workers.pod.securityContext"),
     "both databases": (
@@ -236,6 +259,15 @@ BAD_JOBS: dict[str, tuple[Any, str]] = {
         "spec.source takes exactly one",
     ),
     "no transcriber": ({"source": JOB["source"]}, "spec.transcriberRef"),
+    "three sources": (
+        {**JOB, "source": {**JOB["source"], "http": {"url": "http://a/b"}, "s3": {"url": "s3://calls/a"}}},
+        "spec.source takes exactly one",
+    ),
+    "no object": ({**JOB, "source": {"s3": {"url": "s3://calls"}}}, "spec.source.s3.url"),
+    "keys in a job": (
+        {**JOB, "source": {"s3": {"url": "s3://calls/a", "secretRef": {"name": "mine"}}}},
+        "spec.source.s3.secretRef",
+    ),
     "no web address": ({**JOB, "source": {"http": {"url": "file:///etc/passwd"}}}, "spec.source.http.url"),
     "unknown format": ({**JOB, "formats": ["docx"]}, "spec.formats[0]"),
     "format twice": ({**JOB, "formats": ["srt", "srt"]}, ".spec.formats: duplicate"),

@@ -10,10 +10,10 @@ from services.operator_process import (
     Process,
     condition,
     exists,
+    looks,
     operator,
     resource,
     until,
-    until_answers,
     until_ready,
 )
 from whisper_operator.cluster.live import LiveCluster
@@ -100,10 +100,8 @@ async def test_at_rest_nothing_is_written_but_the_lease(
     async with operator(control_plane, tmp_path, *lease, "--resync=1", "--recheck=1") as process:
         await until(cluster, SERVICE, "default", f"{transcriber}-api", exists, 20)
         await until_ready(cluster, "default", transcriber)
-        looks = await reconciles(process)
         before, calls = await settled(cluster, process, transcriber)
-        looks = await reconciles(process)
-        await looked_again(process, looks + 3)
+        await looks(process, 3)
         assert await versions(cluster, transcriber) == before
         assert await writes(process) == calls
 
@@ -111,19 +109,10 @@ async def test_at_rest_nothing_is_written_but_the_lease(
 async def settled(cluster: LiveCluster, process: Process, name: str) -> tuple[dict[str, str], float]:
     """Versions and writes once a whole look has written nothing."""
     while True:
-        looks, before, calls = await reconciles(process), await versions(cluster, name), await writes(process)
-        await looked_again(process, looks + 1)
+        before, calls = await versions(cluster, name), await writes(process)
+        await looks(process, 1)
         if await versions(cluster, name) == before and await writes(process) == calls:
             return before, calls
-
-
-async def looked_again(process: Process, looks: float) -> None:
-    """Wait until the operator has looked at its resources this often."""
-    await until_answers(process, "/metrics", 20, lambda _, text: count(text, "_reconcile_seconds_count") >= looks)
-
-
-async def reconciles(process: Process) -> float:
-    return count((await process.get("/metrics"))[1], "_reconcile_seconds_count")
 
 
 async def writes(process: Process) -> float:
@@ -132,10 +121,6 @@ async def writes(process: Process) -> float:
     lines = [line for line in text.splitlines() if "_api_calls_total{" in line and 'kind="Lease"' not in line]
     reads = ('verb="get"', 'verb="list"', 'verb="watch"', 'verb="discover"')
     return sum(float(line.split()[-1]) for line in lines if not any(verb in line for verb in reads))
-
-
-def count(text: str, metric: str) -> float:
-    return sum(float(line.split()[-1]) for line in text.splitlines() if metric + "{" in line)
 
 
 async def test_an_invalid_spec_changes_nothing_and_says_which_field(

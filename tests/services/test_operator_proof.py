@@ -20,6 +20,7 @@ from services.operator_process import (
     Process,
     condition,
     exists,
+    looks,
     operator,
     resource,
     until,
@@ -60,17 +61,6 @@ async def test_at_rest_the_audit_log_has_no_write_but_the_leases(
         await looks(process, 5)
         found = [w for w in audit.writes(control_plane) if w.namespace == namespace and w.when >= since]
     assert {write.resource for write in found} == {"leases"}
-
-
-async def looks(process: Process, more: int) -> None:
-    """Wait until the operator has looked so many more times."""
-
-    def count(text: str) -> float:
-        lines = [line for line in text.splitlines() if "_reconcile_seconds_count{" in line]
-        return sum(float(line.split()[-1]) for line in lines)
-
-    before = count((await process.get("/metrics"))[1])
-    await until_answers(process, "/metrics", 30, lambda _, text: count(text) >= before + more)
 
 
 async def test_what_others_own_is_left_alone_and_what_is_ours_is_healed_beside_it(

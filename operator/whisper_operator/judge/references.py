@@ -38,6 +38,9 @@ def references(spec: TranscriberSpec) -> Iterator[Reference]:
         keys_ref = spec.objects.encryption.secret_ref
         yield Reference(Component.OBJECTS, "spec.objects.encryption.secretRef", keys_ref.name, (keys_ref.key,))
     yield from _authorities(spec)
+    for index, source in enumerate(spec.fetch.s3):
+        if source.secret_ref:
+            yield Reference(Component.WORKER, f"spec.fetch.s3[{index}].secretRef", source.secret_ref.name, keys)
     for index, model in enumerate(spec.models):
         if model.source and model.source.s3 and model.source.s3.secret_ref:
             field = f"spec.models[{index}].source.s3.secretRef"

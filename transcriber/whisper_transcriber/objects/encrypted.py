@@ -91,10 +91,10 @@ class EncryptedObjects(Wrapping):
                 async for chunk in chunks:
                     yield chunk
             return
+        if end is not None and end <= start:
+            return
         size = unpack(first).chunk
         begin, stop = start // size, None if end is None else -(-end // size)
-        if stop is not None and stop <= begin:
-            return
         opener = await self._opener(key, first, begin)
         left = None if end is None else end - start
         skip = start - begin * size

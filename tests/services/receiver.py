@@ -1,6 +1,7 @@
 """A receiver of webhooks on loopback that answers as a test wants, and keeps what it was sent."""
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -69,10 +70,12 @@ class Receiver:
 
 
 @asynccontextmanager
-async def receiver(*answers: bytes | asyncio.Event, **of: Any) -> AsyncIterator[Receiver]:
-    """A receiver that listens while the block runs."""
+async def receiver(
+    *answers: bytes | asyncio.Event, tls: ssl.SSLContext | None = None, **of: Any
+) -> AsyncIterator[Receiver]:
+    """A receiver that listens while the block runs; with `tls`, over HTTPS."""
     made = Receiver(answers=answers or (OK,), **of)
-    listening = await asyncio.start_server(made.handle, "127.0.0.1", made.port)
+    listening = await asyncio.start_server(made.handle, "127.0.0.1", made.port, ssl=tls)
     async with listening:
         made.port = listening.sockets[0].getsockname()[1]
         yield made

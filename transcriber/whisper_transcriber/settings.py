@@ -156,6 +156,9 @@ class Settings(BaseSettings):
     s3_sources: Annotated[tuple[S3Source, ...], NoDecode, BeforeValidator(_json)] = Field(
         (), description="Buckets that jobs may name, a JSON list"
     )
+    fetch_ca: Path | None = Field(
+        None, description="File with authorities, besides the public ones, for URL sources and webhooks over https"
+    )
     fetch_timeout_seconds: float = Field(900, gt=0, description="The longest a URL source may take in all")
 
 

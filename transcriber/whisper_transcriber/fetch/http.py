@@ -11,7 +11,8 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from functools import cache
+from functools import lru_cache
+from pathlib import Path
 from time import monotonic
 from typing import TypeAlias, TypeVar
 from urllib.parse import urljoin
@@ -33,13 +34,15 @@ _AGENT = "whisper-operator"
 class Limits:
     """What a URL may cost: bytes and seconds in all, and whether private networks may be reached.
 
-    `outside` tells which addresses are on no private network.
+    `outside` tells which addresses are on no private network; `authorities` is a file (PEM) with more of them than the
+    public ones, by which https servers may be certified.
     """
 
     max_bytes: int
     max_seconds: float
     allow_private: bool = False
     outside: Callable[[str], bool] = public
+    authorities: Path | None = None
 
 
 async def resolve(host: str) -> Sequence[str]:
@@ -58,7 +61,7 @@ async def fetch(url: str, limits: Limits, resolver: Resolver = resolve) -> Async
         FetchFailed: at the first step or later, with the reason.
     """
     deadline = monotonic() + limits.max_seconds
-    async with _client() as client:
+    async with _client(limits) as client:
         for _hop in range(_REDIRECTS + 1):
             async with _answer(client, "GET", url, limits, resolver, deadline) as answer:
                 if answer.has_redirect_location:
@@ -90,7 +93,7 @@ async def post(
     """
     deadline = monotonic() + limits.max_seconds
     async with (
-        _client() as client,
+        _client(limits) as client,
         _answer(client, "POST", url, limits, resolver, deadline, headers, body) as answer,
     ):
         short = Limits(_DRAIN_BYTES, limits.max_seconds)
@@ -111,15 +114,23 @@ def retry_after(said: str, now: datetime) -> float:
     return max(0.0, ((when if when.tzinfo else when.replace(tzinfo=UTC)) - now).total_seconds())
 
 
-def _client() -> httpx.AsyncClient:
+def _client(limits: Limits) -> httpx.AsyncClient:
     timeout = httpx.Timeout(_SILENCE, connect=10.0)
-    return httpx.AsyncClient(trust_env=False, follow_redirects=False, timeout=timeout, verify=_trusted())
+    try:
+        written = limits.authorities.stat().st_mtime_ns if limits.authorities else 0
+        trusted = _trusted(limits.authorities, written)
+    except OSError as error:  # an SSLError is one
+        raise FetchFailed("the service's file of more authorities cannot be read") from error
+    return httpx.AsyncClient(trust_env=False, follow_redirects=False, timeout=timeout, verify=trusted)
 
 
-@cache
-def _trusted() -> ssl.SSLContext:
-    """Reading the authorities takes longer than a short request does."""
-    return httpx.create_ssl_context(trust_env=False)
+@lru_cache(maxsize=4)
+def _trusted(authorities: Path | None, _written: int) -> ssl.SSLContext:
+    """Kept until the file is written anew: reading the authorities takes longer than a short request does."""
+    context = httpx.create_ssl_context(trust_env=False)
+    if authorities is not None:
+        context.load_verify_locations(authorities)
+    return context
 
 
 @asynccontextmanager

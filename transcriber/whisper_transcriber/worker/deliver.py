@@ -86,7 +86,12 @@ async def _send(deps: Deps, delivery: Delivery) -> Taken:
     said = body(delivery, settings.public_url, await _transcript(deps, delivery) if delivery.transcript else None)
     now = datetime.now(UTC)
     signing = await deps.store.keys.signing(delivery.tenant)
-    limits = Limits(_ANSWER_BYTES, settings.webhook_timeout_seconds, settings.fetch_allow_private)
+    limits = Limits(
+        _ANSWER_BYTES,
+        settings.webhook_timeout_seconds,
+        settings.fetch_allow_private,
+        authorities=settings.fetch_ca,
+    )
     signed = headers(delivery, secrets(settings, delivery.tenant, signing, now), now, said)
     return await post(delivery.url, said, signed, limits)
 

@@ -46,7 +46,12 @@ async def _there(deps: Deps, job: Job) -> bool:
 
 async def _keep(deps: Deps, job: Job, url: str, hold: Hold) -> None:
     settings = deps.settings
-    limits = Limits(settings.max_upload_bytes, settings.fetch_timeout_seconds, settings.fetch_allow_private)
+    limits = Limits(
+        settings.max_upload_bytes,
+        settings.fetch_timeout_seconds,
+        settings.fetch_allow_private,
+        authorities=settings.fetch_ca,
+    )
     s3 = url.startswith(SCHEME)
     async with aclosing(fetch_s3(url, job.tenant, settings.s3_sources, limits) if s3 else fetch(url, limits)) as body:
         await deps.objects.put(audio_key(job.id), _checked(body, hold))

@@ -6,7 +6,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppres
 from contextvars import Context
 from typing import Any
 
-from redis.asyncio import Redis
+from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.connection import SSLConnection
 from redis.exceptions import RedisError
 
@@ -17,6 +17,7 @@ from whisper_transcriber.trust import Trust
 log = Log(__name__)
 _PREFIX = "whisper:bell:"
 _PATIENCE = 1.0
+_RINGERS = 8
 _AWAY = (RedisError, OSError, TimeoutError)
 
 
@@ -33,7 +34,11 @@ class RedisBell:
     ) -> None:
         options: dict[str, Any] = {"socket_connect_timeout": _PATIENCE, "health_check_interval": 15}
         url = _schemed(url, tls)
-        self._ringer = Redis.from_url(url, socket_timeout=_PATIENCE, **options)
+        # However many ring at once: they take turns, and who gets none in time has not rung.
+        turns = BlockingConnectionPool.from_url(
+            url, max_connections=_RINGERS, timeout=_PATIENCE, socket_timeout=_PATIENCE, **options
+        )
+        self._ringer = Redis.from_pool(turns)
         self._hearer = Redis.from_url(url, **options)
         if trust is not None and url.startswith("rediss:"):
             for client in (self._ringer, self._hearer):  # a URL's own class goes before an argument

@@ -70,6 +70,14 @@ def test_every_example_is_on_a_page() -> None:
         assert f"examples/{example.name}" in told, example.name
 
 
+@pytest.mark.parametrize("path", sorted((ROOT / "examples").glob("*.yaml")), ids=lambda path: path.stem)
+def test_examples_are_understood(path: Path) -> None:
+    """By our models, which also refuse fields that contradict each other."""
+    ours = [body for body in yaml.safe_load_all(path.read_text()) if body["kind"] in KINDS]
+    for body in ours:
+        KINDS[body["kind"]].parse({**body, "metadata": {"namespace": "ns", "uid": "1", **body["metadata"]}})
+
+
 @pytest.mark.parametrize("name", PAGES)
 def test_manifests_are_valid(name: str) -> None:
     """A fragment that begins with `spec` is one of a WhisperTranscriber."""

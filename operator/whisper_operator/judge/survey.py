@@ -34,7 +34,7 @@ class Scene:
     """Everything that is known about one transcriber's children.
 
     `children` by (kind, name). `trouble` by component: Secrets that are missing, manifests that were refused.
-    `certificates`: what is wrong with one of them.
+    `certificates`: what is wrong with one of them. `answers`: what pods say keeps them from being ready, by uid.
     """
 
     planned: Sequence[Manifest]
@@ -44,6 +44,7 @@ class Scene:
     events: Sequence[Manifest] = ()
     trouble: Mapping[str, Sequence[Verdict]] = field(default_factory=dict)
     certificates: Verdict | None = None
+    answers: Mapping[str, str] = field(default_factory=dict)
 
     def component(self, part: Part) -> Component:
         """One component with its workload, pods, claims, events and trouble."""
@@ -53,7 +54,7 @@ class Scene:
         claims = [claim for claim in self.claims if part_of(claim) == part]
         pods = [pod for pod in self.pods if part_of(pod) == part and _belongs(pod, live)]
         trouble = self.trouble.get(part, ())
-        return Component(TITLES[part], planned, live, pods, claims, self.events, trouble)
+        return Component(TITLES[part], planned, live, pods, claims, self.events, trouble, self.answers)
 
     def _leftover(self, part: Part, kinds: Sequence[str]) -> Manifest | None:
         return next((m for (kind, _), m in self.children.items() if kind in kinds and part_of(m) == part), None)

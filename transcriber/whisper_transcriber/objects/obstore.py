@@ -4,7 +4,7 @@ from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 
 import obstore
-from obstore.exceptions import BaseError, NotFoundError
+from obstore.exceptions import BaseError, NotFoundError, PermissionDeniedError, UnauthenticatedError
 from obstore.store import ObjectStore
 
 from whisper_transcriber.objects.port import Missing, Unavailable
@@ -74,4 +74,6 @@ class ObstoreObjects:
         except (BaseError, also) as error:
             # The first line only: the rest is obstore's debug output.
             reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-            raise Unavailable(f"{self._name} does not take {what}: {reason}") from error
+            refused = isinstance(error, (PermissionDeniedError, UnauthenticatedError))
+            word = "access refused" if refused else "unavailable"
+            raise Unavailable(f"{self._name} does not take {what}: {reason}", word) from error

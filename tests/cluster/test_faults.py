@@ -14,6 +14,7 @@ import pytest
 import manifests
 import steps
 from cluster.faults import FAULTS, NAMESPACE, REGISTRY, Fault, Manifest, named
+from health import health
 from testbed import Cluster
 from testbed.waiting import until
 
@@ -134,6 +135,7 @@ def test_a_fault_has_one_reason_one_event_and_an_end(
         assert fault.says in steps.condition(told, fault.condition)["message"]
         assert steps.condition(told, "Stalled")["reason"] == fault.reason
         assert seen <= STEPS, "it changed its mind"
+        assert health(told)[:2] == ("Failed", "Degraded")
         if fault.serves:
             assert steps.get(place, NAMESPACE, "deployment", "main-worker-blue")["status"]["availableReplicas"] == 1
             assert steps.get(place, NAMESPACE, "deployment", "main-api")["status"]["availableReplicas"] == 1

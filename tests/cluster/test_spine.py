@@ -14,6 +14,7 @@ import manifests
 import steps
 from assets import speech, weights
 from clips import compressed, config_map, word_error_rate
+from health import health
 from steps import Service
 
 pytestmark = pytest.mark.cluster
@@ -58,6 +59,8 @@ def test_a_job_becomes_the_transcript_of_what_was_said(service: Service, tmp_pat
     table = service.cluster.kubectl("get", "transcriptionjobs", "--namespace", service.namespace)
     assert "Succeeded" in table
     assert "100" in table
+    ready = steps.get(service.cluster, service.namespace, steps.TRANSCRIBER_KIND, service.name)
+    assert health(ready)[:2] == health(done)[:2] == ("Current", "Healthy")
 
 
 def test_the_openai_client_is_served(service: Service) -> None:
@@ -99,6 +102,7 @@ def test_bad_audio_fails_the_job_with_a_reason(service: Service, body: bytes) ->
     done = steps.until(service.cluster, service.namespace, steps.JOB_KIND, name, steps.finished, 60)
     ended = steps.condition(done, "Succeeded")
     assert (ended["status"], ended["reason"]) == ("False", "InvalidAudio")
+    assert health(done)[:2] == ("Failed", "Degraded")
     assert "file" in ended["message"].lower() or "audio" in ended["message"].lower(), ended["message"]
 
 

@@ -46,7 +46,10 @@ SPECS: dict[str, dict[str, Any]] = {
             {"name": "folder", "source": {"path": "/opt/model"}},
         ],
         "defaultModel": "b",
-        "api": {"auth": {"enabled": False}, "limits": {"maxUploadBytes": 4096, "maxAudioSeconds": 60}},
+        "api": {
+            "auth": {"enabled": False},
+            "limits": {"maxUploadBytes": 4096, "maxAudioSeconds": 60, "maxQueueSeconds": 0},
+        },
         "fetch": {"allowPrivateNetworks": True},
     },
 }
@@ -138,12 +141,17 @@ def test_the_defaults_arrive(parsed: Any) -> None:
         assert file is not None and str(file.parent) in mounted
     assert settings.redis_tls
     assert settings.api_key.get_secret_value().startswith("sk-")
+    assert settings.public_url == "http://main-api.speech.svc"
     assert (settings.max_upload_bytes, settings.max_audio_seconds) == (2 * 1024**3, 43200)
+    assert settings.max_queue_seconds == 3_600_000
     assert not settings.fetch_allow_private
     found: Catalogue = catalogue(settings)
     assert found.default.name == "base"
     worker = parsed(environment(manifests, "Deployment", "worker"))
     assert worker.worker_id == "metadata.name"
+    assert len(worker.webhook_secret.get_secret_value()) == 64
+    migrating = environment(manifests, "Job", "migrate")
+    assert "WHISPER_WEBHOOK_SECRET" not in migrating
     mounts = {m["mountPath"] for m in manifests[-1]["spec"]["template"]["spec"]["containers"][0]["volumeMounts"]}
     assert str(worker.model_cache) in mounts
 
@@ -162,6 +170,13 @@ def test_what_the_user_chose_arrives(parsed: Any) -> None:
     assert settings.s3_access_key.get_secret_value() == "user-access-key"
     assert (settings.s3_endpoint, settings.s3_bucket) == ("https://s3.example.com", "audio")
     assert settings.s3_region == "eu-central-1"
+
+
+@pytest.mark.parametrize(("tls", "scheme"), [({"secretName": "certificate"}, "https"), (None, "http")])
+def test_clients_come_through_the_ingress(parsed: Any, tls: dict[str, str] | None, scheme: str) -> None:
+    ingress = {"host": "speech.example.com", **({"tls": tls} if tls else {})}
+    settings = parsed(environment(plan({"api": {"ingress": ingress}}), "Deployment", "worker"))
+    assert settings.public_url == f"{scheme}://speech.example.com"
 
 
 def test_every_source_of_a_model_is_understood(parsed: Any) -> None:
@@ -183,6 +198,6 @@ def test_every_source_of_a_model_is_understood(parsed: Any) -> None:
         path = Path(str(sources[name].path))
         assert any(str(folder) in mounts for folder in (path, *path.parents))
     assert settings.fetch_allow_private
-    assert (settings.max_upload_bytes, settings.max_audio_seconds) == (4096, 60)
+    assert (settings.max_upload_bytes, settings.max_audio_seconds, settings.max_queue_seconds) == (4096, 60, 0)
     api = parsed(environment(manifests, "Deployment", "api"))
     assert not api.api_key.get_secret_value()

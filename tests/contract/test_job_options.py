@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from base64 import b64encode
 from collections import defaultdict
 from pathlib import Path
 from typing import Any
@@ -11,17 +12,21 @@ import pytest
 import yaml
 
 from whisper_operator.api.v1alpha1.job import JobSpec, TranscriptionJob
+from whisper_operator.api.v1alpha1.webhook import EVENTS as OPERATORS_EVENTS
+from whisper_operator.cluster.memory import FakeCluster
 from whisper_operator.errors import InvalidSpec
-from whisper_operator.jobs.request import fields
+from whisper_operator.jobs.request import fields, webhook
 from whisper_operator.transcripts import form_fields
 from whisper_transcriber.api.job_parameters import body_of_json, job_of_body, job_of_form
 from whisper_transcriber.deps import Catalogue
 from whisper_transcriber.domain.job import JobRequest
 from whisper_transcriber.domain.model import ModelSpec
 from whisper_transcriber.domain.options import Options, Vad
+from whisper_transcriber.domain.webhooks import EVENTS, Webhook
 
 MODELS = Catalogue([ModelSpec(name="base"), ModelSpec(name="small")])
 HTTP = {"http": {"url": "http://example.com/a.wav"}}
+HOOK_SECRET = {"name": "hook", "namespace": "ns"}
 
 CASES: dict[str, tuple[Any, Options]] = {
     "language": ("fr", Options(language="fr")),
@@ -34,7 +39,7 @@ CASES: dict[str, tuple[Any, Options]] = {
     "temperature": (0.5, Options(temperature=0.5)),
     "wordTimestamps": (True, Options(word_timestamps=True)),
 }
-ELSEWHERE = {"transcriberRef", "source", "model", "priority", "formats", "cancel", "ttlSecondsAfterFinished"}
+ELSEWHERE = {"transcriberRef", "source", "model", "priority", "formats", "cancel", "ttlSecondsAfterFinished", "webhook"}
 
 
 def job(source: Any = HTTP, **spec: Any) -> TranscriptionJob:
@@ -70,6 +75,30 @@ def test_no_option_is_without_a_case() -> None:
     assert options == {name for name in Options.__dataclass_fields__ if name != "logprobs"}
 
 
+HOOK = "https://receiver.example/a?token=b"
+HOOKS: list[tuple[dict[str, Any], Webhook]] = [
+    ({"url": HOOK}, Webhook(HOOK)),
+    ({"url": HOOK, "events": [EVENTS[1]], "transcript": True}, Webhook(HOOK, (EVENTS[1],), True)),
+    ({"urlSecretRef": {"name": "hook"}, "events": list(EVENTS)}, Webhook(HOOK)),
+    ({"urlSecretRef": {"name": "hook", "key": "other"}}, Webhook("http://other.example")),
+]
+
+
+@pytest.mark.parametrize(("asked", "webhook_"), HOOKS)
+async def test_a_webhook_reaches_it_as_json_and_as_a_form(asked: dict[str, Any], webhook_: Webhook) -> None:
+    cluster = FakeCluster()
+    data = {"url": b64encode(f"{HOOK}\n".encode()).decode(), "other": b64encode(b"http://other.example").decode()}
+    await cluster.apply({"apiVersion": "v1", "kind": "Secret", "metadata": HOOK_SECRET, "data": data})
+    cr = job(webhook=asked)
+    sent = fields(cr) | await webhook(cluster, cr)
+    assert job_of_body(body_of_json(json.dumps(sent).encode()), MODELS).webhook == webhook_
+    form: defaultdict[str, list[str]] = defaultdict(list)
+    for name, value in form_fields({k: v for k, v in sent.items() if k != "source"}):
+        form[name].append(value)
+    assert job_of_form(dict(form), MODELS, "00").webhook == webhook_
+    assert set(EVENTS) == set(OPERATORS_EVENTS)
+
+
 def test_model_and_priority_reach_it_too() -> None:
     asked = by_json(job(model="small", priority=7))
     assert (asked.model, asked.priority) == ("small", 7)
@@ -86,6 +115,11 @@ def test_model_and_priority_reach_it_too() -> None:
         ({"temperature": 1.5}, "spec.temperature"),
         ({"channels": "left"}, "spec.channels"),
         ({"languages": ["french"]}, "spec.languages[0]"),
+        ({"webhook": {}}, "spec.webhook: takes exactly one of url and urlSecretRef"),
+        ({"webhook": {"url": HOOK, "urlSecretRef": {"name": "a"}}}, "spec.webhook: takes exactly one"),
+        ({"webhook": {"url": "ftp://a"}}, "spec.webhook.url"),
+        ({"webhook": {"url": "https://me:secret@a/"}}, "spec.webhook.url"),
+        ({"webhook": {"url": HOOK, "events": ["job.done"]}}, "spec.webhook.events[0]"),
     ],
 )
 def test_what_cannot_be_is_refused_by_its_name(spec: dict[str, Any], says: str) -> None:

@@ -142,7 +142,14 @@ REFUSED_JOBS: dict[str, tuple[Any, str]] = {
     "too sure": ({**JOB, "vad": {"threshold": 2}}, "spec.vad.threshold"),
     "too short a silence": ({**JOB, "vad": {"silenceDurationMs": 1}}, "spec.vad.silenceDurationMs"),
     "negative lifetime": ({**JOB, "ttlSecondsAfterFinished": -1}, "spec.ttlSecondsAfterFinished"),
-    "unknown field": ({**JOB, "webhook": "http://x"}, "webhook"),
+    "nobody to tell": ({**JOB, "webhook": {}}, "spec.webhook takes exactly one"),
+    "two to tell": (
+        {**JOB, "webhook": {"url": "http://a", "urlSecretRef": {"name": "a"}}},
+        "spec.webhook takes exactly one",
+    ),
+    "no web address to tell": ({**JOB, "webhook": {"url": "mailto:a@b"}}, "spec.webhook.url"),
+    "unknown end": ({**JOB, "webhook": {"url": "http://a", "events": ["done"]}}, "spec.webhook.events[0]"),
+    "unknown field": ({**JOB, "hook": "http://x"}, "hook"),
 }
 
 

@@ -100,7 +100,7 @@ def test_workers_scale_by_the_subresource(api: Api) -> None:
 def test_columns_answer_the_first_question(api: Api) -> None:
     api.apply(transcriber({}, "shown"))
     api.apply(job(JOB, "shown"))
-    assert api.do("get", "wt").split()[:6] == ["NAME", "READY", "WORKERS", "MODEL", "VERSION", "AGE"]
+    assert api.do("get", "wt").split()[:7] == ["NAME", "READY", "WORKERS", "QUEUE", "MODEL", "VERSION", "AGE"]
     assert api.do("get", "tj").split()[:6] == ["NAME", "STATUS", "PROGRESS", "AUDIO", "LANGUAGE", "AGE"]
     assert "shown" in api.do("get", "whisper")
 

@@ -92,7 +92,7 @@ async def test_an_empty_spec_becomes_all_that_can_be_without_a_kubelet(
             10,
         )
         found = {name.split("/", 1)[1] for name in await versions(cluster, transcriber)}
-        named = ("api", "worker", "data", "config", "postgres", "redis", "objects", "api-key", "rollout")
+        named = ("api", "worker", "data", "config", "postgres", "redis", "objects", "api-key", "webhooks", "rollout")
         assert {f"{transcriber}-{part}" for part in named} <= found
         await until_ready(cluster, "default", transcriber)
         assert (await process.get("/livez"))[0] == (await process.get("/readyz"))[0] == 200

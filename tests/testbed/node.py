@@ -44,6 +44,7 @@ def prepare() -> None:
     debian.ensure()
     binaries.ensure(*NODE)
     own.provisioner()
+    own.health()
     tiny.pause()
 
 

@@ -42,3 +42,8 @@ def program(name: str, about: str, static: bool = False) -> Path:
 def provisioner() -> Path:
     """The volume provisioner."""
     return program("provisioner", "2 min")
+
+
+def health() -> Path:
+    """How kstatus and Argo CD see an object."""
+    return program("health", "1 min")

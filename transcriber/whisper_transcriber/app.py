@@ -8,9 +8,11 @@ from fastapi import Depends, FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 
 from whisper_transcriber.api import (
+    deliveries,
     demand,
     errors,
     events,
+    explorer,
     health,
     jobs,
     keys,
@@ -18,8 +20,10 @@ from whisper_transcriber.api import (
     transcriptions,
     tus,
     upload_parts,
+    webhooks,
 )
 from whisper_transcriber.api.access import Access
+from whisper_transcriber.api.admission import Admission
 from whisper_transcriber.api.callers import allowed, caller, operator
 from whisper_transcriber.api.openapi import document
 from whisper_transcriber.api.visits import Farewells
@@ -41,14 +45,18 @@ EXPOSED = [
 def create_app(deps: Deps, stopping: asyncio.Event | None = None) -> FastAPI:
     """The ASGI application of one API process; once `stopping` is set it is unready and sends its clients elsewhere."""
     stopping = stopping or asyncio.Event()
-    app = FastAPI(title="Whisper transcriber", version="v1", redirect_slashes=False)
+    # FastAPI's own pages load their scripts from other hosts.
+    app = FastAPI(title="Whisper transcriber", version="v1", redirect_slashes=False, docs_url=None, redoc_url=None)
     app.state.deps = deps
     app.state.stopping = stopping
     app.state.farewells = Farewells(deps)
+    app.state.admission = Admission(deps)
     for resource, check in (
         (transcriptions, allowed("transcribe")),
         (jobs, allowed("jobs")),
         (events, allowed("jobs")),
+        (deliveries, allowed("jobs")),
+        (webhooks, allowed("webhooks")),
         (upload_parts, allowed("jobs")),
         (tus, allowed("jobs")),
         (models, caller),
@@ -57,6 +65,7 @@ def create_app(deps: Deps, stopping: asyncio.Event | None = None) -> FastAPI:
     ):
         app.include_router(resource.router, dependencies=[Depends(check)])
     app.include_router(health.router)
+    app.include_router(explorer.router)
     errors.install(app)
     # FastAPI asks for the document once somebody does.
     app.openapi = partial(_document, app)  # type: ignore[method-assign]

@@ -19,7 +19,9 @@ def register(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     create = commands.add_parser("create", help="make a key; it is printed once and not kept")
     create.add_argument("name", help="to know it by")
     create.add_argument("--tenant", default="default", help="whose jobs it sees")
-    create.add_argument("--scope", action="append", choices=("transcribe", "jobs", "admin"), help="may be repeated")
+    create.add_argument(
+        "--scope", action="append", choices=("transcribe", "jobs", "webhooks", "admin"), help="may be repeated"
+    )
     create.add_argument("--expires-in", type=_seconds, metavar="TIME", help="such as 12h or 90d; never if absent")
     create.add_argument("--requests-per-minute", type=int, metavar="N")
     create.add_argument("--audio-seconds-per-day", type=int, metavar="N")

@@ -3,14 +3,35 @@
 import json
 import logging
 import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import Any
 
 _PLAIN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "color_message", "taskName"}
 
 
+_BOUND: ContextVar[Mapping[str, Any]] = ContextVar("keys of log lines", default={})  # noqa: B039 — never changed
+
+
+@contextmanager
+def bound(**keys: Any) -> Iterator[None]:
+    """Have every log line that this task, and those that it starts, write in the block say these keys too."""
+    token = _BOUND.set({**_BOUND.get(), **keys})
+    try:
+        yield
+    finally:
+        _BOUND.reset(token)
+
+
+def bind(**keys: Any) -> None:
+    """The same from now on to the end of the block of `bound` that this is in."""
+    _BOUND.set({**_BOUND.get(), **keys})
+
+
 class JsonFormatter(logging.Formatter):
-    """A record as one JSON object: time (RFC 3339), level, logger, event, then the keys given as `extra`."""
+    """A record as one JSON object: time (RFC 3339), level, logger, event, what is bound, the keys given as `extra`."""
 
     def format(self, record: logging.LogRecord) -> str:
         line: dict[str, Any] = {
@@ -19,6 +40,7 @@ class JsonFormatter(logging.Formatter):
             "logger": record.name,
             "event": record.getMessage(),
         }
+        line |= _BOUND.get()
         line |= {key: value for key, value in vars(record).items() if key not in _PLAIN}
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)

@@ -85,6 +85,24 @@ class Metrics:
         self.queue_claims = Gauge(
             "whisper_queue_claims", "Jobs and parts that are claimable, or claimed", ["state"], registry=registry
         )
+        self.webhooks = Counter(
+            "whisper_webhooks", "Tries to deliver webhooks, by outcome", ["outcome"], registry=registry
+        )
+        self.webhook_deliveries = Gauge(
+            "whisper_webhook_deliveries",
+            "Deliveries that are not over, and of those the due",
+            ["state"],
+            registry=registry,
+        )
+        self.webhook_age = Gauge(
+            "whisper_webhook_oldest_seconds", "How long the oldest delivery has been due", registry=registry
+        )
+        self.webhook_seconds = Histogram(
+            "whisper_webhook_seconds",
+            "Time until a webhook's receiver answered",
+            buckets=_STAGE_BUCKETS,
+            registry=registry,
+        )
         self.bell_failures = Counter("whisper_bell_failures", "Rings that Redis did not take", registry=registry)
         self.requests = Counter(
             "whisper_http_requests", "HTTP requests answered", ["method", "route", "status"], registry=registry

@@ -67,6 +67,18 @@ class Settings(BaseSettings):
     )
     retention_seconds: float = Field(0, ge=0, description="How long jobs stay after their end; 0: until deleted")
     api_key: SecretStr = Field(SecretStr(""), description="The key of /v1/*; empty: no authentication")
+    webhook_secret: SecretStr = Field(
+        SecretStr(""), description="What webhooks' secrets follow from; of several words each signs; empty: no webhooks"
+    )
+    webhook_schedule: Annotated[tuple[Annotated[float, Field(ge=0)], ...], NoDecode, BeforeValidator(_json)] = Field(
+        # Standard Webhooks': ten tries in about three days.
+        (5, 300, 1800, 7200, 18000, 36000, 50400, 72000, 86400),
+        max_length=100,
+        description="Pauses between two tries to deliver a webhook, a JSON list",
+    )
+    webhook_timeout_seconds: float = Field(15, gt=0, le=300, description="How long a webhook's receiver may take")
+    webhook_deliveries: int = Field(8, ge=1, le=1024, description="How many webhooks a worker delivers at once")
+    public_url: str = Field("", description="Where clients reach the API, for the URLs in webhooks")
 
     host: str = "0.0.0.0"  # noqa: S104 — a pod listens on all its addresses
     port: int = Field(8000, ge=0, le=65535)
@@ -108,6 +120,12 @@ class Settings(BaseSettings):
     scratch: Path = Field(default_factory=lambda: Path(tempfile.gettempdir()), description="Where audio is unpacked")
 
     max_upload_bytes: int = Field(2 * 1024**3, ge=1, description="The largest audio file, sent or fetched")
+    upload_memory_bytes: int = Field(
+        512 * 1024**2, ge=1024**2, description="What an API pod holds at once of what is being sent to it"
+    )
+    max_queue_seconds: float = Field(
+        3_600_000, ge=0, description="How much audio may wait; what comes then is refused. 0: any amount"
+    )
     max_audio_seconds: float = Field(12 * 3600, gt=0, description="The longest audio")
     fetch_allow_private: bool = Field(False, description="Whether URL sources may be on private networks")
     s3_sources: Annotated[tuple[S3Source, ...], NoDecode, BeforeValidator(_json)] = Field(

@@ -103,20 +103,23 @@ def _settings(arguments: argparse.Namespace) -> Settings:
         "model_cache": cli.user_cache(),
         "scratch": scratch,
     }
+    said = load_settings(**given)
+    if not said.webhook_secret.get_secret_value():
+        given["webhook_secret"] = _kept(arguments.data_dir / "webhook-secret", "")
     if arguments.no_auth:
-        return load_settings(**given, api_key="")
-    settings = load_settings(**given)
-    return settings if settings.api_key.get_secret_value() else load_settings(**given, api_key=_key(arguments.data_dir))
+        given["api_key"] = ""
+    elif not said.api_key.get_secret_value():
+        given["api_key"] = _kept(file := arguments.data_dir / "api-key", "sk-")
+        sys.stderr.write(f"The API key is in {file}\n")
+    return load_settings(**given)
 
 
-def _key(folder: Path) -> str:
-    """The API key of this folder, made once; only its owner may read it."""
-    file = folder / "api-key"
+def _kept(file: Path, prefix: str) -> str:
+    """The secret in a file, made once; only its owner may read it."""
     if not file.exists():
         made = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(made, "w") as opened:
-            opened.write(f"sk-{secrets.token_urlsafe(32)}\n")
-    sys.stderr.write(f"The API key is in {file}\n")
+            opened.write(f"{prefix}{secrets.token_urlsafe(32)}\n")
     return file.read_text().strip()
 
 

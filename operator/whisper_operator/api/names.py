@@ -51,6 +51,7 @@ KEY_URI: Final = "uri"
 KEY_ACCESS_KEY: Final = "access-key"
 KEY_SECRET_KEY: Final = "secret-key"  # noqa: S105
 KEY_API_KEY: Final = "api-key"
+KEY_WEBHOOKS: Final = "secret"
 KEY_ROLLOUT: Final = "hmac-key"
 KEY_CERTIFICATE: Final = "tls.crt"
 KEY_PRIVATE: Final = "tls.key"
@@ -85,6 +86,8 @@ class Env(StrEnum):
     S3_ACCESS_KEY = "WHISPER_S3_ACCESS_KEY"
     S3_SECRET_KEY = "WHISPER_S3_SECRET_KEY"  # noqa: S105
     API_KEY = "WHISPER_API_KEY"
+    WEBHOOK_SECRET = "WHISPER_WEBHOOK_SECRET"  # noqa: S105
+    PUBLIC_URL = "WHISPER_PUBLIC_URL"
     HOST = "WHISPER_HOST"
     PORT = "WHISPER_PORT"
     MODELS = "WHISPER_MODELS"
@@ -92,6 +95,7 @@ class Env(StrEnum):
     MODEL_CACHE = "WHISPER_MODEL_CACHE"
     WORKER_ID = "WHISPER_WORKER_ID"
     MAX_UPLOAD_BYTES = "WHISPER_MAX_UPLOAD_BYTES"
+    MAX_QUEUE_SECONDS = "WHISPER_MAX_QUEUE_SECONDS"
     MAX_AUDIO_SECONDS = "WHISPER_MAX_AUDIO_SECONDS"
     FETCH_ALLOW_PRIVATE = "WHISPER_FETCH_ALLOW_PRIVATE"
 
@@ -156,6 +160,11 @@ def api_key(transcriber: str) -> str:
     return child(transcriber, "api-key")
 
 
+def webhooks(transcriber: str) -> str:
+    """The Secret that the secrets of all tenants' webhooks follow from."""
+    return child(transcriber, "webhooks")
+
+
 def rollout(transcriber: str) -> str:
     """The Secret with the key of the hashes that roll pods when their Secrets change."""
     return child(transcriber, "rollout")
@@ -178,6 +187,7 @@ def generated(transcriber: str) -> tuple[str, ...]:
         redis(transcriber),
         objects(transcriber),
         api_key(transcriber),
+        webhooks(transcriber),
         rollout(transcriber),
     )
 

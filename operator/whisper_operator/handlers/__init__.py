@@ -72,8 +72,7 @@ class Operator:
         self._hear(TRANSCRIBER, kind, body)
         if self._news(kind, body):
             self.transcribers.ring(*_key(body))
-            if _key(body) in self._scalers or (body.get("spec") or {}).get("workers", {}).get("autoscaling"):
-                self.scalers.ring(*_key(body))
+            self.scalers.ring(*_key(body))
 
     def job_event(self, kind: str | None, body: Manifest) -> None:
         """A TranscriptionJob came, changed or went."""
@@ -115,9 +114,11 @@ class Operator:
     async def _reconcile(self, namespace: str, name: str) -> Outcome:
         def work(view: Cluster, memory: Memory) -> Awaitable[Outcome]:
             scaler = self._scalers.get((namespace, name))
-            scale, now = (scaler.scale if scaler else None), datetime.now(UTC)
-            ask = Witness(view, self._api).ask
-            return reconcile(view, namespace, name, self._settings, memory.applied, now, scale=scale, ask=ask)
+            scale, queue = (scaler.scale, scaler.queue) if scaler else (None, None)
+            ask, now = Witness(view, self._api).ask, datetime.now(UTC)
+            return reconcile(
+                view, namespace, name, self._settings, memory.applied, now, scale=scale, queue=queue, ask=ask
+            )
 
         return await self._look(TRANSCRIBER, namespace, name, work)
 
@@ -144,15 +145,15 @@ class Operator:
         return outcome
 
     async def _scale(self, namespace: str, name: str) -> Outcome:
-        """One question of a scaler; whatever it decides is carried out by the next look at the transcriber."""
+        """One question of a scaler; whatever it finds is carried out and told by the next look at the transcriber."""
         key = (namespace, name)
         scaler = self._scalers.setdefault(key, Scaler())
-        before, view = scaler.scale, self._view((TRANSCRIBER, namespace, name), fresh=False)
+        before, view = (scaler.scale, scaler.queue), self._view((TRANSCRIBER, namespace, name), fresh=False)
         now = datetime.now(UTC)
         outcome = await poll(view, self._api, self._keys, scaler, namespace, name, self._settings, now)
         if outcome.gone:
             self._scalers.pop(key, None)
-        if scaler.scale is not before:
+        if (scaler.scale, scaler.queue) != before:
             self.transcribers.ring(namespace, name)
         return outcome
 

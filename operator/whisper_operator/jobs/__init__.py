@@ -8,13 +8,24 @@ from datetime import datetime
 from typing import Any
 
 from whisper_operator.api import names
-from whisper_operator.api.v1alpha1.conditions import Condition, find
+from whisper_operator.api.v1alpha1.conditions import find
 from whisper_operator.api.v1alpha1.job import JobStatus, TranscriptionJob
 from whisper_operator.api.v1alpha1.transcriber import TranscriberStatus
 from whisper_operator.cluster.port import Cluster, Kind, Manifest
 from whisper_operator.errors import InvalidSpec, Transient
-from whisper_operator.jobs.request import Keys, SourceNotFound, authorities, fields, upload
-from whisper_operator.jobs.state import ENDED, SUCCEEDED, News, ended, expires, pascal, pause, read
+from whisper_operator.jobs.request import Keys, NotThereYet, SecretNotFound, authorities, fields, upload, webhook
+from whisper_operator.jobs.state import (
+    CANCELLED,
+    ENDED,
+    SUCCEEDED,
+    News,
+    conditions,
+    ended,
+    expires,
+    pascal,
+    pause,
+    read,
+)
 from whisper_operator.judge import merged
 from whisper_operator.logs import Log
 from whisper_operator.reconcile import TRANSCRIBER, Outcome
@@ -42,6 +53,9 @@ async def follow(
     try:
         cr = TranscriptionJob.parse(body)
         if done and done.status != "Unknown":
+            if old.observed_generation != cr.metadata.generation:
+                same = News(done.status, done.reason, done.message, known)
+                await _report(cluster, body, old, same, now, settings.identity)
             return await _expire(cluster, cr, old, now)
         news = await _advance(cluster, api, keys, cr, known, now)
     except InvalidSpec as error:
@@ -50,7 +64,9 @@ async def follow(
     if news.status != "Unknown":
         return Outcome(again=0.1)  # once more, for the expiry
     since = datetime.fromisoformat(news.fields.get("startTime") or body["metadata"]["creationTimestamp"])
-    return Outcome("ok" if "jobId" in news.fields else "waiting", pause(since, now))
+    # Secrets are not watched: the next look at what is stalled reads them anew.
+    waiting = "stalled" if news.reason == SecretNotFound.reason else "waiting"
+    return Outcome("ok" if "jobId" in news.fields else waiting, pause(since, now))
 
 
 async def abandon(api: Transcripts, keys: Keys, body: Manifest) -> None:
@@ -73,12 +89,12 @@ async def _advance(
     cluster: Cluster, api: Transcripts, keys: Keys, cr: TranscriptionJob, known: Mapping[str, Any], now: datetime
 ) -> News:
     if cr.spec.cancel and "jobId" not in known:
-        return ended(now, "Cancelled", "The job was cancelled before it was handed over.", known)
+        return ended(now, CANCELLED, "The job was cancelled before it was handed over.", known)
     transcriber = cr.spec.transcriber_ref.name
     try:
         job = await _ask(cluster, api, keys, cr, known.get("jobId"))
-    except SourceNotFound as missing:
-        return News("Unknown", "SourceNotFound", str(missing), known)
+    except NotThereYet as missing:
+        return News("Unknown", missing.reason, str(missing), known)
     except Refused as refused:
         return ended(now, pascal(refused.code), str(refused), known)
     except Transient as trouble:
@@ -100,7 +116,8 @@ async def _ask(cluster: Cluster, api: Transcripts, keys: Keys, cr: Transcription
             return await (api.cancel if cr.spec.cancel else api.get)(way, key, job_id)
         except UnknownJob:
             log.warning("The transcriber lost a job, handing it over again", job=cr.key, id=job_id)
-    job = await api.submit(way, key, cr.metadata.uid, fields(cr), await upload(cluster, cr))
+    asked = fields(cr) | await webhook(cluster, cr)
+    job = await api.submit(way, key, cr.metadata.uid, asked, await upload(cluster, cr))
     log.info("Handed a job over", job=cr.key, transcriber=transcriber, id=job.id)
     return job
 
@@ -131,8 +148,8 @@ async def _expire(cluster: Cluster, cr: TranscriptionJob, status: JobStatus, now
 
 async def _report(cluster: Cluster, body: Manifest, old: JobStatus, news: News, now: datetime, reporter: str) -> None:
     generation = body["metadata"]["generation"]
-    condition = Condition(type=SUCCEEDED, status=news.status, reason=news.reason, message=news.message)
-    judged = merged(old.conditions, [condition], generation, now)
+    fresh = conditions(news, unwanted=bool((body.get("spec") or {}).get("cancel")))
+    judged = merged(old.conditions, fresh, generation, now)
     status = {**news.fields, "observedGeneration": generation, "conditions": rendered(judged)}
     if await write(cluster, body, status) and news.status in ENDED.values():
         # A job ends once: it needs no memory of what was told.

@@ -1,19 +1,33 @@
 """What is handed over to the transcriber's API: the fields, the audio, the key."""
 
 import base64
+import re
 from typing import Any
 
 from whisper_operator.api import names
 from whisper_operator.api.v1alpha1.job import TranscriptionJob, Vad
 from whisper_operator.api.v1alpha1.transcriber import WhisperTranscriber
+from whisper_operator.api.v1alpha1.webhook import WEBHOOK_URL, SecretUrl
 from whisper_operator.cluster.port import CONFIG_MAP, SECRET, Cluster, name_of
 from whisper_operator.errors import InvalidSpec, Transient
 from whisper_operator.reconcile import TRANSCRIBER
 from whisper_operator.transcripts import Upload
 
 
-class SourceNotFound(Exception):
+class NotThereYet(Exception):
+    """What the job names does not exist (yet); `reason` is the condition's."""
+
+    reason = "SourceNotFound"
+
+
+class SourceNotFound(NotThereYet):
     """The audio's ConfigMap or its key does not exist (yet)."""
+
+
+class SecretNotFound(NotThereYet):
+    """The Secret with the webhook's URL, or its key, does not exist (yet)."""
+
+    reason = "SecretNotFound"
 
 
 class Keys:
@@ -79,6 +93,34 @@ def fields(cr: TranscriptionJob) -> dict[str, Any]:
 def _chunking(vad: Vad | None) -> dict[str, Any] | None:
     given = {} if vad is None else vad.model_dump(exclude_none=True)
     return {"type": "server_vad", **given} if given else None
+
+
+async def webhook(cluster: Cluster, cr: TranscriptionJob) -> dict[str, Any]:
+    """The field that says whom to tell of the job's end, if anybody.
+
+    Raises: SecretNotFound, InvalidSpec (without the value: it is a secret).
+    """
+    asked = cr.spec.webhook
+    if asked is None:
+        return {}
+    given: dict[str, Any] = {"url": asked.url or await _url(cluster, cr, asked.url_secret_ref)}
+    if asked.events:
+        given["events"] = list(asked.events)
+    return {"webhook": {**given, "transcript": asked.transcript}}
+
+
+async def _url(cluster: Cluster, cr: TranscriptionJob, ref: SecretUrl | None) -> str:
+    assert ref is not None, "a webhook has exactly one of them"
+    found = await cluster.get(SECRET, cr.namespace, ref.name)
+    encoded = ((found or {}).get("data") or {}).get(ref.key)
+    where = f"Secret {ref.name} in namespace {cr.namespace}, named by spec.webhook.urlSecretRef,"
+    if not encoded:
+        said = f"has no key {ref.key}: add it" if found else f"does not exist: create it with the key {ref.key}"
+        raise SecretNotFound(f"{where} {said}")
+    url = base64.b64decode(encoded).decode(errors="replace").strip()
+    if not re.match(WEBHOOK_URL, url):
+        raise InvalidSpec(f"{where} has no http:// or https:// URL in its key {ref.key}.")
+    return url
 
 
 async def upload(cluster: Cluster, cr: TranscriptionJob) -> Upload | None:

@@ -5,12 +5,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from whisper_operator.api.v1alpha1.conditions import Status
+from whisper_operator.api.v1alpha1.conditions import Condition, Status
 from whisper_operator.api.v1alpha1.job import FORMATS, JobStatus, TranscriptionJob
 from whisper_operator.reconcile.report import timestamp
 from whisper_operator.transcripts import Job
 
-SUCCEEDED = "Succeeded"
+SUCCEEDED, CANCELLED = "Succeeded", "Cancelled"
 ENDED: Mapping[str, Status] = {"succeeded": "True", "failed": "False", "cancelled": "False"}
 FASTEST, SLOWEST = 1.0, 5.0
 
@@ -51,6 +51,25 @@ def ended(now: datetime, reason: str, message: str, known: Mapping[str, Any]) ->
     return News("False", reason, message, {**known, "completionTime": timestamp(now)})
 
 
+def conditions(news: News, *, unwanted: bool) -> list[Condition]:
+    """Succeeded, and what tools look at that know no jobs: Reconciling while it is not at its end, Stalled where it
+    failed. One that is `unwanted` and was cancelled is what it should be.
+    """
+    failed = news.status == "False" and not (unwanted and news.reason == CANCELLED)
+    return [
+        Condition(type=SUCCEEDED, status=news.status, reason=news.reason, message=news.message),
+        *(
+            Condition(
+                type=kind,
+                status="True" if so else "False",
+                reason=news.reason,
+                message=news.message if so else "",
+            )
+            for kind, so in (("Reconciling", news.status == "Unknown"), ("Stalled", failed))
+        ),
+    ]
+
+
 def results(job: Job, formats: Sequence[str], endpoint: str) -> dict[str, str]:
     """URLs of the results under the transcriber's endpoint, of these formats (none given: all)."""
     wanted = formats or FORMATS
@@ -84,7 +103,7 @@ def _said(job: Job) -> tuple[str, str]:
         case "succeeded":
             return "Succeeded", "The transcript is ready."
         case "cancelled":
-            return "Cancelled", "The job was cancelled."
+            return CANCELLED, "The job was cancelled."
     failure = job.error
     return pascal((failure and failure.code) or "internal_error"), (failure and failure.message) or "The job failed."
 

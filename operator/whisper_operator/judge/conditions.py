@@ -7,7 +7,8 @@ from whisper_operator.api.v1alpha1.conditions import Condition, Status, mark
 from whisper_operator.judge.scene import Verdict
 from whisper_operator.judge.survey import CERTIFICATES, CONDITIONS
 
-ORDER = ("Ready", "Reconciling", "Stalled", *CONDITIONS, CERTIFICATES)
+# A transcriber has Ready, a job Succeeded: the sum goes first.
+ORDER = ("Ready", "Succeeded", "Reconciling", "Stalled", *CONDITIONS, CERTIFICATES)
 PAUSED = Verdict("Paused", "spec.paused is true: nothing is changed until it is false again.")
 
 

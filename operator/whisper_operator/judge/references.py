@@ -56,6 +56,7 @@ def kept(transcriber: str, spec: TranscriberSpec) -> Iterator[Reference]:
         yield Reference(Component.OBJECTS, "", names.objects(transcriber), (KEY_ACCESS_KEY, KEY_SECRET_KEY))
     if spec.api.auth.enabled:
         yield Reference(Component.API, "", names.api_key(transcriber), (names.KEY_API_KEY,))
+    yield Reference(Component.API, "", names.webhooks(transcriber), (names.KEY_WEBHOOKS,))
     yield Reference(Component.API, "", names.rollout(transcriber), (names.KEY_ROLLOUT,))
 
 

@@ -18,6 +18,13 @@ class Scale:
     since: datetime | None = None
 
 
+@dataclass(frozen=True)
+class Queue:
+    """How many jobs wait; None: the transcriber does not say."""
+
+    waiting: int | None
+
+
 def replicas(cr: WhisperTranscriber, observed: Observed) -> int:
     """The workers to run.
 

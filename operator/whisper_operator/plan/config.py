@@ -37,12 +37,27 @@ def variables(cr: WhisperTranscriber) -> dict[str, str]:
         Env.DEFAULT_MODEL: spec.main_model.name,
         Env.MODEL_CACHE: MODEL_CACHE,
         Env.MAX_UPLOAD_BYTES: str(spec.api.limits.max_upload_bytes),
+        Env.MAX_QUEUE_SECONDS: str(spec.api.limits.max_queue_seconds),
         Env.MAX_AUDIO_SECONDS: str(spec.api.limits.max_audio_seconds),
+        Env.PUBLIC_URL: public_url(cr),
         Env.FETCH_ALLOW_PRIVATE: str(spec.fetch.allow_private_networks).lower(),
         **object_store(cr),
         **trust_variables(cr),
     }
     return {str(name): value for name, value in sorted(values.items())}
+
+
+def public_url(cr: WhisperTranscriber) -> str:
+    """Where clients reach the API: through the Ingress, or else inside the cluster."""
+    ingress = cr.spec.api.ingress
+    if ingress is not None:
+        return f"{'https' if ingress.tls else 'http'}://{ingress.host}"
+    return names.endpoint(cr.name, cr.namespace, tls=cr.spec.tls.serves)
+
+
+def webhook_secret(cr: WhisperTranscriber) -> Manifest:
+    """The variable that the secrets of webhooks follow from: the API shows them, workers sign with them."""
+    return from_secret(Env.WEBHOOK_SECRET, names.webhooks(cr.name), names.KEY_WEBHOOKS)
 
 
 def object_store(cr: WhisperTranscriber) -> dict[str, str]:

@@ -34,6 +34,7 @@ def generate(cr: WhisperTranscriber, rng: Rng) -> list[Manifest]:
         made.append(_secret(cr, names.objects(cr.name), Component.OBJECTS, values))
     if spec.api.auth.enabled:
         made.append(_secret(cr, names.api_key(cr.name), Component.API, {names.KEY_API_KEY: f"sk-{rng(24)}"}))
+    made.append(_secret(cr, names.webhooks(cr.name), Component.API, {names.KEY_WEBHOOKS: rng(32)}))
     made.append(_secret(cr, names.rollout(cr.name), None, {names.KEY_ROLLOUT: rng(32)}))
     return made
 

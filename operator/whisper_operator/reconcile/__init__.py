@@ -18,7 +18,7 @@ from whisper_operator.cluster.port import Cluster, Kind, Manifest
 from whisper_operator.errors import InvalidSpec
 from whisper_operator.judge import Scene, conditions, invalid, silent, survey, suspects
 from whisper_operator.plan import Observed, PlanSettings, desired
-from whisper_operator.plan.autoscaling import Scale
+from whisper_operator.plan.autoscaling import Queue, Scale
 from whisper_operator.reconcile.act import Applied, Guessed, adopt, apply, prune
 from whisper_operator.reconcile.events import Budget, Deed, done, record, told
 from whisper_operator.reconcile.observe import CHILD_KINDS, OPTIONAL_KINDS, Sight, events_about, observe
@@ -57,9 +57,12 @@ async def reconcile(
     now: datetime,
     *,
     scale: Scale | None = None,
+    queue: Queue | None = None,
     ask: Ask | None = None,
 ) -> Outcome:
-    """Make one transcriber's children what its spec says, and its status what they are. `scale`: its scaler's word.
+    """Make one transcriber's children what its spec says, and its status what they are.
+
+    `scale`: its scaler's word. `queue`: what waits, if anybody has asked.
 
     Raises: Transient (try again later), Rejected (the status itself was refused).
     """
@@ -69,9 +72,10 @@ async def reconcile(
         return Outcome(gone=True)
     try:
         # One that nobody has looked at has nothing yet, or what an earlier one of its name left behind.
-        return await _act(cluster, body, settings, applied, now, scale, ask, new=not body.get("status"))
+        new = not (body.get("status") or {}).get("conditions")
+        return await _act(cluster, body, settings, applied, now, scale, queue, ask, new=new)
     except Guessed:
-        return await _act(cluster, body, settings, applied, now, scale, ask, new=False)
+        return await _act(cluster, body, settings, applied, now, scale, queue, ask, new=False)
 
 
 async def _act(
@@ -81,6 +85,7 @@ async def _act(
     applied: Applied,
     now: datetime,
     scale: Scale | None,
+    queue: Queue | None,
     ask: Ask | None,
     *,
     new: bool,
@@ -107,7 +112,7 @@ async def _act(
     scene = await _heard(cluster, cr, scene, sight, settings, now, ask, late=overdue(settings, old.conditions, now))
     complaints = survey(scene)
     judged = conditions(old.conditions, complaints, cr.metadata.generation, now, paused=cr.spec.paused)
-    found = facts(cr, sight, settings.version, scale)
+    found = facts(cr, sight, settings.version, scale, queue)
     await _report(cluster, body, old, judged, found, sight.deeds, applied.budget, now, settings.identity)
     if not any(complaints.values()):
         return Outcome("ok", until(certified.again, settings.resync, now))
@@ -197,8 +202,9 @@ async def _report(
     reporter: str,
 ) -> None:
     generation = body["metadata"]["generation"]
-    # What an invalid spec says nothing about stays as it was: server-side apply drops what is left out.
+    # What an invalid spec says nothing about stays as it was: server-side apply drops what is left out (here: None).
     status = {**(body.get("status") or {}), **found, "observedGeneration": generation, "conditions": rendered(judged)}
+    status = {key: value for key, value in status.items() if value is not None}
     written = await write(cluster, body, status)
     measure(body, judged)
     turned = told(body, old.conditions, judged, now, reporter) if written else {}

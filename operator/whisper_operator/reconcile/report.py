@@ -12,14 +12,20 @@ from whisper_operator.cluster.port import Cluster, Manifest
 from whisper_operator.errors import Rejected
 from whisper_operator.judge import ORDER
 from whisper_operator.metrics import CONDITION
-from whisper_operator.plan.autoscaling import Scale
+from whisper_operator.plan.autoscaling import Queue, Scale
 from whisper_operator.reconcile.observe import Sight
 
 VALUES = {"True": 1, "False": 0, "Unknown": -1}
 
 
-def facts(cr: WhisperTranscriber, sight: Sight, version: str, scale: Scale | None) -> dict[str, Any]:
-    """The fields of the status that are no conditions."""
+def facts(
+    cr: WhisperTranscriber, sight: Sight, version: str, scale: Scale | None, queue: Queue | None
+) -> dict[str, Any]:
+    """The fields of the status that are no conditions.
+
+    Without a `queue` nobody has asked yet: what was told stays, and of what begins nothing waits.
+    """
+    told = cr.status.queued_jobs if cr.status and cr.status.conditions else 0
     workers = (sight.children.get(("Deployment", names.worker(cr.name))) or {}).get("status") or {}
     selector = names.selector(cr.name, names.Component.WORKER)
     return {
@@ -32,6 +38,7 @@ def facts(cr: WhisperTranscriber, sight: Sight, version: str, scale: Scale | Non
         "endpoint": names.endpoint(cr.name, cr.namespace, tls=cr.spec.tls.serves),
         "version": cr.spec.version or version,
         "model": cr.spec.main_model.name,
+        "queuedJobs": queue.waiting if queue else told,
     }
 
 

@@ -36,6 +36,19 @@ async def test_silence_is_no_ring(bell: Bell) -> None:
         assert not await ear.heard(SHORT)
 
 
+async def test_redis_that_is_away_delays_nobody_who_begins_to_listen() -> None:
+    redis = servers.new_redis()
+    redis.server.stop()
+    bell = RedisBell(redis.url)
+    async with bell.listen("first"):  # this one may have to find out
+        started = time.monotonic()
+        for _ in range(10):
+            async with bell.listen("a") as ear:
+                assert not await ear.heard(0)
+        assert time.monotonic() - started < 1
+    await bell.close()
+
+
 async def test_redis_that_dies_costs_no_error_and_comes_back() -> None:
     failures: list[None] = []
     redis = servers.new_redis()

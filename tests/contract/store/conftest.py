@@ -30,6 +30,10 @@ class Reread(SqliteStore):
         found.sort(key=lambda row: row.order)
         assert found == kept
         assert successor._uploads == self._uploads
+        known = {job: found for job, found in self.hooks.deliveries.items() if found}
+        assert dict(successor.hooks.deliveries) == {
+            job: {id_: replace(each, lease_until=None) for id_, each in found.items()} for job, found in known.items()
+        }
         await successor.close()
 
 

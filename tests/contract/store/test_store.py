@@ -19,6 +19,12 @@ async def test_a_new_job_is_queued_and_reads_back_as_it_was_asked_for(store: Sto
     assert await store.get(uuid4()) is None
 
 
+async def test_several_jobs_are_found_at_once(store: Store) -> None:
+    first, second, _ = [(await store.create(new()))[0] for _ in range(3)]
+    assert await store.find({first.id, second.id, uuid4()}) == {first.id: first, second.id: second}
+    assert await store.find(()) == {}
+
+
 async def test_the_same_key_and_request_is_the_same_job(store: Store) -> None:
     first, _ = await store.create(new(key="k"))
     second, created = await store.create(new(key="k"))

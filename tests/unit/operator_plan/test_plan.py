@@ -68,6 +68,7 @@ def test_an_empty_spec_is_a_whole_service() -> None:
         ("Secret", "main-redis"),
         ("Secret", "main-objects"),
         ("Secret", "main-api-key"),
+        ("Secret", "main-webhooks"),
         ("Secret", "main-rollout"),
         ("Service", "main-postgres"),
         ("StatefulSet", "main-postgres"),
@@ -90,7 +91,8 @@ def test_external_stores_bring_no_children() -> None:
     )
     kinds = [m["kind"] for m in whole(cr)]
     assert "StatefulSet" not in kinds
-    assert [m["metadata"]["name"] for m in whole(cr) if m["kind"] == "Secret"] == ["main-api-key", "main-rollout"]
+    secrets = [m["metadata"]["name"] for m in whole(cr) if m["kind"] == "Secret"]
+    assert secrets == ["main-api-key", "main-webhooks", "main-rollout"]
     assert ("ServiceAccount", "main-data") not in by_name(whole(cr))
 
 
@@ -127,6 +129,7 @@ def test_secrets_are_made_once() -> None:
     assert [m["metadata"]["name"] for m in plan if m["kind"] == "Secret"] == [
         "main-redis",
         "main-objects",
+        "main-webhooks",
         "main-rollout",
     ]
     first, second = (

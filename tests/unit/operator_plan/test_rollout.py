@@ -67,6 +67,7 @@ def test_a_changed_value_rolls_the_pods_that_use_it_and_no_others() -> None:
     assert change("main-postgres", "uri") == {API, WORKER}
     assert change("main-objects", "secret-key") == {OBJECTS, API, WORKER}
     assert change("main-api-key", "api-key") == {API}
+    assert change("main-webhooks", "secret") == {API, WORKER}
     assert change("main-postgres", "somebody-elses") == set()
 
 

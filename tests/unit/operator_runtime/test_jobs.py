@@ -50,8 +50,13 @@ class Desk:
 
     @property
     def succeeded(self) -> tuple[str, str]:
-        (condition,) = self.status["conditions"]
-        return condition["status"], condition["reason"]
+        return self.condition("Succeeded")
+
+    def condition(self, kind: str) -> tuple[str, str]:
+        """Status and reason of the condition of that type, which has seen the newest spec."""
+        (found,) = [condition for condition in self.status["conditions"] if condition["type"] == kind]
+        assert found["observedGeneration"] == self.body["metadata"]["generation"]
+        return found["status"], found["reason"]
 
     async def secret(self, key: str) -> None:
         data = {"api-key": base64.b64encode(key.encode()).decode()}
@@ -117,6 +122,33 @@ async def test_a_clip_in_a_config_map_is_uploaded(desk: Desk, field: str) -> Non
     assert fields == {"filename": "a.ogg", "task": "transcribe", "wordTimestamps": "false", "priority": "0"}
 
 
+async def test_a_webhooks_url_may_be_a_secret(desk: Desk) -> None:
+    await desk.apply(webhook={"urlSecretRef": {"name": "hook"}, "transcript": True})
+    await desk.look()
+    assert desk.succeeded == ("Unknown", "SecretNotFound")
+    secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "hook", "namespace": "ns"}}
+    await desk.cluster.create({**secret, "data": {"uri": "eA=="}})
+    assert (await desk.look()).label == "stalled", "so that the next look reads the Secret anew"
+    assert desk.succeeded == ("Unknown", "SecretNotFound")
+    await desk.cluster.apply({**secret, "data": {"url": base64.b64encode(b"https://a.example/token").decode()}})
+    await desk.look()
+    assert desk.succeeded == ("Unknown", "Queued")
+    ((_, fields, _),) = desk.server.submissions
+    assert fields["webhook"] == {"url": "https://a.example/token", "transcript": True}
+    assert "token" not in str(desk.body)
+
+
+async def test_a_secret_that_is_no_url_is_refused_and_not_told(desk: Desk) -> None:
+    data = {"url": base64.b64encode(b"postgresql://user:swordfish@host/db").decode()}
+    meta = {"name": "hook", "namespace": "ns"}
+    await desk.cluster.create({"apiVersion": "v1", "kind": "Secret", "metadata": meta, "data": data})
+    await desk.apply(webhook={"urlSecretRef": {"name": "hook"}})
+    await desk.look()
+    assert desk.succeeded == ("False", "InvalidSpec")
+    assert "swordfish" not in str(desk.body)
+    assert desk.server.submissions == []
+
+
 async def test_nothing_is_written_while_nothing_changes(desk: Desk) -> None:
     await desk.apply()
     await desk.look()
@@ -132,6 +164,8 @@ async def test_a_failed_job_says_why(desk: Desk) -> None:
     await desk.look()
     assert desk.succeeded == ("False", "InvalidAudio")
     assert desk.status["conditions"][0]["message"] == "no audio stream"
+    assert desk.condition("Stalled") == ("True", "InvalidAudio")
+    assert desk.condition("Reconciling") == ("False", "InvalidAudio")
 
 
 async def test_a_request_that_the_api_refuses_fails_for_good(desk: Desk) -> None:
@@ -197,6 +231,21 @@ async def test_cancel(desk: Desk) -> None:
     await desk.look()
     assert desk.server.job["status"] == "cancelled"
     assert desk.succeeded == ("False", "Cancelled")
+    assert desk.condition("Stalled") == ("False", "Cancelled")
+
+
+async def test_an_ended_job_has_seen_what_may_still_be_changed(desk: Desk) -> None:
+    await desk.apply()
+    await desk.look()
+    desk.server.job.update(status="succeeded")
+    await desk.look()
+    await desk.apply(ttlSecondsAfterFinished=3600)
+    await desk.look()
+    assert desk.status["observedGeneration"] == desk.body["metadata"]["generation"] == 2
+    assert desk.succeeded == ("True", "Succeeded")
+    desk.cluster.writes.clear()
+    await desk.look()
+    assert desk.cluster.writes == []
 
 
 async def test_cancel_before_the_hand_over_never_asks_the_api(desk: Desk) -> None:

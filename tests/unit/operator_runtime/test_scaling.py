@@ -135,7 +135,8 @@ class Service:
         self.outcome = await poll(
             world.cluster, self.api, self.keys, self.scaler, "ns", "main", world.settings, self.now
         )
-        await reconcile(world.cluster, "ns", "main", world.settings, world.applied, self.now, scale=self.scaler.scale)
+        told: Any = {"scale": self.scaler.scale, "queue": self.scaler.queue}
+        await reconcile(world.cluster, "ns", "main", world.settings, world.applied, self.now, **told)
         return self.replicas
 
     @property
@@ -233,7 +234,47 @@ async def test_bounds_of_the_spec_count_at_once(service: Service) -> None:
     assert await service.scale() == 2
     service.world.cluster.edit(TRANSCRIBER, "ns", "main", {"spec": {"workers": {"autoscaling": None, "replicas": 1}}})
     assert await service.scale() == 1
-    assert service.outcome.gone
+    assert service.scaler.scale is None
+
+
+async def test_what_waits_is_told_whoever_scales(service: Service) -> None:
+    def queued() -> int | None:
+        found: int | None = service.world.cluster["WhisperTranscriber", "main"]["status"].get("queuedJobs")
+        return found
+
+    assert queued() == 0, "what begins has no queue, and needs no second write to say so"
+    service.server.demand = {"workers": 1, "queued": 7}
+    await service.scale()
+    assert queued() == 7
+    service.server.demand = {"workers": 1, "queued": 6}
+    await service.scale()
+    assert queued() == 7, "each change is a write"
+    await service.scale(20)
+    assert queued() == 6
+    service.server.demand = {"workers": 1, "queued": 0}
+    await service.scale()
+    assert queued() == 0, "that nothing waits any more is told at once"
+
+    service.world.cluster.edit(TRANSCRIBER, "ns", "main", {"spec": {"workers": {"autoscaling": None, "replicas": 1}}})
+    service.server.demand = {"workers": 1, "queued": 3}
+    await service.scale()
+    assert (queued(), service.outcome.again) == (3, 4 * service.world.settings.scale_interval)
+    service.scaler = Scaler()
+    await service.world.look()
+    assert queued() == 3, "an operator that has just started keeps what was told"
+    service.server.refusal = (503, "unavailable", "PostgreSQL is away")
+    for failures, wait in ((1, 40), (2, 80), (3, 160), (4, 300), (5, 300)):
+        assert queued() == (3 if failures < 4 else None)
+        await service.scale(300)
+        assert service.outcome.again == wait
+
+
+async def test_nobody_is_asked_before_the_api_is_ready(service: Service) -> None:
+    service.world.cluster.edit(TRANSCRIBER, "ns", "main", {"spec": {"workers": {"autoscaling": None}}})
+    del service.world.cluster["WhisperTranscriber", "main"]["status"]
+    service.server.refusal = (503, "unavailable", "asked")
+    await service.scale()
+    assert (service.scaler.failures, service.outcome.label) == (0, "waiting")
 
 
 async def test_idle_pods_are_marked_before_any_is_taken_away(service: Service) -> None:

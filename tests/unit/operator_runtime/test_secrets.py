@@ -73,6 +73,7 @@ async def test_a_rotated_secret_of_the_user_is_noticed_at_the_next_look(world: A
         ("main-redis", "uri", "QueueReady"),
         ("main-objects", "secret-key", "ObjectsReady"),
         ("main-api-key", "api-key", "ApiReady"),
+        ("main-webhooks", "secret", "ApiReady"),
     ],
 )
 @pytest.mark.parametrize("lost", ["empty", "absent"])

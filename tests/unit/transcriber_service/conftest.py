@@ -14,6 +14,7 @@ from whisper_transcriber.settings import load_settings
 from whisper_transcriber.store.memory import MemoryStore
 
 KEY = "the-key"
+ROOT = "root-of-the-webhook-secrets"
 MODELS = [ModelSpec(name="base", aliases=("b",)), ModelSpec(name="tiny.en")]
 
 
@@ -21,7 +22,14 @@ MODELS = [ModelSpec(name="base", aliases=("b",)), ModelSpec(name="tiny.en")]
 def deps(tmp_path: Path) -> Deps:
     """Everything in memory and a folder."""
     # One window at a time on a lane, so that tests can count them.
-    settings = load_settings(api_key=KEY, max_upload_bytes=1000, poll_seconds=0.05, scratch=tmp_path, lane_windows=1)
+    settings = load_settings(
+        api_key=KEY,
+        webhook_secret=ROOT,
+        max_upload_bytes=1000,
+        poll_seconds=0.05,
+        scratch=tmp_path,
+        lane_windows=1,
+    )
     objects = DiskObjects(tmp_path / "objects")
     return Deps(settings, MemoryStore(), MemoryBell(), objects, Metrics(), Catalogue(MODELS))
 

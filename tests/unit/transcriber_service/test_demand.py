@@ -15,6 +15,7 @@ from unit.transcriber_service.test_worker import Scripted, submitted, working
 from whisper_transcriber.deps import Deps
 from whisper_transcriber.domain.demand import Team, workers
 from whisper_transcriber.domain.job import JobRequest, NewJob, Queue
+from whisper_transcriber.domain.webhooks import Webhook
 from whisper_transcriber.store.port import Unavailable
 from whisper_transcriber.worker.effort import Effort
 
@@ -49,6 +50,22 @@ def test_the_formula_of_the_design() -> None:
 def test_a_job_of_unknown_length_is_worth_a_worker() -> None:
     assert workers(replace(EMPTY, queued=1, unopened=1, claimable=1), Team(), 60.0) == 1
     assert workers(EMPTY, Team(0.2), 60.0) == 0
+
+
+def test_webhooks_that_are_due_are_worth_one_worker() -> None:
+    assert workers(EMPTY, Team(0.2), 60.0, 5) == 1
+    busy = replace(EMPTY, queued=3, running=1, backlog_seconds=1500.0, in_flight_seconds=300.0, claimable=9)
+    assert workers(busy, Team(0.2), 60.0, 5) == workers(busy, Team(0.2), 60.0)
+
+
+async def test_a_due_webhook_ends_the_wait_for_work(http: httpx.AsyncClient, deps: Deps) -> None:
+    asking = asyncio.create_task(http.get("/internal/demand?wait_seconds=30"))
+    job = NewJob(uuid4(), JobRequest("base", sha256="00"), webhook=Webhook("https://receiver.example/"))
+    await deps.store.create(job)
+    await deps.store.cancel(job.id)
+    answer = (await asyncio.wait_for(asking, 20)).json()
+    assert (answer["workers"], answer["webhooks"], answer["queued"]) == (1, 1, 0)
+    assert 'whisper_webhook_deliveries{state="due"} 1.0' in (await http.get("/metrics")).text
 
 
 @given(queue=queues, team=teams, target=st.floats(1, 3600))

@@ -1,8 +1,9 @@
 """Keys over HTTP: scopes, limits, and tenants that cannot see each other."""
 
+import json
 from dataclasses import replace
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import httpx
 import pytest
@@ -88,9 +89,13 @@ async def test_audio_that_is_used_up_is_a_429_until_midnight(http: httpx.AsyncCl
 async def test_no_endpoint_shows_what_is_another_tenants(http: httpx.AsyncClient, deps: Deps) -> None:
     """Every operation of the OpenAPI document that names something: new ones are tried as they come."""
     ours, theirs = await key(http, tenant="a"), await key(http, tenant="b")
+    hook = {"webhook": json.dumps({"url": "https://receiver.example/"})}
+    hooked = (await http.post("/v1/jobs", files=CLIP, data=hook, headers=ours)).json()["id"]
+    await deps.store.cancel(UUID(hooked))
+    (delivery,) = await deps.store.hooks.of(UUID(hooked))
     job = (await http.post("/v1/jobs", files=CLIP, headers=ours)).json()["id"]
     upload = (await http.post("/v1/uploads", json=UPLOAD, headers=ours)).json()["id"]
-    known = {"job_id": job, "upload_id": upload}
+    known = {"job_id": job, "upload_id": upload, "delivery_id": str(delivery.id)}
     tried = 0
     for path, operations in (await http.get("/openapi.json")).json()["paths"].items():
         names = {
@@ -107,10 +112,11 @@ async def test_no_endpoint_shows_what_is_another_tenants(http: httpx.AsyncClient
                 continue
             assert names <= known.keys(), f"make one of these for tenant a: {names}"
             tus = {"Upload-Offset": "0", **theirs}
-            answer = await http.request(method, path.format(**known), headers=tus, json={"part_ids": ["x"]})
+            there = {**known, "job_id": hooked} if "delivery_id" in names else known
+            answer = await http.request(method, path.format(**there), headers=tus, json={"part_ids": ["x"]})
             assert answer.status_code == 404, (method, path, answer.text)
             tried += 1
-    assert tried >= 14
+    assert tried >= 16
     by_id = {"source": {"upload": {"id": upload}}}
     assert (await http.post("/v1/jobs", json=by_id, headers=theirs)).status_code == 404
     assert (await http.get(f"/v1/uploads/{upload}", headers=ours)).json()["status"] == "pending"

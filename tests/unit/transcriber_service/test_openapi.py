@@ -13,7 +13,7 @@ from schemathesis.config import SchemathesisConfig
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 
 from services.servers import answers, free_port, wait_until
-from unit.transcriber_service.conftest import KEY, MODELS
+from unit.transcriber_service.conftest import KEY, MODELS, ROOT
 from unit.transcriber_service.test_api import succeed
 from whisper_transcriber.app import create_app
 from whisper_transcriber.bell.memory import MemoryBell
@@ -41,7 +41,7 @@ async def _serve(deps: Deps, port: int, stop: asyncio.Event) -> None:
 def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """The API with everything in memory, and a worker that hears the same in every file."""
     port, stop, loop = free_port(), asyncio.Event(), asyncio.new_event_loop()
-    made = load_settings(api_key=KEY, poll_seconds=0.05)
+    made = load_settings(api_key=KEY, webhook_secret=ROOT, poll_seconds=0.05)
     objects = DiskObjects(tmp_path_factory.mktemp("objects"))
     deps = Deps(made, MemoryStore(), MemoryBell(), objects, Metrics(), Catalogue(MODELS))
     thread = threading.Thread(target=loop.run_until_complete, args=(_serve(deps, port, stop),), daemon=True)

@@ -9,6 +9,7 @@ from whisper_transcriber.domain.job import ErrorCode, Job, Status
 from whisper_transcriber.domain.model import ModelSpec
 from whisper_transcriber.domain.options import Task
 from whisper_transcriber.domain.outlook import Outlook, expected_end, position
+from whisper_transcriber.domain.webhooks import Event
 from whisper_transcriber.render import FORMATS
 
 
@@ -25,6 +26,14 @@ class WindowsBody(BaseModel):
     done: int
     total: int | None = Field(description="None until the audio is decoded to its end")
     repeated: int = Field(description="How many were transcribed again after they were done")
+
+
+class WebhookBody(BaseModel):
+    """Whom a job tells of its end."""
+
+    url: str
+    events: list[Event]
+    transcript: bool
 
 
 class JobBody(BaseModel):
@@ -53,6 +62,7 @@ class JobBody(BaseModel):
     error: ErrorBody | None
     results: dict[str, str] = Field(description="Where the transcript is, by format; empty until it is there")
     windows: WindowsBody
+    webhook: WebhookBody | None = Field(description="What came of it: `GET /v1/jobs/{id}/deliveries`")
 
 
 class JobList(BaseModel):
@@ -84,7 +94,7 @@ class ModelList(BaseModel):
 def job_body(job: Job, outlook: Outlook | None = None, now: datetime | None = None) -> JobBody:
     """A job as clients see it, with what is expected of it if that is known."""
     expected = expected_end(job, outlook, now) if outlook and now else None
-    url = f"/v1/jobs/{job.id}/result?format="
+    url, hook = f"/v1/jobs/{job.id}/result?format=", job.webhook
     return JobBody(
         id=str(job.id),
         status=job.status,
@@ -108,6 +118,7 @@ def job_body(job: Job, outlook: Outlook | None = None, now: datetime | None = No
         error=ErrorBody(code=job.failure.code, message=job.failure.message) if job.failure else None,
         results={form: url + form for form in FORMATS} if job.status == "succeeded" else {},
         windows=WindowsBody(done=job.windows_done, total=job.windows_total, repeated=job.windows_repeated),
+        webhook=WebhookBody(url=hook.url, events=[*hook.events], transcript=hook.transcript) if hook else None,
     )
 
 

@@ -10,11 +10,12 @@ from uuid import UUID
 
 from fastapi import Depends, Request
 
-from whisper_transcriber.api.access import Given
+from whisper_transcriber.api.access import Given, tell
 from whisper_transcriber.api.errors import ApiError, not_found
 from whisper_transcriber.deps import Deps
 from whisper_transcriber.domain.job import DEFAULT_TENANT, Job
 from whisper_transcriber.domain.keys import SCOPES, ApiKey, Scope, Use, digest
+from whisper_transcriber.logs import bind
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,7 @@ async def caller(request: Request, deps: Given) -> Caller:
     """The bearer of a key; without authentication everybody, but to administer. Raises ApiError (401, 429)."""
     operators = deps.settings.api_key.get_secret_value()
     if not operators:
-        return Caller(scopes=("transcribe", "jobs"))
+        return Caller(scopes=("transcribe", "jobs", "webhooks"))
     scheme, _, given = request.headers.get("authorization", "").partition(" ")
     given = given.strip()
     if scheme.lower() != "bearer" or not given:
@@ -42,9 +43,9 @@ async def caller(request: Request, deps: Given) -> Caller:
         raise ApiError(401, "The API key is wrong.", code="invalid_api_key")
     if not use.usable:
         raise ApiError(401, "The API key has expired or was revoked.", code="invalid_api_key")
-    _tell(request, _rate(use))
+    tell(request, _rate(use))
     if use.wait:
-        _tell(request, {"retry-after": str(math.ceil(use.wait))})
+        tell(request, {"retry-after": str(math.ceil(use.wait))})
         raise ApiError(429, "The key makes too many requests; wait a moment.", code="rate_limit_exceeded")
     return Caller(use.key.tenant, use.key.id, tuple(use.key.scopes))
 
@@ -80,6 +81,7 @@ async def own_job(job_id: UUID, deps: Given, who: Called) -> Job:
     job = await deps.store.get(job_id)
     if job is None or job.tenant != who.tenant:
         raise unknown_job(job_id)
+    bind(job=str(job_id))
     return job
 
 
@@ -98,9 +100,9 @@ async def _audio(request: Request, deps: Deps, key: ApiKey) -> None:
     now = datetime.now(UTC)
     midnight = (now + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
     wait = math.ceil((midnight - now).total_seconds())
-    _tell(request, _limits("audio-seconds", key.audio_seconds_per_day, max(0, int(left)), wait))
+    tell(request, _limits("audio-seconds", key.audio_seconds_per_day, max(0, int(left)), wait))
     if left <= 0:
-        _tell(request, {"retry-after": str(wait)})
+        tell(request, {"retry-after": str(wait)})
         raise ApiError(429, "The key's audio of today (UTC) is used up.", code="insufficient_quota")
 
 
@@ -114,8 +116,3 @@ def _limits(what: str, limit: int, left: int, reset: int) -> dict[str, str]:
     prefix = "x-ratelimit-"
     values = {"limit": str(limit), "remaining": str(left), "reset": f"{reset}s"}
     return {f"{prefix}{name}-{what}": value for name, value in values.items()}
-
-
-def _tell(request: Request, headers: dict[str, str]) -> None:
-    """Headers for the answer, whatever it will be: `Access` adds them."""
-    request.scope.setdefault("state", {}).setdefault("headers", {}).update(headers)

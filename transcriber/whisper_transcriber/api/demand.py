@@ -27,6 +27,7 @@ class DemandBody(BaseModel):
     in_flight_seconds: float = Field(description="What is left of claims that are held")
     claimable: int = Field(description="Jobs and parts that a worker could claim")
     claimed: int = Field(description="Claims that are held")
+    webhooks: int = Field(description="Webhooks that are due: one worker delivers them")
     real_time_factor: float | None = Field(description="Seconds that a worker is busy for each second of audio")
     busy: dict[str, int] = Field(description="Claims by worker")
 
@@ -38,14 +39,14 @@ async def demand(
     target_wait_seconds: Annotated[float, Query(gt=0, le=86400)] = 60.0,
     wait_seconds: Annotated[float, Query(ge=0, le=_LONGEST)] = 0.0,
 ) -> DemandBody:
-    """The demand now; with `wait_seconds`, as soon as there is any job, or after so long.
+    """The demand now; with `wait_seconds`, as soon as there is any job or webhook, or after so long.
 
     503 while PostgreSQL does not answer: a scaler must not take that for an empty queue.
     """
-    queue = await _busy_queue(deps, wait_seconds, request.app.state.stopping)
+    queue, webhooks = await _busy_queue(deps, wait_seconds, request.app.state.stopping)
     team = await deps.store.team()
     return DemandBody(
-        workers=workers(queue, team, target_wait_seconds),
+        workers=workers(queue, team, target_wait_seconds, webhooks),
         queued=queue.queued,
         running=queue.running,
         unopened=queue.unopened,
@@ -53,19 +54,20 @@ async def demand(
         in_flight_seconds=round(queue.in_flight_seconds, 3),
         claimable=queue.claimable,
         claimed=queue.claimed,
+        webhooks=webhooks,
         real_time_factor=team.real_time_factor,
         busy=dict(team.busy),
     )
 
 
-async def _busy_queue(deps: Deps, patience: float, stopping: asyncio.Event) -> Queue:
-    """The queue, once it holds a job or patience has run out."""
+async def _busy_queue(deps: Deps, patience: float, stopping: asyncio.Event) -> tuple[Queue, int]:
+    """The queue and how many webhooks are due, once there is anything or patience has run out."""
     loop = asyncio.get_running_loop()
     end = loop.time() + patience
     async with deps.bell.listen(WORK) as ear:
         while True:
-            queue = await deps.store.queue()
+            queue, webhooks = await deps.store.queue(), (await deps.store.hooks.outbox()).due
             left = end - loop.time()
-            if queue.queued or queue.running or left <= 0 or stopping.is_set():
-                return queue
+            if queue.queued or queue.running or webhooks or left <= 0 or stopping.is_set():
+                return queue, webhooks
             await ear.heard(min(left, deps.settings.poll_seconds))

@@ -8,6 +8,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
+from whisper_transcriber.deps.room import Full
 from whisper_transcriber.domain.job import ErrorCode, Failure, Job
 from whisper_transcriber.logs import Log
 from whisper_transcriber.objects.port import Unavailable as ObjectsUnavailable
@@ -91,6 +92,7 @@ def install(app: FastAPI) -> None:
     app.exception_handler(HTTPException)(_http)
     app.exception_handler(StoreUnavailable)(_unavailable)
     app.exception_handler(ObjectsUnavailable)(_unavailable)
+    app.exception_handler(Full)(_full)
 
 
 def invalid(problems: Sequence[Any]) -> ApiError:
@@ -126,6 +128,10 @@ async def _http(request: Request, error: Exception) -> JSONResponse:
 async def _unavailable(_request: Request, error: Exception) -> JSONResponse:
     log.warning("Refused a request for now", reason=str(error))
     return unavailable().response()
+
+
+async def _full(_request: Request, _error: Exception) -> JSONResponse:
+    return ApiError(429, "Too much is being sent at once; try again soon.", code="overloaded").response()
 
 
 def _type(status: int) -> str:

@@ -15,6 +15,7 @@ from whisper_transcriber.api.bodies import JobBody, job_body
 from whisper_transcriber.api.callers import OwnJob
 from whisper_transcriber.bell.port import ended
 from whisper_transcriber.deps import Deps
+from whisper_transcriber.deps.looks import until_next
 from whisper_transcriber.domain.job import Job
 from whisper_transcriber.logs import Log
 from whisper_transcriber.store.port import Unavailable
@@ -76,13 +77,13 @@ async def _stream(deps: Deps, id_: UUID, last: str | None, stopping: asyncio.Eve
             if loop.time() - told >= _HEARTBEAT_SECONDS:
                 told = loop.time()
                 yield b": still there\n\n"
-            await ear.heard(_LOOK_SECONDS)
+            await ear.heard(until_next(loop.time(), _LOOK_SECONDS))
 
 
 async def _look(deps: Deps, id_: UUID) -> tuple[Job | None, bool]:
-    """The job, and whether the store answered."""
+    """The job, and whether the store answered: once for all who follow jobs here."""
     try:
-        return await deps.store.get(id_), True
+        return await deps.looks.at(id_), True
     except Unavailable as error:
         log.warning("Could not look at a job, looking again", job=id_, reason=str(error))
         return None, False

@@ -53,9 +53,10 @@ def name_of(file: File) -> str:
 
 
 async def put_segment(deps: Deps, file: File, chunks: AsyncIterator[bytes]) -> Segment:
-    """Store the chunks as one segment, which nothing knows of yet."""
+    """Store the chunks as one segment, which nothing knows of yet. Raises Full."""
     id_ = uuid4()
-    return Segment(id_, await deps.objects.put(segment_key(file.id, id_), chunks))
+    async with deps.room.taken(None):
+        return Segment(id_, await deps.objects.put(segment_key(file.id, id_), chunks))
 
 
 async def changed(deps: Deps, file: File, **fields: object) -> File | None:
@@ -64,10 +65,9 @@ async def changed(deps: Deps, file: File, **fields: object) -> File | None:
 
 
 async def assemble(deps: Deps, file: File, job: UUID) -> str:
-    """Write a complete upload as the audio of a job; returns its hash (hex). Raises ApiError (400)."""
+    """Write a complete upload as the audio of a job; returns its hash (hex). Raises ApiError (400), Full."""
     if file.status != "completed":
         raise bad(f"The upload is {file.status}, not completed.", "source.upload.id", "upload_not_completed")
-    await deps.store.begin_upload(job)
     digest = hashlib.sha256()
 
     async def whole() -> AsyncIterator[bytes]:
@@ -76,5 +76,7 @@ async def assemble(deps: Deps, file: File, job: UUID) -> str:
                 digest.update(chunk)
                 yield chunk
 
-    await deps.objects.put(audio_key(job), whole())
+    async with deps.room.taken(file.bytes):
+        await deps.store.begin_upload(job)
+        await deps.objects.put(audio_key(job), whole())
     return digest.hexdigest()

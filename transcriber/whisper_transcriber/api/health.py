@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Coroutine
+from contextlib import suppress
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -12,6 +13,7 @@ from whisper_transcriber.deps import Deps
 from whisper_transcriber.domain.job import Queue
 from whisper_transcriber.objects.port import Missing
 from whisper_transcriber.objects.port import Unavailable as ObjectsUnavailable
+from whisper_transcriber.store.hooks import Outbox
 from whisper_transcriber.store.port import Unavailable as StoreUnavailable
 
 router = APIRouter(tags=["health"])
@@ -47,11 +49,15 @@ async def metrics(deps: Given) -> Response:
 
 async def measure_queue(deps: Deps) -> None:
     """Bring the queue's gauges up to date; NaN while PostgreSQL does not answer, so that nobody scales on a guess."""
-    try:
-        queue: Queue | None = await asyncio.wait_for(deps.store.queue(), _PATIENCE)
-    except (StoreUnavailable, TimeoutError):
-        queue = None
+    queue: Queue | None = None
+    outbox: Outbox | None = None
+    with suppress(StoreUnavailable, TimeoutError):
+        async with asyncio.timeout(_PATIENCE):
+            queue, outbox = await deps.store.queue(), await deps.store.hooks.outbox()
     gauges = deps.metrics
+    for state in ("pending", "due"):
+        gauges.webhook_deliveries.labels(state).set(getattr(outbox, state, float("nan")))
+    gauges.webhook_age.set(getattr(outbox, "oldest_seconds", float("nan")))
     for gauge, name in (
         (gauges.queue_jobs.labels("queued"), "queued"),
         (gauges.queue_jobs.labels("running"), "running"),

@@ -12,6 +12,7 @@ from whisper_transcriber.api.errors import invalid
 from whisper_transcriber.api.parameters import Fields, JobOptions, Value, options_of, refuse_repeated, request_of
 from whisper_transcriber.deps import Catalogue
 from whisper_transcriber.domain.job import JobRequest
+from whisper_transcriber.domain.webhooks import EVENTS, Event, Webhook
 
 
 class HttpSource(Value):
@@ -60,11 +61,22 @@ Name = Annotated[str, StringConstraints(min_length=1, max_length=64)]
 Metadata = Annotated[dict[Name, Annotated[str, StringConstraints(max_length=512)]], Field(max_length=16)]
 
 
+class WebhookFields(Value):
+    """Whom to tell of a job's end."""
+
+    url: str = Field(pattern=r"^https?://[^\s/?#@]+([/?]\S*)?$", max_length=2048, description="Gets a POST")
+    events: tuple[Event, ...] = Field(EVENTS, min_length=1, max_length=len(EVENTS), description="Which; all if absent")
+    transcript: bool = Field(False, description="Whether the text goes with it; otherwise only where it is")
+
+
 class JobFields(JobOptions):
     """What may be asked of a job, whatever its source."""
 
     metadata: Annotated[Metadata, BeforeValidator(_object)] = Field(
         {}, description="Up to 16 names (64 characters) with texts (512), to find the job by; in forms a JSON object"
+    )
+    webhook: Annotated[WebhookFields | None, BeforeValidator(_object)] = Field(
+        None, description="Whom to tell of the job's end; in forms a JSON object"
     )
     reuse: bool = Field(True, description="Whether an earlier result for the same audio and options may be taken over")
 
@@ -89,6 +101,7 @@ class Asked:
     request: JobRequest
     metadata: Mapping[str, str]
     reuse: bool
+    webhook: Webhook | None
 
 
 def job_of_form(fields: Fields, models: Catalogue, sha256: str) -> Asked:
@@ -116,4 +129,6 @@ def job_of_body(asked: NewJobBody, models: Catalogue, sha256: str | None = None)
 
 def _asked(asked: JobFields, models: Catalogue, **source: Any) -> Asked:
     request = request_of(asked, models, asked.task, asked.word_timestamps, priority=asked.priority, **source)
-    return Asked(request, asked.metadata, asked.reuse)
+    hook = asked.webhook
+    webhook = Webhook(hook.url, tuple(dict.fromkeys(hook.events)), hook.transcript) if hook else None
+    return Asked(request, asked.metadata, asked.reuse, webhook)

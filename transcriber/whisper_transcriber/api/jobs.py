@@ -9,9 +9,10 @@ from uuid import UUID, uuid4
 
 from fastapi import APIRouter, Depends, Header, Query, Request
 from fastapi.responses import Response
-from pydantic import AwareDatetime
+from pydantic import AwareDatetime, Field
 
 from whisper_transcriber.api.access import Given
+from whisper_transcriber.api.admission import has_queue_left
 from whisper_transcriber.api.bodies import JobBody, JobList, job_body
 from whisper_transcriber.api.callers import Called, Caller, OwnJob, has_audio_left, unknown_job
 from whisper_transcriber.api.errors import ApiError, bad, not_found
@@ -19,10 +20,12 @@ from whisper_transcriber.api.files import assemble, file_of
 from whisper_transcriber.api.job_parameters import Asked, JobChange, body_of_json, job_of_body, job_of_form
 from whisper_transcriber.api.openapi import JOB
 from whisper_transcriber.api.uploads import receive
-from whisper_transcriber.bell.port import WORK, ended
+from whisper_transcriber.api.webhooks import check
+from whisper_transcriber.bell.port import HOOKS, WORK, ended
 from whisper_transcriber.deps import Deps, results
 from whisper_transcriber.deps.jobs import forget, try_to_forget
 from whisper_transcriber.domain.job import Job, NewJob, Status, result_key
+from whisper_transcriber.logs import bind
 from whisper_transcriber.objects.port import Missing
 from whisper_transcriber.render import Format, Granularity, render
 from whisper_transcriber.store.port import Filters, IdempotencyMismatch
@@ -42,7 +45,7 @@ Key = Annotated[str | None, Header(alias="Idempotency-Key", min_length=1, max_le
     status_code=201,
     openapi_extra=JOB,
     responses={200: {"model": JobBody}},
-    dependencies=[Depends(has_audio_left)],
+    dependencies=[Depends(has_audio_left), Depends(has_queue_left)],
 )
 async def create(request: Request, response: Response, deps: Given, who: Called, key: Key = None) -> JobBody:
     """Record a job: 201, or 200 with the job that the Idempotency-Key stands for already.
@@ -52,15 +55,17 @@ async def create(request: Request, response: Response, deps: Given, who: Called,
     id_ = uuid4()
     async with _kept_if_recorded(deps, id_) as kept:
         asked = await _asked(request, deps, who, id_)
+        check(asked.webhook, deps.settings)
         before = await _taken_over(deps, who, id_, asked) if asked.reuse else None
-        new = NewJob(id_, asked.request, key, who.tenant, False, asked.metadata, who.key, before)
+        new = NewJob(id_, asked.request, key, who.tenant, False, asked.metadata, who.key, before, asked.webhook)
         try:
             job, created = await deps.store.create(new)
         except IdempotencyMismatch:
             message = "The Idempotency-Key was used before, for another request. Send a new key for a new request."
             raise ApiError(422, message, code="idempotency_mismatch", param="Idempotency-Key") from None
         kept.append(created)
-    await deps.bell.ring(WORK)
+    bind(job=str(job.id))
+    await deps.bell.ring(HOOKS if job.ended else WORK)
     response.status_code = 201 if created else 200
     return job_body(job)
 
@@ -76,11 +81,13 @@ async def list_(
     created_after: Annotated[AwareDatetime | None, Query(description="RFC 3339, or Unix seconds")] = None,
     created_before: Annotated[AwareDatetime | None, Query(description="The same; not itself in the range")] = None,
     metadata: Annotated[
-        list[str] | None, Query(max_length=16, description="`name:text`; several must all be there")
+        list[Annotated[str, Field(pattern=":")]] | None,
+        Query(max_length=16, description="`name:text`; several must all be there"),
     ] = None,
 ) -> JobList:
     """The tenant's jobs, newest first."""
-    wanted = dict(_pair(each) for each in metadata or ())
+    pairs = (each.partition(":") for each in metadata or ())
+    wanted = {name: value for name, _, value in pairs}
     named = deps.models.find(model) if model else None
     filters = Filters(who.tenant, status, named.name if named else model, created_after, created_before, wanted)
     found = await deps.store.list(limit + 1, after, filters)
@@ -118,7 +125,7 @@ async def result(job: OwnJob, deps: Given, format: Format = "json") -> Response:
     granularities: tuple[Granularity, ...] = (
         ("segment", "word") if job.request.options.word_timestamps else ("segment",)
     )
-    body, content_type = render(transcript, format, granularities)
+    body, content_type = await asyncio.to_thread(render, transcript, format, granularities)
     return Response(body, media_type=content_type)
 
 
@@ -127,6 +134,8 @@ async def cancel(job: OwnJob, deps: Given) -> JobBody:
     """Cancel a job, at once; one that has ended stays as it is."""
     cancelled = _found(await deps.store.cancel(job.id), job.id)
     await deps.bell.ring(ended(job.id))
+    if job.webhook is not None:
+        await deps.bell.ring(HOOKS)
     return job_body(cancelled)
 
 
@@ -179,13 +188,6 @@ async def _taken_over(deps: Deps, who: Caller, id_: UUID, asked: Asked) -> UUID 
     except Missing:
         return None
     return before.id
-
-
-def _pair(text: str) -> tuple[str, str]:
-    name, colon, value = text.partition(":")
-    if not colon:
-        raise bad("Give metadata as name:text.", "metadata")
-    return name, value
 
 
 async def _body(request: Request) -> bytes:

@@ -10,7 +10,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from whisper_transcriber.api.access import Given
 from whisper_transcriber.api.errors import bad, not_found
 from whisper_transcriber.domain.job import DEFAULT_TENANT
-from whisper_transcriber.domain.keys import ApiKey, NewKey, Scope, digest, new_secret, start_of
+from whisper_transcriber.domain.keys import SCOPES, ApiKey, NewKey, Scope, digest, new_secret, start_of
 
 router = APIRouter(prefix="/v1/admin", tags=["admin"])
 _TENANT = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$"
@@ -24,7 +24,7 @@ class NewKeyBody(BaseModel):
 
     name: str = Field(min_length=1, max_length=100, description="To know it by")
     tenant: str = Field(DEFAULT_TENANT, pattern=_TENANT, description="Whose jobs, uploads and webhooks it sees")
-    scopes: list[Scope] = Field(["transcribe", "jobs"], min_length=1, max_length=3)
+    scopes: list[Scope] = Field(["transcribe", "jobs"], min_length=1, max_length=len(SCOPES))
     expires_at: AwareDatetime | None = Field(None, description="RFC 3339, or Unix seconds; never if absent")
     requests_per_minute: int | None = Field(None, ge=1, le=_MOST)
     audio_seconds_per_day: int | None = Field(None, ge=1, le=_MOST, description="Days begin at midnight UTC")

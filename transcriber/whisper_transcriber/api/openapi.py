@@ -6,7 +6,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from whisper_transcriber.api.chunking import ServerVad
-from whisper_transcriber.api.job_parameters import JobFields, S3Source
+from whisper_transcriber.api.job_parameters import JobFields, S3Source, WebhookFields
 from whisper_transcriber.render import FORMATS, GRANULARITIES
 
 _FILE = {"type": "string", "format": "binary", "description": "Audio or video in any common format"}
@@ -14,7 +14,8 @@ _OPTIONS: dict[str, Any] = JobFields.model_json_schema()["properties"] | {
     "chunking_strategy": {
         "description": "`auto`, or how speech is told from silence",
         "anyOf": [{"type": "string", "enum": ["auto"]}, ServerVad.model_json_schema()],
-    }
+    },
+    "webhook": WebhookFields.model_json_schema(),
 }
 
 

@@ -41,7 +41,7 @@ async def heard(deps: Deps, job: Job) -> Heard:
         while True:
             segments: Sequence[Segment] = ()
             try:
-                found = await deps.store.get(job.id)
+                found = await deps.looks.at(job.id)
                 if found is None or found.ended:
                     yield found
                     return

@@ -10,6 +10,7 @@ from fastapi import APIRouter, Depends, Request
 from fastapi.responses import Response
 
 from whisper_transcriber.api.access import Given
+from whisper_transcriber.api.admission import has_queue_left
 from whisper_transcriber.api.callers import Called, Caller, has_audio_left
 from whisper_transcriber.api.errors import ApiError, succeeded
 from whisper_transcriber.api.later import accepted, prefers_async
@@ -24,10 +25,11 @@ from whisper_transcriber.deps import Deps, results
 from whisper_transcriber.deps.jobs import try_to_forget, until_ended
 from whisper_transcriber.domain.job import Job, NewJob
 from whisper_transcriber.domain.options import Task
+from whisper_transcriber.logs import bind
 from whisper_transcriber.objects.port import Unavailable as ObjectsUnavailable
 from whisper_transcriber.render import render
 
-router = APIRouter(prefix="/v1/audio", tags=["audio"], dependencies=[Depends(has_audio_left)])
+router = APIRouter(prefix="/v1/audio", tags=["audio"], dependencies=[Depends(has_audio_left), Depends(has_queue_left)])
 # nginx's code for a client that went away: it only shows in logs and metrics.
 _GONE = 499
 # Before the fingerprint, what a request for the same is known by. No header can hold it, so no client's key is like it.
@@ -56,11 +58,13 @@ async def _answer(request: Request, deps: Deps, who: Caller, task: Task) -> Resp
                 later, upload.kept = await deps.store.create(
                     NewJob(upload.id, wanted.request, tenant=who.tenant, api_key=who.key)
                 )
+                bind(job=str(later.id))
                 await deps.bell.ring(WORK)
                 return accepted(later)
             same = _SAME + wanted.request.fingerprint
             new = NewJob(upload.id, wanted.request, same, tenant=who.tenant, synchronous=True, api_key=who.key)
             job, upload.kept = await deps.store.join(new)
+            bind(job=str(job.id))
             visit = Visit(deps, request.app.state.farewells, job.id)
             stack.push_async_callback(visit.leave)
         await deps.bell.ring(WORK)
@@ -117,5 +121,7 @@ async def _body(deps: Deps, ended: tuple[Job | None], wanted: Wanted, visit: Vis
         raise
     visit.answered = True
     with_logprobs = wanted.request.options.logprobs
-    body, content_type = render(transcript, wanted.format, wanted.granularities, with_logprobs=with_logprobs)
+    body, content_type = await asyncio.to_thread(
+        render, transcript, wanted.format, wanted.granularities, with_logprobs=with_logprobs
+    )
     return Response(body, media_type=content_type)

@@ -36,11 +36,13 @@ async def receive(request: Request, deps: Deps, job: UUID) -> Form:
     Raises:
         ApiError: 400 if the form is broken, has no file or several, 413 if the file is too large.
         Unavailable: PostgreSQL or the object store is away.
+        Full: too many others are sending at the same time; nothing was read.
     """
     body, limit = request.stream(), deps.settings.max_upload_bytes
     try:
-        await deps.store.begin_upload(job)
-        return await _receive(request.headers.get("content-type", ""), body, deps.objects, audio_key(job), limit)
+        async with deps.room.taken(_length(request)):
+            await deps.store.begin_upload(job)
+            return await _receive(request.headers.get("content-type", ""), body, deps.objects, audio_key(job), limit)
     except InvalidMultipart as error:
         raise bad(f"The form could not be read: {error}.", code="invalid_form") from None
     except ClientDisconnect:
@@ -93,6 +95,11 @@ async def _text(part: Part) -> str:
         return value.decode()
     except UnicodeDecodeError:
         raise bad("The field is not UTF-8.", part.name) from None
+
+
+def _length(request: Request) -> int | None:
+    said = request.headers.get("content-length", "")
+    return int(said) if said.isdecimal() else None
 
 
 async def _drain(body: AsyncIterator[bytes]) -> None:

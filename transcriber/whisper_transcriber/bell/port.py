@@ -7,6 +7,9 @@ from uuid import UUID
 WORK = "work"
 """Rings when a job can be claimed."""
 
+HOOKS = "hooks"
+"""Rings when a delivery of a webhook is due."""
+
 
 def ended(job: UUID) -> str:
     """The topic that rings when this job has ended."""

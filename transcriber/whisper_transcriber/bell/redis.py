@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from contextvars import Context
 from typing import Any
 
 from redis.asyncio import Redis
@@ -40,7 +41,7 @@ class RedisBell:
         self._local = MemoryBell()
         self._on_failure = on_failure
         self._task: asyncio.Task[None] | None = None
-        self._connected = asyncio.Event()
+        self._tried = asyncio.Event()
 
     async def ring(self, topic: str) -> None:
         try:
@@ -55,11 +56,11 @@ class RedisBell:
     @asynccontextmanager
     async def _listen(self, topic: str) -> AsyncIterator[Ear]:
         if self._task is None:
-            self._task = asyncio.create_task(self._hear(), name="redis bell")
+            self._task = asyncio.create_task(self._hear(), name="redis bell", context=Context())
         async with self._local.listen(topic) as ear:
-            # The first ear waits a moment for the subscription; without Redis it goes on and polls.
+            # The first ears wait a moment for the subscription; without Redis they go on and poll, as all others do.
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._connected.wait(), _PATIENCE)
+                await asyncio.wait_for(self._tried.wait(), _PATIENCE)
             yield ear
 
     async def healthy(self) -> bool:
@@ -84,14 +85,14 @@ class RedisBell:
             try:
                 async with self._hearer.pubsub(ignore_subscribe_messages=True) as pubsub:
                     await pubsub.psubscribe(_PREFIX + "*")
-                    self._connected.set()
+                    self._tried.set()
                     self._local.ring_all()  # whatever rang while nobody listened
                     wait = 0.1
                     async for message in pubsub.listen():
                         self._local.ring_here(message["channel"].decode().removeprefix(_PREFIX))
             except _AWAY as error:
                 log.warning("Lost the bell, polling until it is back", error=type(error).__name__)
-            self._connected.clear()
+            self._tried.set()
             await asyncio.sleep(wait)
             wait = min(wait * 2, 5.0)
 

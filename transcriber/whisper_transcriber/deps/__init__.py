@@ -1,9 +1,12 @@
 """What the API and the worker are given: the ports, the settings, and a few things both do with them."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 from whisper_transcriber.bell.port import Bell
 from whisper_transcriber.deps.catalogue import Catalogue
+from whisper_transcriber.deps.looks import Looks
+from whisper_transcriber.deps.room import Room
 from whisper_transcriber.metrics import Metrics
 from whisper_transcriber.objects.port import Objects
 from whisper_transcriber.settings import Settings
@@ -22,6 +25,16 @@ class Deps:
     objects: Objects
     metrics: Metrics
     models: Catalogue
+
+    @cached_property
+    def looks(self) -> Looks:
+        """The process's one way to follow jobs."""
+        return Looks(self.store)
+
+    @cached_property
+    def room(self) -> Room:
+        """What the process holds of uploads at once."""
+        return Room(self.settings.upload_memory_bytes)
 
     async def close(self) -> None:
         """Let go of all connections."""

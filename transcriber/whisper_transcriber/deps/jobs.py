@@ -1,9 +1,11 @@
 """What the API and the worker do with jobs through more than one port."""
 
+import asyncio
 from uuid import UUID
 
 from whisper_transcriber.bell.port import ended as ended_topic
 from whisper_transcriber.deps import Deps
+from whisper_transcriber.deps.looks import until_next
 from whisper_transcriber.domain.job import Job, folder
 from whisper_transcriber.logs import Log
 from whisper_transcriber.objects.port import Unavailable as ObjectsUnavailable
@@ -14,15 +16,16 @@ log = Log(__name__)
 
 async def until_ended(deps: Deps, job: UUID) -> Job | None:
     """The job once it has ended, None if it was deleted. Waits as long as that takes, PostgreSQL away or not."""
+    loop = asyncio.get_running_loop()
     async with deps.bell.listen(ended_topic(job)) as ear:
         while True:
             try:
-                found = await deps.store.get(job)
+                found = await deps.looks.at(job)
                 if found is None or found.ended:
                     return found
             except Unavailable as error:
                 log.warning("Could not look at a job, looking again", job=job, reason=str(error))
-            await ear.heard(deps.settings.poll_seconds)
+            await ear.heard(until_next(loop.time(), deps.settings.poll_seconds))
 
 
 async def forget(deps: Deps, job: UUID) -> bool:

@@ -1,5 +1,6 @@
 """The result object of a job: the windows as they were heard, stitched whenever somebody reads them."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import asdict, dataclass
@@ -34,6 +35,11 @@ async def write(objects: Objects, job: UUID, about: About, windows: Sequence[Win
 async def read(objects: Objects, job: UUID) -> Transcript:
     """A job's transcript. Raises Missing."""
     body = b"".join([chunk async for chunk in objects.get(result_key(job))])
+    # In a thread: a day of speech takes longer than any other request should wait.
+    return await asyncio.to_thread(_decode, body)
+
+
+def _decode(body: bytes) -> Transcript:
     found: dict[str, Any] = json.loads(body)
     windows = [WindowResult.from_json(json.dumps(window)) for window in found["windows"]]
     return stitch(windows, **vars(About(**found["about"])))

@@ -13,6 +13,9 @@ UNKNOWN_SECONDS: Final = 30.0
 UNKNOWN_FACTOR: Final = 0.5
 """The real-time factor that is assumed until a worker has finished something."""
 
+_SOON: Final = 5
+_LATE: Final = 600
+
 
 @dataclass(frozen=True)
 class Team:
@@ -23,15 +26,28 @@ class Team:
     busy: Mapping[str, int] = field(default_factory=dict)
 
 
-def workers(queue: Queue, team: Team, target: float) -> int:
+def audio_waiting(queue: Queue) -> float:
+    """Seconds of audio that are still to do, those of unknown length guessed."""
+    return queue.backlog_seconds + queue.in_flight_seconds + queue.unopened * UNKNOWN_SECONDS
+
+
+def relief(queue: Queue, team: Team, limit: float) -> int:
+    """Seconds after which no more than `limit` seconds of audio should be waiting, at the workers' pace."""
+    too_much = max(0.0, audio_waiting(queue) - limit)
+    return int(min(max(_SOON, too_much * _factor(team) / max(1, len(team.busy))), _LATE))
+
+
+def _factor(team: Team) -> float:
+    return UNKNOWN_FACTOR if team.real_time_factor is None else team.real_time_factor
+
+
+def workers(queue: Queue, team: Team, target: float, webhooks: int = 0) -> int:
     """How many workers finish everything that is there within `target` seconds.
 
     Never more than have something to do: those that are busy, and one for each thing that can be claimed. Never none
-    while a job is queued or runs.
+    while a job is queued or runs, or while `webhooks` are due: workers deliver them.
     """
     if not queue.queued + queue.running:
-        return 0
-    audio = queue.backlog_seconds + queue.in_flight_seconds + queue.unopened * UNKNOWN_SECONDS
-    factor = UNKNOWN_FACTOR if team.real_time_factor is None else team.real_time_factor
+        return min(webhooks, 1)
     useful = len(team.busy) + queue.claimable
-    return max(1, min(ceil(audio * factor / target), useful))
+    return max(1, min(ceil(audio_waiting(queue) * _factor(team) / target), useful))

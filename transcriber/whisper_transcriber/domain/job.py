@@ -10,6 +10,7 @@ from uuid import UUID
 
 from whisper_transcriber.domain.options import Options
 from whisper_transcriber.domain.parts import Part
+from whisper_transcriber.domain.webhooks import Webhook
 
 Status = Literal["queued", "running", "parked", "succeeded", "failed", "cancelled"]
 ErrorCode = Literal[
@@ -44,6 +45,7 @@ class NewJob:
     A `synchronous` job belongs to the requests that wait for it: nobody asks for it once they are over. When their
     clients go away before its end it is parked: nobody works at it until one asks for the same again. `api_key` is
     what it is counted against. `reused_from` is a job that succeeded, whose result was copied: then this one is done.
+    `webhook` is told of its end.
     """
 
     id: UUID
@@ -54,6 +56,7 @@ class NewJob:
     metadata: Mapping[str, str] = field(default_factory=dict)
     api_key: UUID | None = None
     reused_from: UUID | None = None
+    webhook: Webhook | None = None
 
 
 @dataclass(frozen=True)
@@ -94,6 +97,7 @@ class Job:
     started_at: datetime | None = None
     finished_at: datetime | None = None
     failure: Failure | None = None
+    webhook: Webhook | None = None
 
     @property
     def ended(self) -> bool:

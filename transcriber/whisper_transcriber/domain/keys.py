@@ -8,8 +8,8 @@ from datetime import datetime
 from typing import Final, Literal
 from uuid import UUID
 
-Scope = Literal["transcribe", "jobs", "admin"]
-SCOPES: Final[tuple[Scope, ...]] = ("transcribe", "jobs", "admin")
+Scope = Literal["transcribe", "jobs", "webhooks", "admin"]
+SCOPES: Final[tuple[Scope, ...]] = ("transcribe", "jobs", "webhooks", "admin")
 _PREFIX: Final = "wk_"
 
 

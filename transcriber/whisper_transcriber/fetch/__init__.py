@@ -1,1 +1,1 @@
-"""Audio by URL, fetched by the service itself and never by a media library."""
+"""Users' URLs: audio is fetched by the service itself and never by a media library, and webhooks are posted."""

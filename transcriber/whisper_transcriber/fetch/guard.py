@@ -8,7 +8,7 @@ SCHEMES = frozenset({"http", "https"})
 
 
 class FetchFailed(Exception):
-    """The audio could not be fetched; the message says why, and the user or the world must move."""
+    """A URL could not be fetched or posted to; the message says why, and the user or the world must move."""
 
 
 def host_of(url: str) -> str:

@@ -1,10 +1,17 @@
-"""Streams a user's URL: the name resolved once and pinned, redirects checked again, size and time bounded."""
+"""The one way to a user's URL: the name resolved once and pinned, size and time bounded.
+
+What is fetched is streamed, and redirects are checked again. What is posted goes to that URL and no other.
+"""
 
 import asyncio
 import socket
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+import ssl
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from functools import cache
 from time import monotonic
 from typing import TypeAlias, TypeVar
 from urllib.parse import urljoin
@@ -17,6 +24,9 @@ Resolver: TypeAlias = Callable[[str], Awaitable[Sequence[str]]]
 T = TypeVar("T")
 _REDIRECTS = 5
 _SILENCE = 30.0
+# What is read of the answer to a POST: a server that is cut off in the middle of a short one would call that an error.
+_DRAIN_BYTES, _DRAIN_SECONDS = 64 * 1024, 1.0
+_AGENT = "whisper-operator"
 
 
 @dataclass(frozen=True)
@@ -44,10 +54,9 @@ async def fetch(url: str, limits: Limits, resolver: Resolver = resolve) -> Async
         FetchFailed: at the first step or later, with the reason.
     """
     deadline = monotonic() + limits.max_seconds
-    timeout = httpx.Timeout(_SILENCE, connect=10.0)
-    async with httpx.AsyncClient(trust_env=False, follow_redirects=False, timeout=timeout) as client:
+    async with _client() as client:
         for _hop in range(_REDIRECTS + 1):
-            async with _answer(client, url, limits, resolver, deadline) as answer:
+            async with _answer(client, "GET", url, limits, resolver, deadline) as answer:
                 if answer.has_redirect_location:
                     url = urljoin(url, answer.headers["location"])
                     continue
@@ -59,19 +68,82 @@ async def fetch(url: str, limits: Limits, resolver: Resolver = resolve) -> Async
     raise FetchFailed(f"more than {_REDIRECTS} redirects")
 
 
+@dataclass(frozen=True)
+class Taken:
+    """What a server said to a POST: its status, and how long (s) to wait before the next, 0 if it did not say."""
+
+    status: int
+    retry_after: float = 0.0
+
+
+async def post(
+    url: str, body: bytes, headers: Mapping[str, str], limits: Limits, resolver: Resolver = resolve
+) -> Taken:
+    """Send `body` to `url`; a redirect is an answer like any other. Of the answer's body nothing is kept.
+
+    Raises:
+        FetchFailed: there was no answer, or it was not tried, with the reason.
+    """
+    deadline = monotonic() + limits.max_seconds
+    async with (
+        _client() as client,
+        _answer(client, "POST", url, limits, resolver, deadline, headers, body) as answer,
+    ):
+        short = Limits(_DRAIN_BYTES, limits.max_seconds)
+        with suppress(FetchFailed):
+            async for _ in _bounded(answer, short, min(deadline, monotonic() + _DRAIN_SECONDS)):
+                pass
+        return Taken(answer.status_code, retry_after(answer.headers.get("retry-after", ""), datetime.now(UTC)))
+
+
+def retry_after(said: str, now: datetime) -> float:
+    """The seconds that a Retry-After header means, 0 for none or nonsense."""
+    if said.isascii() and said.isdigit() and len(said) < 10:
+        return float(said)
+    try:
+        when = parsedate_to_datetime(said)
+    except (ValueError, TypeError):
+        return 0.0
+    return max(0.0, ((when if when.tzinfo else when.replace(tzinfo=UTC)) - now).total_seconds())
+
+
+def _client() -> httpx.AsyncClient:
+    timeout = httpx.Timeout(_SILENCE, connect=10.0)
+    return httpx.AsyncClient(trust_env=False, follow_redirects=False, timeout=timeout, verify=_trusted())
+
+
+@cache
+def _trusted() -> ssl.SSLContext:
+    """Reading the authorities takes longer than a short request does."""
+    return httpx.create_ssl_context(trust_env=False)
+
+
 @asynccontextmanager
 async def _answer(
-    client: httpx.AsyncClient, url: str, limits: Limits, resolver: Resolver, deadline: float
+    client: httpx.AsyncClient,
+    method: str,
+    url: str,
+    limits: Limits,
+    resolver: Resolver,
+    deadline: float,
+    headers: Mapping[str, str] | None = None,
+    body: bytes | None = None,
 ) -> AsyncIterator[httpx.Response]:
-    """The answer of the pinned address to a GET of `url`, its body not read yet."""
+    """The answer of the pinned address to a request for `url`, its body not read yet."""
     host = host_of(url)
     address = choose(host, await _in_time(resolver(host), deadline), allow_private=limits.allow_private)
     target = httpx.URL(url)
     request = client.build_request(
-        "GET",
+        method,
         target.copy_with(host=address),
+        content=body,
         # No compression: what is counted is what is kept.
-        headers={"host": target.netloc.decode(), "accept-encoding": "identity", "user-agent": "whisper-operator"},
+        headers={
+            **(headers or {}),
+            "host": target.netloc.decode(),
+            "accept-encoding": "identity",
+            "user-agent": _AGENT,
+        },
         extensions={"sni_hostname": host},
     )
     try:

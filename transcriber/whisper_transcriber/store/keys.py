@@ -5,6 +5,7 @@ from typing import Final, Protocol
 from uuid import UUID
 
 from whisper_transcriber.domain.keys import ApiKey, NewKey, Use
+from whisper_transcriber.domain.webhooks import Signing
 
 RATE_SECONDS: Final = 60.0
 """A key may make at once what it may make in so long; then one more after each share of it."""
@@ -39,3 +40,9 @@ class Keys(Protocol):
 
     async def keep(self, tenant: str, seconds: int | None) -> None:
         """Set that."""
+
+    async def signing(self, tenant: str) -> Signing:
+        """Which of the tenant's webhook secrets are in use."""
+
+    async def rotate(self, tenant: str, overlap: float) -> Signing:
+        """Begin the tenant's next webhook secret; the one before signs for `overlap` seconds more, older ones end."""

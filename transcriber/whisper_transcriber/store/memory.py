@@ -1,7 +1,7 @@
 """The store in memory: the same promises as PostgreSQL's, kept by the same contract tests."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
@@ -12,6 +12,7 @@ from whisper_transcriber.domain.outlook import Outlook
 from whisper_transcriber.domain.parts import Part
 from whisper_transcriber.domain.transcript import WindowResult
 from whisper_transcriber.store.memory_files import MemoryFiles
+from whisper_transcriber.store.memory_hooks import MemoryHooks
 from whisper_transcriber.store.memory_keys import MemoryKeys
 from whisper_transcriber.store.memory_rows import NOBODY, PartRow, Row, busy, factor, measured, next_claim
 from whisper_transcriber.store.memory_views import listed, looked_out, reusable
@@ -27,6 +28,7 @@ class MemoryStore:
         self._uploads: dict[UUID, float] = {}
         self.keys = MemoryKeys(clock, self._rows)
         self.files = MemoryFiles(clock)
+        self.hooks = MemoryHooks(clock)
         self._created = 0
         self._paces: dict[str, tuple[float, float, float]] = {}
 
@@ -47,7 +49,7 @@ class MemoryStore:
                 return row.job, False
         self._created += 1
         self._uploads.pop(new.id, None)
-        job = Job(new.id, new.request, "queued", self._now(), new.tenant, new.metadata)
+        job = Job(new.id, new.request, "queued", self._now(), new.tenant, new.metadata, webhook=new.webhook)
         row = self._rows[new.id] = Row(job, self._created, new.idempotency_key, new.synchronous, new.api_key)
         before = self._rows.get(new.reused_from) if new.reused_from else None
         if before is not None and before.job.status == "succeeded" and before.job.tenant == new.tenant:
@@ -57,7 +59,7 @@ class MemoryStore:
                 windows_total=before.job.windows_total,
                 reused_from=before.job.id,
             )
-            row.change(status="succeeded", finished_at=self._now())
+            self.hooks.announce(row.change(status="succeeded", finished_at=self._now()))
         return row.job, True
 
     async def join(self, new: NewJob) -> tuple[Job, bool]:
@@ -93,6 +95,9 @@ class MemoryStore:
         row = self._rows.get(job)
         return row.job if row else None
 
+    async def find(self, jobs: Collection[UUID]) -> Mapping[UUID, Job]:
+        return {job: self._rows[job].job for job in jobs if job in self._rows}
+
     async def list(self, limit: int, after: UUID | None = None, filters: Filters = EVERYTHING) -> Sequence[Job]:
         return listed(self._rows, limit, after, filters)
 
@@ -118,7 +123,7 @@ class MemoryStore:
         if row is None or row.job.status not in ("failed", "cancelled"):
             return row.job if row else None
         fresh = Job(row.job.id, row.job.request, "queued", row.job.created_at, row.job.tenant, row.job.metadata)
-        kept = ("language", "audio_seconds", "model_digest", "engine", "windows_repeated")
+        kept = ("language", "audio_seconds", "model_digest", "engine", "windows_repeated", "webhook")
         row.job = replace(fresh, attempt=row.job.attempt + 1, **{name: getattr(row.job, name) for name in kept})
         return row.job
 
@@ -252,6 +257,7 @@ class MemoryStore:
 
     async def delete(self, job: UUID) -> bool:
         self._uploads.pop(job, None)
+        self.hooks.deliveries.pop(job, None)
         return self._rows.pop(job, None) is not None
 
     async def queue(self) -> Queue:
@@ -292,6 +298,7 @@ class MemoryStore:
         row.lease_until = None
         ended = row.change(status=status, finished_at=self._now())
         self.keys.charge(row)
+        self.hooks.announce(ended)
         return ended
 
 

@@ -2,10 +2,11 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from whisper_transcriber.domain.keys import ApiKey, NewKey, Use
+from whisper_transcriber.domain.webhooks import Signing
 from whisper_transcriber.store.keys import RATE_SECONDS
 from whisper_transcriber.store.memory_rows import Row
 
@@ -19,6 +20,7 @@ class MemoryKeys:
         self.keys: dict[UUID, ApiKey] = {}
         self.digests: dict[bytes, UUID] = {}
         self.tenants: dict[str, int] = {}
+        self.signings: dict[str, Signing] = {}
         self.used: dict[tuple[UUID, str], float] = {}
         self._full: dict[UUID, float] = {}
 
@@ -78,6 +80,15 @@ class MemoryKeys:
         if seconds is not None:
             self.tenants[tenant] = seconds
         await self._changed()
+
+    async def signing(self, tenant: str) -> Signing:
+        return self.signings.get(tenant, Signing())
+
+    async def rotate(self, tenant: str, overlap: float) -> Signing:
+        generation = self.signings.get(tenant, Signing()).generation + 1
+        made = self.signings[tenant] = Signing(generation, self._now() + timedelta(seconds=overlap))
+        await self._changed()
+        return made
 
     def charge(self, row: Row) -> None:
         """Count what was done of a job that has just ended."""

@@ -1,6 +1,6 @@
 """What the service needs of its store of jobs. Every method may raise `Unavailable`."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final, Protocol
@@ -12,6 +12,7 @@ from whisper_transcriber.domain.outlook import Outlook
 from whisper_transcriber.domain.parts import Part
 from whisper_transcriber.domain.transcript import WindowResult
 from whisper_transcriber.store.files import Files
+from whisper_transcriber.store.hooks import Hooks
 from whisper_transcriber.store.keys import Keys
 
 AGEING_SECONDS: Final = 300.0
@@ -81,6 +82,10 @@ class Store(Protocol):
     def files(self) -> Files:
         """Uploads that are sent in pieces."""
 
+    @property
+    def hooks(self) -> Hooks:
+        """Deliveries of webhooks: made with the end of their job, gone with it."""
+
     async def migrate(self) -> Sequence[str]:
         """Bring the schema up to date; returns the names of the migrations that were applied."""
 
@@ -115,6 +120,9 @@ class Store(Protocol):
 
     async def get(self, job: UUID) -> Job | None:
         """The job as it stands."""
+
+    async def find(self, jobs: Collection[UUID]) -> Mapping[UUID, Job]:
+        """Those of the jobs that there are, as they stand at one moment."""
 
     async def list(self, limit: int, after: UUID | None = None, filters: Filters = EVERYTHING) -> Sequence[Job]:
         """At most `limit` jobs, newest first, those that follow the job `after`."""

@@ -1,7 +1,7 @@
 """The store in PostgreSQL. Every statement is a file of `sql/`; every claim is fenced by its attempt."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -27,6 +27,7 @@ from whisper_transcriber.store.port import (
     Unavailable,
 )
 from whisper_transcriber.store.postgres_files import PostgresFiles
+from whisper_transcriber.store.postgres_hooks import PostgresHooks
 from whisper_transcriber.store.postgres_keys import PostgresKeys
 from whisper_transcriber.store.rows import claim_of, filter_row, job_of, new_row, outlook_of, part_of, queue_of
 
@@ -38,6 +39,7 @@ class PostgresStore:
         self._database = Database(url, connections)
         self.keys = PostgresKeys(self._database)
         self.files = PostgresFiles(self._database)
+        self.hooks = PostgresHooks(self._database)
 
     async def migrate(self) -> Sequence[str]:
         async with self._database.connection() as connection:
@@ -81,6 +83,9 @@ class PostgresStore:
     async def get(self, job: UUID) -> Job | None:
         row = await self._database.row("get", job)
         return job_of(row) if row else None
+
+    async def find(self, jobs: Collection[UUID]) -> Mapping[UUID, Job]:
+        return {row["id"]: job_of(row) for row in await self._database.rows("find", [*jobs])}
 
     async def list(self, limit: int, after: UUID | None = None, filters: Filters = EVERYTHING) -> Sequence[Job]:
         return [job_of(row) for row in await self._database.rows("list", limit, after, *filter_row(filters))]

@@ -1,9 +1,11 @@
 """API keys and tenants in PostgreSQL."""
 
 from collections.abc import Sequence
+from datetime import timedelta
 from uuid import UUID
 
 from whisper_transcriber.domain.keys import ApiKey, NewKey, Use
+from whisper_transcriber.domain.webhooks import Signing
 from whisper_transcriber.store.database import Database
 from whisper_transcriber.store.keys import RATE_SECONDS
 from whisper_transcriber.store.rows import Row
@@ -69,6 +71,15 @@ class PostgresKeys:
 
     async def keep(self, tenant: str, seconds: int | None) -> None:
         await self._database.rows("tenant_keep", tenant, seconds)
+
+    async def signing(self, tenant: str) -> Signing:
+        row = await self._database.row("signing", tenant)
+        return Signing(row["webhook_generation"], row["webhook_previous_until"]) if row else Signing()
+
+    async def rotate(self, tenant: str, overlap: float) -> Signing:
+        row = await self._database.row("signing_rotate", tenant, timedelta(seconds=overlap))
+        assert row is not None
+        return Signing(row["webhook_generation"], row["webhook_previous_until"])
 
 
 def _key(row: Row) -> ApiKey:

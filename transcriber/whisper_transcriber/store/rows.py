@@ -1,12 +1,15 @@
 """Rows of the jobs table as values, and the other way round."""
 
 import json
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
+
+from pydantic import TypeAdapter
 
 from whisper_transcriber.domain.job import Claim, Failure, Job, JobRequest, NewJob, Queue
 from whisper_transcriber.domain.options import Options
 from whisper_transcriber.domain.outlook import Outlook
 from whisper_transcriber.domain.parts import Part
+from whisper_transcriber.domain.webhooks import Webhook
 from whisper_transcriber.store.port import Filters
 
 
@@ -16,6 +19,7 @@ class Row(Protocol):
     def __getitem__(self, column: str, /) -> Any: ...
 
 
+_WEBHOOK: Final = TypeAdapter(Webhook)
 # Columns that a Job has by the same name.
 _SAME = (
     "id",
@@ -52,7 +56,9 @@ def job_of(row: Row) -> Job:
     )
     failure = Failure(row["error_code"], row["error_message"] or "") if row["error_code"] else None
     metadata = json.loads(row["metadata"])
-    return Job(request=request, failure=failure, metadata=metadata, **{name: row[name] for name in _SAME})
+    webhook = _WEBHOOK.validate_json(row["webhook"]) if row["webhook"] else None
+    same = {name: row[name] for name in _SAME}
+    return Job(request=request, failure=failure, metadata=metadata, webhook=webhook, **same)
 
 
 def claim_of(row: Row, worker: str) -> Claim:
@@ -97,6 +103,7 @@ def new_row(new: NewJob) -> tuple[Any, ...]:
         json.dumps(dict(new.metadata)),
         new.api_key,
         new.reused_from,
+        _WEBHOOK.dump_json(new.webhook).decode() if new.webhook else None,
     )
 
 

@@ -19,6 +19,8 @@ from whisper_transcriber.store.memory import MemoryStore
 from whisper_transcriber.store.memory_rows import NOBODY, Row
 from whisper_transcriber.store.port import Facts, Unavailable
 from whisper_transcriber.store.sqlite_files import PREFIX, SqliteFiles
+from whisper_transcriber.store.sqlite_hooks import PREFIX as HOOKS
+from whisper_transcriber.store.sqlite_hooks import SqliteHooks
 from whisper_transcriber.store.sqlite_keys import SqliteKeys
 
 T = TypeVar("T")
@@ -46,6 +48,7 @@ class SqliteStore(MemoryStore):
         super().__init__()
         self.keys: SqliteKeys = SqliteKeys(self._clock, self._rows, self._keys_written)
         self.files: SqliteFiles = SqliteFiles(self._clock, self._document_written)
+        self.hooks: SqliteHooks = SqliteHooks(self._clock, self._written)
         self._file = file
         self._database: sqlite3.Connection | None = None
         self._thread = ThreadPoolExecutor(1, "sqlite")
@@ -170,6 +173,8 @@ class SqliteStore(MemoryStore):
             changes = [("INSERT OR REPLACE INTO uploads VALUES (?, ?)", (name, begun))]
         if row is None or row.job.ended:
             changes.append(("DELETE FROM windows WHERE job = ?", (name,)))
+        if row is None or row.job.webhook is not None:
+            changes.append(_document(f"{HOOKS}{name}", self.hooks.to_json(job)))
         if row is None:
             return [*changes, ("DELETE FROM jobs WHERE id = ?", (name,))]
         changes.append(("INSERT OR REPLACE INTO jobs VALUES (?, ?)", (name, _written_row(row))))
@@ -184,11 +189,8 @@ class SqliteStore(MemoryStore):
             await self._in_thread(self._commit, [self._keys_now()])
 
     async def _document_written(self, name: str, value: str | None) -> None:
-        statement: _Statement = ("DELETE FROM documents WHERE name = ?", (name,))
-        if value is not None:
-            statement = ("INSERT OR REPLACE INTO documents VALUES (?, ?)", (name, value))
         async with self._writing:
-            await self._in_thread(self._commit, [statement])
+            await self._in_thread(self._commit, [_document(name, value)])
 
     def _keys_now(self) -> _Statement:
         return "INSERT OR REPLACE INTO documents VALUES ('keys', ?)", (self.keys.to_json(),)
@@ -242,7 +244,15 @@ class SqliteStore(MemoryStore):
             self.keys.read(text)
         for (text,) in database.execute("SELECT value FROM documents WHERE name GLOB ?", (f"{PREFIX}*",)):
             self.files.read(text)
+        for (text,) in database.execute("SELECT value FROM documents WHERE name GLOB ?", (f"{HOOKS}*",)):
+            self.hooks.read(text)
         self._created = max((row.order for row in self._rows.values()), default=0)
+
+
+def _document(name: str, value: str | None) -> _Statement:
+    if value is None:
+        return "DELETE FROM documents WHERE name = ?", (name,)
+    return "INSERT OR REPLACE INTO documents VALUES (?, ?)", (name, value)
 
 
 def _written_row(row: Row) -> str:

@@ -7,6 +7,7 @@ from uuid import UUID
 from pydantic import TypeAdapter
 
 from whisper_transcriber.domain.keys import ApiKey
+from whisper_transcriber.domain.webhooks import Signing
 from whisper_transcriber.store.memory_keys import MemoryKeys
 from whisper_transcriber.store.memory_rows import Row
 
@@ -16,6 +17,7 @@ class _Document:
     keys: dict[str, ApiKey] = field(default_factory=dict)  # by the hash of the secret, hex
     tenants: dict[str, int] = field(default_factory=dict)
     used: dict[str, float] = field(default_factory=dict)  # by key and day
+    signings: dict[str, Signing] = field(default_factory=dict)  # by tenant
 
 
 _DOCUMENT = TypeAdapter(_Document)
@@ -35,7 +37,7 @@ class SqliteKeys(MemoryKeys):
         """All of it, as it is now."""
         by_hash = {digest.hex(): self.keys[key] for digest, key in self.digests.items()}
         used = {f"{key}/{day}": seconds for (key, day), seconds in self.used.items() if day == self._day()}
-        return _DOCUMENT.dump_json(_Document(by_hash, self.tenants, used)).decode()
+        return _DOCUMENT.dump_json(_Document(by_hash, self.tenants, used, self.signings)).decode()
 
     def read(self, text: str) -> None:
         """Take over what `to_json` wrote."""
@@ -43,6 +45,7 @@ class SqliteKeys(MemoryKeys):
         for name, key in found.keys.items():
             self._recorded(bytes.fromhex(name), key)
         self.tenants = found.tenants
+        self.signings = found.signings
         for name, seconds in found.used.items():
             key_id, _, day = name.partition("/")
             self.used[UUID(key_id), day] = seconds

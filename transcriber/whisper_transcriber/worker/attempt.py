@@ -4,7 +4,7 @@ import asyncio
 from typing import Literal
 
 from whisper_transcriber.batching import Pump
-from whisper_transcriber.bell.port import WORK, ended
+from whisper_transcriber.bell.port import HOOKS, WORK, ended
 from whisper_transcriber.deps import Deps, results
 from whisper_transcriber.domain.audio import AudioTooLong, InvalidAudio
 from whisper_transcriber.domain.job import Claim, ErrorCode, Failure, Job, folder, parts_folder
@@ -159,6 +159,8 @@ async def _hand_back(deps: Deps, hold: Hold, outcome: Outcome) -> Outcome:
 async def _over(deps: Deps, job: Job) -> None:
     """Tell who waits for the job; and nobody needs the audio of its parts any more, which goes with the job at last."""
     await deps.bell.ring(ended(job.id))
+    if job.webhook is not None:
+        await deps.bell.ring(HOOKS)
     if job.parts:
         try:
             await deps.objects.delete_folder(parts_folder(job.id))

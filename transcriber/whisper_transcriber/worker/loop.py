@@ -9,20 +9,24 @@ from whisper_transcriber.deps import Deps
 from whisper_transcriber.domain.job import Claim
 from whisper_transcriber.worker.attempt import Outcome, attempt
 from whisper_transcriber.worker.claims import Claims
+from whisper_transcriber.worker.deliver import delivering
 from whisper_transcriber.worker.desk import Desk
 from whisper_transcriber.worker.effort import telling
+from whisper_transcriber.worker.first import first
 from whisper_transcriber.worker.models import Models
 from whisper_transcriber.worker.sweep import sweeping
 
 
 async def run(deps: Deps, models: Models, stop: asyncio.Event) -> None:
-    """Do jobs until `stop`; then what is being computed is recorded, and the rest handed back. Sweeps meanwhile.
+    """Do jobs until `stop`; then what is being computed is recorded, and the rest handed back.
 
-    An engine that is broken stops it too: what was claimed is handed back, and BrokenEngine is raised.
+    Meanwhile it sweeps and delivers webhooks. An engine that is broken stops it too: what was claimed is handed back,
+    and BrokenEngine is raised.
     """
     try:
         async with asyncio.TaskGroup() as group:
             group.create_task(sweeping(deps, stop), name="sweep")
+            group.create_task(delivering(deps, stop), name="webhooks")
             await models.warm_up(stop)
             await _work(deps, models, stop)
     finally:
@@ -42,7 +46,7 @@ async def _work(deps: Deps, models: Models, stop: asyncio.Event) -> None:
                 del held[task]
             if any(task.result() in ("handed_back", "crashed") for task in ended):
                 # What failed now would fail at once again; the ring that it was handed back with is not for us.
-                await _first(min(1.0, deps.settings.poll_seconds), stop.wait())
+                await first(min(1.0, deps.settings.poll_seconds), stop.wait())
                 continue
             free = len(held) - desk.paused < deps.settings.claims
             if free and (claim := await claims.next(held.values(), desk)) is not None:
@@ -70,15 +74,4 @@ async def _idle(
         ways.append(ear.heard(deps.settings.poll_seconds))
     if held:
         ways.append(asyncio.wait(held, return_when=asyncio.FIRST_COMPLETED))
-    await _first(None, *ways)
-
-
-async def _first(seconds: float | None, *ways: Coroutine[Any, Any, object]) -> None:
-    """Return when the first of them does, or after `seconds`."""
-    tasks = {asyncio.create_task(way) for way in ways}
-    try:
-        await asyncio.wait(tasks, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+    await first(None, *ways)

@@ -11,7 +11,10 @@ from whisper_operator.api.v1alpha1.base import Lenient
 Status = Literal["True", "False", "Unknown"]
 
 
-class Condition(Lenient):
+_ALWAYS = {"required": ["type", "status", "reason", "message", "lastTransitionTime"]}
+
+
+class Condition(Lenient, json_schema_extra=_ALWAYS):
     """One observation about the resource."""
 
     type: str = Field(description="What is observed, such as Ready.", max_length=316)

@@ -19,6 +19,7 @@ from whisper_operator.api.v1alpha1.base import (
 )
 from whisper_operator.api.v1alpha1.conditions import Condition
 from whisper_operator.api.v1alpha1.speech import ModelName
+from whisper_operator.api.v1alpha1.webhook import JobWebhook
 
 Format = Literal["json", "text", "srt", "vtt", "verbose_json"]
 FORMATS: tuple[Format, ...] = get_args(Format)
@@ -27,7 +28,7 @@ Url = Annotated[str, StringConstraints(pattern=r"^https?://[^\s]+$", max_length=
 MUTABLE = ("cancel", "ttlSecondsAfterFinished")
 _FIXED = (
     *("transcriberRef", "source", "model", "language", "languages", "task", "prompt", "keywords", "vad", "channels"),
-    *("temperature", "wordTimestamps", "priority", "formats"),
+    *("temperature", "wordTimestamps", "priority", "formats", "webhook"),
 )
 Language = Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}$", max_length=3)]
 Keyword = Annotated[str, StringConstraints(pattern=r"^\S(.*\S)?$", max_length=100)]
@@ -155,6 +156,9 @@ class JobSpec(Model, json_schema_extra=_RULES):
         json_schema_extra=UNIQUE,
         description="Results that the status lists. Default: all of json, text, srt, vtt and verbose_json.",
     )
+    webhook: JobWebhook | None = Field(
+        None, description="Whom the transcriber tells of the job's end, signed as Standard Webhooks. Default: nobody."
+    )
     cancel: bool = Field(False, description="Stop the job; what is done by then is dropped. Cannot be taken back.")
     ttl_seconds_after_finished: int | None = Field(
         None,
@@ -175,12 +179,13 @@ class JobSpec(Model, json_schema_extra=_RULES):
 class JobStatus(Lenient):
     """How far the job is."""
 
-    observed_generation: int = Field(0, description="The metadata.generation that was last acted on.")
+    observed_generation: int = Field(0, description="The metadata.generation that was last acted on; -1: none yet.")
     conditions: tuple[Condition, ...] = Field(
         (),
         max_length=16,
         json_schema_extra=keyed("type"),
-        description="Succeeded: Unknown while it runs, then True or False; the reason says why.",
+        description="Succeeded: Unknown while it runs, then True or False; the reason says why. Reconciling: it is not "
+        "at its end. Stalled: it failed.",
     )
     job_id: str | None = Field(None, description="The job's id in the transcriber's API.")
     progress: int | None = Field(None, ge=0, le=100, description="Percent done.")

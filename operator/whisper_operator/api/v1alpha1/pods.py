@@ -19,7 +19,7 @@ class EnvVar(Model):
     """One environment variable."""
 
     name: EnvName = Field(description="Name of the variable.")
-    value: Text | None = Field(None, description="Its value. Never put a password here: use valueFrom.")
+    value: Text | None = Field(None, description="Its value. Never put a password here: use valueFrom. Absent: empty.")
     value_from: dict[str, Any] | None = Field(
         None,
         json_schema_extra=FREE,
@@ -43,7 +43,7 @@ class Toleration(Model):
 
     key: str | None = Field(None, max_length=317, description="The taint's key; absent with operator Exists: any.")
     operator: Literal["Exists", "Equal"] | None = Field(None, description="Exists or Equal. Absent: Equal.")
-    value: str | None = Field(None, max_length=63, description="The taint's value, for operator Equal.")
+    value: str | None = Field(None, max_length=63, description="The taint's value, for operator Equal. Absent: empty.")
     effect: Literal["NoSchedule", "PreferNoSchedule", "NoExecute"] | None = Field(
         None, description="The taint's effect. Absent: every effect."
     )

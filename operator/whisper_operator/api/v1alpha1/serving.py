@@ -67,7 +67,7 @@ class Monitoring(Model):
     """ServiceMonitor (API) and PodMonitor (workers), where the cluster has their CRDs."""
 
     enabled: bool = Field(True, description="Make them, as soon as their CRDs are there.")
-    interval_seconds: int = Field(30, ge=1, le=3600, description="How often Prometheus scrapes.")
+    interval_seconds: int = Field(30, ge=1, le=3600, description="Seconds between two scrapes by Prometheus.")
     labels: dict[LabelKey, LabelValue] = Field(
         {}, max_length=16, description="Labels by which Prometheus selects them, such as release. Default: none."
     )

@@ -74,7 +74,7 @@ class Source(
         pattern=r"^/.+$",
         max_length=512,
         json_schema_extra=rules((_NO_DOTS, "spec.models[].source.path must not contain '..'")),
-        description="Absolute folder in the worker's image.",
+        description="Absolute folder in the worker's image. Absent: one of the others.",
     )
 
     @model_validator(mode="after")

@@ -60,6 +60,13 @@ class Limits(Model):
     max_audio_seconds: int = Field(
         12 * 3600, ge=1, le=7 * 86400, description="Longest audio, in seconds. The default is 12 hours."
     )
+    max_queue_seconds: int = Field(
+        3_600_000,
+        ge=0,
+        le=2**40,
+        description="Seconds of audio that may wait in the queue; beyond them new jobs are refused with 429. 0 is no "
+        "limit. The default is 1000 hours.",
+    )
 
 
 class Api(Model):
@@ -173,7 +180,7 @@ class WorkerStatus(Lenient):
 class TranscriberStatus(Lenient):
     """What was seen when this resource was last looked at."""
 
-    observed_generation: int = Field(0, description="The metadata.generation that was last acted on.")
+    observed_generation: int = Field(0, description="The metadata.generation that was last acted on; -1: none yet.")
     conditions: tuple[Condition, ...] = Field(
         (),
         max_length=32,
@@ -182,6 +189,9 @@ class TranscriberStatus(Lenient):
         "CertificatesReady.",
     )
     workers: WorkerStatus = Field(WorkerStatus(), description="How many workers there are.")
+    queued_jobs: int | None = Field(
+        None, ge=0, description="Jobs that wait for a worker, as of the last half minute. Absent while nobody can tell."
+    )
     selector: str = Field("", description="Label selector of the worker pods, for the scale subresource.")
     endpoint: str = Field("", description="URL of the API inside the cluster.")
     version: str = Field("", description="Version of the transcriber that runs.")

@@ -79,7 +79,7 @@ class Autoscaling(
         60, ge=1, le=86400, description="Within how many seconds everything that waits should be done."
     )
     scale_in_after_seconds: int = Field(
-        300, ge=0, le=3600, description="How long fewer workers must have been enough before any is taken away."
+        300, ge=0, le=3600, description="Seconds for which fewer workers must have been enough before any goes."
     )
     metrics: tuple[dict[str, Any], ...] | None = Field(
         None,

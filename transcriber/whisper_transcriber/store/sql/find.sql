@@ -1,0 +1,2 @@
+-- $1 jobs
+SELECT * FROM jobs WHERE id = ANY($1)

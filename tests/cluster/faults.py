@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import subprocess
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 import manifests
 import steps
 from testbed import Cluster
+from testbed.waiting import until
 
 NAMESPACE = "faults"
 REGISTRY = "127.0.0.1:5999"
@@ -46,6 +48,8 @@ def changed(spec: Manifest, back: Manifest) -> tuple[Act, Act]:
 def workers(reason: str, says: str, **pod: Any) -> Fault:
     """A fault of new workers, by their PodOptions; the old one serves on."""
     back = {key: manifests.LIGHT["pod"].get(key) for key in pod}
+    if "resources" in back:
+        back["resources"] = {**back["resources"], "limits": None}
     acts = changed({"workers": {"pod": pod}}, {"workers": {"pod": back}})
     return Fault("WorkersReady", reason, says, *acts, serves=True)
 
@@ -77,12 +81,20 @@ def in_the_way(reason: str, says: str, what: Manifest) -> Fault:
 
     def make(cluster: Cluster) -> None:
         steps.apply(cluster, NAMESPACE, what)
+        if what["kind"].endswith("WebhookConfiguration"):  # the API server learns of it a moment later
+            until(says, lambda: says in refusal(cluster, what["webhooks"][0]["rules"][0]["resources"][0]), timeout=30)
         roll(cluster, says)
 
     def mend(cluster: Cluster) -> None:
         cluster.kubectl("delete", what["kind"], what["metadata"]["name"], "--namespace", NAMESPACE)
 
     return Fault("WorkersReady", reason, says, make, mend, serves=True)
+
+
+def refusal(cluster: Cluster, resource: str) -> str:
+    """What the API server says to a change of main's objects of a sort; it is only tried."""
+    words = ["kubectl", "annotate", resource, "--all", "--namespace", NAMESPACE, "tried=yes", "--dry-run=server"]
+    return subprocess.run(words, env=cluster.env(), capture_output=True, text=True).stderr
 
 
 def named(api_version: str, kind: str, name: str, **body: Any) -> Manifest:
@@ -200,8 +212,8 @@ FAULTS: Mapping[str, Fault] = {
     ),
     "wrong digest": model("digest", name="base", digest=f"sha256:{'0' * 64}"),
     "hub out of reach": model("nobody/nothing", name="own", source={"huggingFace": {"repo": "nobody/nothing"}}),
-    "crash loop of the API": api("ApiReady", "CrashLooping", "exit code", "WHISPER_TLS_CERT", "/no/such"),
-    "migration": api("DatabaseReady", "MigrationFailed", "exit code", "WHISPER_S3_ENDPOINT", "nowhere"),
+    "crash loop of the API": api("ApiReady", "CrashLooping", "exit code", "WHISPER_HOST", "203.0.113.9"),
+    "migration": api("DatabaseReady", "MigrationFailed", "exit code", "WHISPER_LOG_LEVEL", "LOUD"),
     "PostgreSQL's password": Fault(
         "ApiReady",
         "PasswordRefused",

@@ -28,7 +28,7 @@ for one in {sizes}; do
   mkdir -p $folder
   mountpoint -q $folder || mount -t tmpfs -o size=${{one#*:}}m,mode=0777 small $folder
 done
-trap 'umount /small/*; exit 0' TERM
+trap 'umount -l /small/*; exit 0' TERM
 touch /tmp/done
 sleep infinity & wait
 """
@@ -104,7 +104,7 @@ def place(operator: Cluster) -> Iterator[Cluster]:
     steps.apply(cluster, NAMESPACE, manifests.transcriber("main", **spec))
     steps.until(cluster, NAMESPACE, steps.TRANSCRIBER_KIND, "main", steps.holds("Ready"), 300)
     yield cluster
-    cluster.kubectl("delete", "namespace", NAMESPACE)
+    cluster.kubectl("delete", "namespace", NAMESPACE, "--wait=false")
     for each in helpers:
         cluster.kubectl("delete", each["kind"], each["metadata"]["name"], "--namespace", "default", "--wait=false")
     cluster.kubectl("delete", "storageclass", "no-such-class", "--ignore-not-found")
@@ -137,8 +137,8 @@ def test_a_fault_has_one_reason_one_event_and_an_end(
         assert seen <= STEPS, "it changed its mind"
         assert health(told)[:2] == ("Failed", "Degraded")
         if fault.serves:
-            assert steps.get(place, NAMESPACE, "deployment", "main-worker-blue")["status"]["availableReplicas"] == 1
-            assert steps.get(place, NAMESPACE, "deployment", "main-api")["status"]["availableReplicas"] == 1
+            assert steps.get(place, NAMESPACE, "deployment", "main-worker-blue")["status"]["availableReplicas"] >= 1
+            assert steps.get(place, NAMESPACE, "deployment", "main-api")["status"]["availableReplicas"] >= 1
     finally:
         mended = time.monotonic()
         fault.mend(place)
@@ -182,12 +182,7 @@ def events(cluster: Cluster, transcriber: str, since: datetime) -> list[dict[str
     [
         ("service", "main-api", ("delete", "service", "main-api"), "Created Service main-api"),
         ("configmap", "main-config", ("delete", "configmap", "main-config"), "Created ConfigMap main-config"),
-        (
-            "deployment",
-            "main-api",
-            ("set", "env", "deployment/main-api", "WHISPER_API_KEY=mine"),
-            "Updated Deployment main-api",
-        ),
+        ("deployment", "main-api", ("scale", "deployment", "main-api", "--replicas=3"), "Updated Deployment main-api"),
         (
             "statefulset",
             "main-postgres",
@@ -207,13 +202,15 @@ def test_what_a_hand_undoes_is_done_again(
 ) -> None:
     def essence() -> Any:
         found = steps.get(place, NAMESPACE, kind, name)
-        return found.get("data", found.get("spec", {}).get("template", found.get("spec", {}).get("ports")))
+        return found.get("data") or [found["spec"].get(key) for key in ("replicas", "template", "ports")]
 
     before, since, began = essence(), datetime.now(UTC), time.monotonic()
     place.kubectl(*make, "--namespace", NAMESPACE)
-    until(deed, lambda: any(event["note"] == deed for event in events(place, "main", since)), timeout=30)
+    until(deed, lambda: any(deed in event["note"] for event in events(place, "main", since)), timeout=30)
     took = time.monotonic() - began
     assert essence() == before
+    if kind == "statefulset":
+        steps.until(place, NAMESPACE, kind, name, lambda found: found["status"].get("readyReplicas") == 1, 120)
     steps.until(place, NAMESPACE, steps.TRANSCRIBER_KIND, "main", steps.holds("Ready"), 120)
     seconds[f"{kind} {name} by hand"] = ("healed", took, time.monotonic() - began)
     rows = "SELECT count(*) > 0 FROM schema_migrations"

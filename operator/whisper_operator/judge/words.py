@@ -23,7 +23,10 @@ _KNOWN = (
         "Raise the storage of this component, or delete what nobody needs; it goes on by itself.",
     ),
     Known(
-        re.compile(r"password authentication failed|password refused|access refused|WRONGPASS|NOAUTH|not permitted to"),
+        re.compile(
+            "password authentication failed|password refused|access refused|WRONGPASS|NOAUTH|not permitted to|"
+            "InvalidAccessKeyId|SignatureDoesNotMatch|AccessDenied"
+        ),
         "PasswordRefused",
         "Was a password changed by hand? Put it back where it was changed, or put the new one into the Secret.",
     ),
@@ -38,7 +41,7 @@ _KNOWN = (
         "It is tried again and again. Does the database run, and may it be reached?",
     ),
     Known(
-        re.compile(r"\bthe objects: "),
+        re.compile(r"\bthe objects: |cannot be made: "),
         "ObjectsUnreachable",
         "It is tried again and again. Does the object store run, and may it be reached?",
     ),

@@ -39,9 +39,9 @@ async def test_a_server_that_is_away_is_unavailable_and_its_password_is_not_told
     await store.close()
 
 
-async def test_a_password_that_is_refused_is_told_apart(database: str) -> None:
+async def test_a_refusal_is_told_apart_from_silence(database: str) -> None:
     parts = urlsplit(database)
-    wrong = parts._replace(netloc=f"{parts.username}:swordfish@{parts.hostname}:{parts.port}")
+    wrong = parts._replace(netloc=f"nobody:swordfish@{parts.hostname}:{parts.port}")
     store = PostgresStore(urlunsplit(wrong))
     with pytest.raises(Unavailable) as caught:
         await store.ready()

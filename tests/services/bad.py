@@ -260,9 +260,6 @@ REPORTED_TRANSCRIBERS: dict[str, Reported] = {
         "ChildRejected",
         "NetworkPolicy",
     ),
-    "Ingress with spaces": Reported(
-        {"api": {"ingress": {"host": "a.b", "annotations": {"a b": "c"}}}}, "ApiReady", "ChildRejected", "Ingress"
-    ),
 }
 REPORTED_JOBS: dict[str, Reported] = {
     "no such transcriber": Reported(

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+import testbed
 from services.bad import REFUSED_JOBS, REFUSED_TRANSCRIBERS, REPORTED_JOBS, REPORTED_TRANSCRIBERS, Reported
 from services.kubectl import Api
 from services.operator_process import (
@@ -26,19 +26,24 @@ from services.resources import job, transcriber
 from whisper_operator.cluster.live import LiveCluster
 from whisper_operator.cluster.port import DEPLOYMENT, STATEFUL_SET, Kind
 
-NAMESPACE = Kind("v1", "Namespace")
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Path]:
+    """An API server of its own: operators of other tests would look after what stays here."""
+    with testbed.light_control_plane() as kubeconfig:
+        yield kubeconfig
 
 
-@pytest.fixture
-async def cluster(control_plane: Path) -> AsyncIterator[LiveCluster]:
-    async with connected(control_plane) as live:
+@pytest.fixture(scope="module")
+async def cluster(server: Path) -> AsyncIterator[LiveCluster]:
+    async with connected(server) as live:
         yield live
 
 
 @pytest.fixture
-def api(cluster: LiveCluster, control_plane: Path) -> Api:
+def api(cluster: LiveCluster, server: Path) -> Api:
     """The same API server by kubectl, in the namespace `default`."""
-    return Api(control_plane)
+    return Api(server)
 
 
 @pytest.mark.parametrize(
@@ -52,18 +57,16 @@ def test_what_the_api_server_refuses_it_refuses_by_field(api: Api, bad: dict[str
 
 
 async def test_what_is_taken_is_reported_and_changes_nothing_that_runs(
-    cluster: LiveCluster, control_plane: Path, tmp_path: Path
+    cluster: LiveCluster, server: Path, tmp_path: Path
 ) -> None:
     """Each transcriber runs before it is made wrong; all at once, so that the whole matrix takes seconds."""
-    namespace = f"bad-{uuid.uuid4().hex[:8]}"
-    api = Api(control_plane, namespace)
-    await cluster.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace, "namespace": ""}})
+    namespace, api = "default", Api(server)
     for name, value in (("half", ""), ("whole", "x")):
         api.apply({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name}, "stringData": {"uri": value}})
     api.apply({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "clips"}, "data": {"clip.wav": "x"}})
     made = {f"t{n}": row for n, row in enumerate(REPORTED_TRANSCRIBERS.values())}
     jobs = {f"j{n}": row for n, row in enumerate(REPORTED_JOBS.values())}
-    async with operator(control_plane, tmp_path, f"--namespace={namespace}", f"--lease-namespace={namespace}"):
+    async with operator(server, tmp_path):
         await asyncio.gather(*(cluster.apply(resource(TRANSCRIBER, name, namespace)) for name in made))
         await asyncio.gather(*(until_ready(cluster, namespace, name, 60) for name in made))
         before = await workloads(cluster, namespace)

@@ -133,11 +133,11 @@ def filled(pod: str, folder: str) -> tuple[Act, Act]:
     return inside(pod, make, f"rm {folder}/filler")
 
 
-def database(cluster: Cluster, **data: str) -> None:
-    """The Secret of a database: main's, unless `data` says otherwise."""
+def database(cluster: Cluster, key: str = "uri", **data: str) -> None:
+    """The Secret of a database: main's by that key, unless `data` says otherwise."""
     found = steps.get(cluster, NAMESPACE, "secret", "main-postgres")["data"]["password"]
     uri = WAY.format(password=base64.b64decode(found).decode(), host="main-postgres")
-    steps.apply(cluster, NAMESPACE, named("v1", "Secret", "database", stringData={"uri": uri} | data))
+    steps.apply(cluster, NAMESPACE, named("v1", "Secret", "database", stringData={key: uri} | data))
 
 
 def new(name: str, condition: str, reason: str, says: str, before: Act, mend: Act, **spec: Any) -> Fault:
@@ -245,7 +245,7 @@ FAULTS: Mapping[str, Fault] = {
         "SecretIncomplete",
         "has no key dsn",
         database,
-        lambda cluster: database(cluster, dsn=WAY.format(password="x", host="x")),
+        lambda cluster: database(cluster, key="dsn"),
         postgres={"external": {"secretRef": {"name": "database", "key": "dsn"}}},
     ),
     "wrong password": new(

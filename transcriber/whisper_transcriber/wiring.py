@@ -28,7 +28,7 @@ from whisper_transcriber.trust import Trust
 
 log = Log(__name__)
 T = TypeVar("T")
-_MIGRATE_SECONDS = 600.0
+_MIGRATE_SECONDS = 30.0
 TROUBLE = Path(tempfile.gettempdir()) / "whisper-trouble"
 """Why a migration has to wait: a readiness probe hands it on."""
 
@@ -115,7 +115,10 @@ async def process(deps: Deps, threads: int = 0) -> AsyncIterator[asyncio.Event]:
 
 
 async def _patiently(action: Callable[[], Awaitable[T]], stop: asyncio.Event) -> T:
-    """Try until it works, SIGTERM comes, or ten minutes are over. TROUBLE says meanwhile why it does not."""
+    """Try until it works, SIGTERM comes, or half a minute is over. TROUBLE says meanwhile why it does not.
+
+    Whoever starts it anew gives it the passwords of then: what it was started with may be what is wrong.
+    """
     deadline, wait = asyncio.get_running_loop().time() + _MIGRATE_SECONDS, 0.2
     while True:
         try:

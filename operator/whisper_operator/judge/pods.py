@@ -161,8 +161,12 @@ def not_ready(component: Component) -> Verdict | None:
 
 
 def silent(pods: Sequence[Manifest], now: datetime, patience: float) -> list[Manifest]:
-    """The pods with a container that has run for more than `patience` seconds and is not ready."""
-    return [pod for pod in pods if any(_waits(c) and _age(c, now) > patience for c in _of(pod))]
+    """The pods with a container that is not ready, and runs for more than `patience` seconds or not the first time."""
+
+    def late(container: Container) -> bool:
+        return bool(container.status.get("restartCount")) or _age(container, now) > patience
+
+    return [pod for pod in pods if any(_waits(c) and late(c) for c in _of(pod))]
 
 
 def _waits(container: Container) -> bool:

@@ -26,6 +26,7 @@ CONDITIONS: Mapping[str, Sequence[Part]] = {
     "ApiReady": (Part.API,),
 }
 CERTIFICATES = "CertificatesReady"
+_STORES = {"DatabaseUnreachable": "DatabaseReady", "ObjectsUnreachable": "ObjectsReady"}
 SERVERS = ("Deployment", "StatefulSet")
 
 
@@ -63,7 +64,15 @@ class Scene:
 def survey(scene: Scene) -> dict[str, Verdict | None]:
     """For each condition of a component: the first complaint, or None when it is ready."""
     found = {kind: next(filter(None, (_judge(scene, p) for p in parts)), None) for kind, parts in CONDITIONS.items()}
+    stores = {reason: found[kind] for reason, kind in _STORES.items()}
+    found = {kind: _follows(verdict, stores) if verdict else None for kind, verdict in found.items()}
     return {**found, CERTIFICATES: scene.certificates}
+
+
+def _follows(verdict: Verdict, stores: Mapping[str, Verdict | None]) -> Verdict:
+    """What cannot reach a store that is not ready itself waits for it, and is no fault of its own."""
+    cause = stores.get(verdict.reason)
+    return verdict if cause in (None, verdict) else Verdict("Progressing", verdict.message)
 
 
 def part_of(manifest: Mapping[str, Any]) -> str | None:

@@ -240,8 +240,11 @@ def test_a_readiness_probe_tells_what_a_store_lacks() -> None:
     ],
 )
 def test_a_pod_says_itself_what_it_lacks(component: str, answer: str, reason: str) -> None:
+    done = [{"type": "Complete", "status": "True"}]
     seen = scene(
         workload("Deployment", f"main-{component}", component),
+        workload("StatefulSet", "main-postgres", "postgres", ready=1),
+        workload("Job", "main-migrate-1", "migrate", conditions=done),
         pods=[running("p-1", component)],
         answers={"uid-p-1": readiness(answer)},
     )
@@ -249,10 +252,23 @@ def test_a_pod_says_itself_what_it_lacks(component: str, answer: str, reason: st
     assert verdict and verdict.reason == reason and verdict.stalled == (reason != "Progressing")
 
 
+def test_what_waits_for_a_store_that_starts_is_no_fault() -> None:
+    lacks = '{"ready": false, "checks": {"store": "ok", "objects": "unavailable"}}'
+    api, objects = workload("Deployment", "main-api", "api"), workload("StatefulSet", "main-objects", "objects")
+    known = {"pods": [running("p-1", "api")], "answers": {"uid-p-1": readiness(lacks)}}
+    verdict = survey(scene(api, objects, **known))["ApiReady"]
+    assert verdict and verdict.reason == "Progressing" and not verdict.stalled and "objects" in verdict.message
+    objects["status"] |= {"readyReplicas": 1, "updatedReplicas": 1}
+    verdict = survey(scene(api, objects, **known))["ApiReady"]
+    assert verdict and verdict.reason == "ObjectsUnreachable" and verdict.stalled
+
+
 def test_who_is_asked_what_it_lacks() -> None:
     young, old = running("y", "api", since="2026-05-01T11:59:55Z"), running("o", "api")
     well = pod("w", "api", {**container("api"), "ready": True})
-    assert silent([young, well, old], NOON, 8) == [old]
+    again = running("a", "api", since="2026-05-01T11:59:55Z")
+    again["status"]["containerStatuses"][0]["restartCount"] = 1
+    assert silent([young, well, old, again], NOON, 8) == [old, again]
 
 
 def test_zero_workers_wanted_are_ready() -> None:

@@ -16,6 +16,20 @@ REFUSED_TRANSCRIBERS: dict[str, tuple[Any, str]] = {
     "negative": ({"workers": {"replicas": -1}}, "spec.workers.replicas"),
     "not a number": ({"workers": {"replicas": "two"}}, "spec.workers.replicas"),
     "enum": ({"deletionPolicy": "Maybe"}, "spec.deletionPolicy"),
+    "the same bucket twice": (
+        {"fetch": {"s3": [{"bucket": "calls"}, {"bucket": "calls"}]}},
+        "spec.fetch.s3: duplicate",
+    ),
+    "a password in an endpoint": (
+        {"fetch": {"s3": [{"bucket": "calls", "endpoint": "https://user:password@s3.example.com"}]}},
+        "spec.fetch.s3[0].endpoint",
+    ),
+    "a page instead of an origin": (
+        {"api": {"cors": {"allowedOrigins": ["https://app.example.com/page"]}}},
+        "spec.api.cors.allowedOrigins[0]",
+    ),
+    "retention": ({"retentionSeconds": -1}, "spec.retentionSeconds"),
+    "log level": ({"logLevel": "loud"}, "spec.logLevel"),
     "unknown field": ({"workerz": {}}, "workerz"),
     "unknown field within": ({"workers": {"pod": {"securityContext": {}}}}, "spec.workers.pod.securityContext"),
     "both databases": (
@@ -128,6 +142,15 @@ REFUSED_JOBS: dict[str, tuple[Any, str]] = {
         "spec.source takes exactly one",
     ),
     "no transcriber": ({"source": JOB["source"]}, "spec.transcriberRef"),
+    "three sources": (
+        {**JOB, "source": {**JOB["source"], "http": {"url": "http://a/b"}, "s3": {"url": "s3://calls/a"}}},
+        "spec.source takes exactly one",
+    ),
+    "no object": ({**JOB, "source": {"s3": {"url": "s3://calls"}}}, "spec.source.s3.url"),
+    "keys in a job": (
+        {**JOB, "source": {"s3": {"url": "s3://calls/a", "secretRef": {"name": "mine"}}}},
+        "spec.source.s3.secretRef",
+    ),
     "no web address": ({**JOB, "source": {"http": {"url": "file:///etc/passwd"}}}, "spec.source.http.url"),
     "unknown format": ({**JOB, "formats": ["docx"]}, "spec.formats[0]"),
     "format twice": ({**JOB, "formats": ["srt", "srt"]}, ".spec.formats: duplicate"),

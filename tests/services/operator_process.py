@@ -135,6 +135,17 @@ async def until_answers(process: Process, path: str, seconds: float, holds: Call
         raise AssertionError(f"{error}\n{process.log.read_text()}") from None
 
 
+async def looks(process: Process, more: int) -> None:
+    """Wait until the operator has looked at its resources so many more times."""
+
+    def count(text: str) -> float:
+        lines = [line for line in text.splitlines() if "_reconcile_seconds_count{" in line]
+        return sum(float(line.split()[-1]) for line in lines)
+
+    before = count((await process.get("/metrics"))[1])
+    await until_answers(process, "/metrics", 30, lambda _, text: count(text) >= before + more)
+
+
 def condition(resource: Manifest | None, kind: str) -> dict[str, Any]:
     """The condition of that type, or an empty one."""
     status = (resource or {}).get("status") or {}

@@ -30,10 +30,10 @@ class Received:
 
 @dataclass
 class Receiver:
-    """What was received; `answers` are said in turn, the last one for ever."""
+    """What was received; `answers` are said in turn, the last one for ever. An event: OK, once it is set."""
 
     port: int = 0
-    answers: Sequence[bytes] = (OK,)
+    answers: Sequence[bytes | asyncio.Event] = (OK,)
     requests: list[Received] = field(default_factory=list)
 
     @property
@@ -58,7 +58,10 @@ class Receiver:
             body = await reader.readexactly(int(headers.get("content-length", "0")))
             answer = self.answers[min(len(self.requests), len(self.answers) - 1)]
             self.requests.append(Received(head[0], headers, body))
-            if answer == SILENT:
+            if isinstance(answer, asyncio.Event):
+                await answer.wait()
+                answer = OK
+            elif answer == SILENT:
                 await reader.read()
             writer.write(answer)
             await writer.drain()
@@ -66,7 +69,7 @@ class Receiver:
 
 
 @asynccontextmanager
-async def receiver(*answers: bytes, **of: Any) -> AsyncIterator[Receiver]:
+async def receiver(*answers: bytes | asyncio.Event, **of: Any) -> AsyncIterator[Receiver]:
     """A receiver that listens while the block runs."""
     made = Receiver(answers=answers or (OK,), **of)
     listening = await asyncio.start_server(made.handle, "127.0.0.1", made.port)

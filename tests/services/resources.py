@@ -30,6 +30,8 @@ LABELLED = {"key": "app", "operator": "In", "values": ["prometheus", "agent"]}
 FULL: dict[str, Any] = {
     "version": "0.1.0",
     "deletionPolicy": "Delete",
+    "retentionSeconds": 86400,
+    "logLevel": "WARNING",
     "images": {"registry": "registry.example.com", "pullSecrets": [{"name": "pull"}]},
     "models": [
         {"name": "large-v3-turbo", "aliases": ["large"], "computeType": "float16"},
@@ -73,6 +75,7 @@ FULL: dict[str, Any] = {
         "replicas": 3,
         "auth": {"enabled": False},
         "limits": {"maxUploadBytes": 1048576},
+        "cors": {"allowedOrigins": ["https://app.example.com", "*"]},
         "autoscaling": {"min": 2, "max": 6, "cpuPercent": 150},
         "ingress": {
             "host": "speech.example.com",
@@ -86,7 +89,13 @@ FULL: dict[str, Any] = {
     "postgres": {"managed": {"storage": "20Gi", "storageClassName": "fast", "parameters": {"max_connections": "200"}}},
     "redis": {"managed": {"maxMemory": "256Mi"}},
     "objects": {"managed": {"storage": "200Gi"}},
-    "fetch": {"allowPrivateNetworks": True},
+    "fetch": {
+        "allowPrivateNetworks": True,
+        "s3": [
+            {"bucket": "calls", "endpoint": "https://minio.data.svc:9000", "secretRef": {"name": "calls"}},
+            {"bucket": "lectures", "region": "eu-central-1", "tenants": ["university"]},
+        ],
+    },
     "networkPolicy": {
         "ingress": {
             "api": [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "ingress-nginx"}}}],

@@ -8,7 +8,6 @@ import signal
 import time
 import uuid
 from collections import Counter
-from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,8 +21,8 @@ from services.operator_process import (
     TRANSCRIBER,
     Process,
     condition,
-    connected,
     exists,
+    looks,
     operator,
     resource,
     until,
@@ -31,16 +30,11 @@ from services.operator_process import (
     until_ready,
     with_token,
 )
+from services.servers import until as eventually
 from whisper_operator.cluster.live import LiveCluster
 from whisper_operator.cluster.port import CONFIG_MAP, DEPLOYMENT, SERVICE, Kind, Manifest
 
 NAMESPACE = Kind("v1", "Namespace")
-
-
-@pytest.fixture
-async def cluster(control_plane: Path) -> AsyncIterator[LiveCluster]:
-    async with connected(control_plane) as live:
-        yield live
 
 
 @pytest.fixture
@@ -69,17 +63,6 @@ async def test_at_rest_the_audit_log_has_no_write_but_the_leases(
         await looks(process, 5)
         found = [w for w in audit.writes(control_plane) if w.namespace == namespace and w.when >= since]
     assert {write.resource for write in found} == {"leases"}
-
-
-async def looks(process: Process, more: int) -> None:
-    """Wait until the operator has looked so many more times."""
-
-    def count(text: str) -> float:
-        lines = [line for line in text.splitlines() if "_reconcile_seconds_count{" in line]
-        return sum(float(line.split()[-1]) for line in lines)
-
-    before = count((await process.get("/metrics"))[1])
-    await until_answers(process, "/metrics", 30, lambda _, text: count(text) >= before + more)
 
 
 async def test_what_others_own_is_left_alone_and_what_is_ours_is_healed_beside_it(
@@ -216,13 +199,14 @@ async def test_leaders_killed_in_the_middle_of_changes_make_nothing_twice(
 
 async def leading(processes: list[Process], seconds: float = 30) -> Process:
     """The one that leads."""
-    start = time.monotonic()
-    while time.monotonic() - start < seconds:
-        for process in processes:
-            if "whisper_operator_leader 1.0" in (await process.get("/metrics"))[1]:
-                return process
-        await asyncio.sleep(0.1)
-    raise AssertionError("nobody leads")
+    leaders: list[Process] = []
+
+    async def found() -> bool:
+        leaders[:] = [one for one in processes if "whisper_operator_leader 1.0" in (await one.get("/metrics"))[1]]
+        return bool(leaders)
+
+    await eventually(found, "one to lead", seconds)
+    return leaders[0]
 
 
 async def test_it_ends_when_told_although_a_watch_never_begins(

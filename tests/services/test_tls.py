@@ -178,7 +178,7 @@ async def test_objects(years: Years, trusted: Path) -> None:
     await renewed_under_load(years, server, trusted, check)
 
 
-async def test_the_api(years: Years, trusted: Path, tmp_path: Path) -> None:
+async def test_the_api(years: Years, trusted: Path, caplog: pytest.LogCaptureFixture) -> None:
     folder = secured.certificates(years.pair("api"))
     port, stop = free_port(), asyncio.Event()
     tls = KeyPair(folder / "tls.crt", folder / "tls.key", 0.2)
@@ -201,8 +201,13 @@ async def test_the_api(years: Years, trusted: Path, tmp_path: Path) -> None:
             return all(answer.status_code == 200 for answer in answers)
 
         await renewed_under_load(years, server, trusted, check)
+    caplog.clear()
     (folder / "tls.crt").write_text("no certificate")
-    await asyncio.sleep(3 * tls.seconds)
+
+    async def refused() -> bool:
+        return "Kept the certificate" in caplog.text
+
+    await until(refused, "the bad certificate to be read")
     assert await up(), "a bad renewal must leave the old certificate in place"
     stop.set()
     await serving

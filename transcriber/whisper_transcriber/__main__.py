@@ -1,11 +1,11 @@
-"""`whisper-transcriber serve | work | migrate | standalone | transcribe | models`."""
+"""`whisper-transcriber serve | work | migrate | standalone | transcribe | models | keys | webhooks`."""
 
 import argparse
 import asyncio
 import sys
 from collections.abc import Awaitable, Callable, Sequence
 
-from whisper_transcriber import cli, keys_cli, logs, standalone, wiring
+from whisper_transcriber import cli, keys_cli, logs, objects_cli, standalone, webhooks_cli, wiring
 from whisper_transcriber.deps.http import CannotListen
 from whisper_transcriber.domain.model import BrokenEngine
 from whisper_transcriber.objects.port import Unavailable as ObjectsUnavailable
@@ -32,6 +32,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     standalone.register(commands)
     cli.register(commands)
     keys_cli.register(commands)
+    objects_cli.register(commands)
+    webhooks_cli.register(commands)
     parsed = parser.parse_args(arguments)
     sys.exit(parsed.func(parsed))
 

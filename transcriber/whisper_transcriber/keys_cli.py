@@ -1,20 +1,17 @@
 """`whisper-transcriber keys create | list | revoke`: the admin API, from a pod or from anywhere that reaches it."""
 
 import argparse
-import os
-import re
 import sys
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-OK, UNAVAILABLE, UNUSABLE = 0, 1, 2
-_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+from whisper_transcriber.asking import OK, ask, default_url, seconds
 
 
 def register(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Add `keys`; exit codes: 0, 1 where the service does not answer, 2 where it refuses."""
     keys = subparsers.add_parser("keys", help="make, list and revoke API keys of a service")
-    keys.add_argument("--url", default=_default_url(), help="the API; default: $OPENAI_BASE_URL, or this pod's")
+    keys.add_argument("--url", default=default_url(), help="the API; default: $OPENAI_BASE_URL, or this pod's")
     commands = keys.add_subparsers(required=True, metavar="COMMAND")
     create = commands.add_parser("create", help="make a key; it is printed once and not kept")
     create.add_argument("name", help="to know it by")
@@ -22,7 +19,7 @@ def register(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     create.add_argument(
         "--scope", action="append", choices=("transcribe", "jobs", "webhooks", "admin"), help="may be repeated"
     )
-    create.add_argument("--expires-in", type=_seconds, metavar="TIME", help="such as 12h or 90d; never if absent")
+    create.add_argument("--expires-in", type=seconds, metavar="TIME", help="such as 12h or 90d; never if absent")
     create.add_argument("--requests-per-minute", type=int, metavar="N")
     create.add_argument("--audio-seconds-per-day", type=int, metavar="N")
     create.set_defaults(func=_create)
@@ -42,7 +39,7 @@ def _create(arguments: argparse.Namespace) -> int:
     }
     if arguments.expires_in:
         body["expires_at"] = (datetime.now(UTC) + timedelta(seconds=arguments.expires_in)).isoformat()
-    code, made = _ask(arguments, "POST", "/admin/keys", body)
+    code, made = ask(arguments, "POST", "/admin/keys", body)
     if code == OK:
         sys.stdout.write(f"{made['key']}\n")
         sys.stderr.write(f"id {made['id']}: keep the key now, it is not shown again\n")
@@ -50,7 +47,7 @@ def _create(arguments: argparse.Namespace) -> int:
 
 
 def _list(arguments: argparse.Namespace) -> int:
-    code, found = _ask(arguments, "GET", "/admin/keys")
+    code, found = ask(arguments, "GET", "/admin/keys")
     for key in found.get("data", ()) if code == OK else ():
         state = "revoked" if key["revoked_at"] else "expires " + _day(key["expires_at"]) if key["expires_at"] else "-"
         scopes = ",".join(key["scopes"])
@@ -59,36 +56,7 @@ def _list(arguments: argparse.Namespace) -> int:
 
 
 def _revoke(arguments: argparse.Namespace) -> int:
-    return _ask(arguments, "DELETE", f"/admin/keys/{arguments.id}")[0]
-
-
-def _ask(arguments: argparse.Namespace, method: str, path: str, body: Any = None) -> tuple[int, dict[str, Any]]:
-    import httpx
-
-    key = os.environ.get("OPENAI_API_KEY") or os.environ.get("WHISPER_API_KEY") or ""
-    try:
-        answer = httpx.request(
-            method, arguments.url.rstrip("/") + path, json=body, headers={"Authorization": f"Bearer {key}"}, timeout=30
-        )
-        found = answer.json()
-    except (httpx.HTTPError, ValueError) as error:
-        sys.stderr.write(f"error: {arguments.url} does not answer as the API would: {error}\n")
-        return UNAVAILABLE, {}
-    if answer.is_error:
-        sys.stderr.write(f"error: {found['error']['message']}\n")
-        return UNAVAILABLE if answer.status_code >= 500 else UNUSABLE, {}
-    return OK, dict(found)
-
-
-def _default_url() -> str:
-    return os.environ.get("OPENAI_BASE_URL") or f"http://127.0.0.1:{os.environ.get('WHISPER_PORT', '8000')}/v1"
-
-
-def _seconds(text: str) -> int:
-    found = re.fullmatch(r"(\d+)([smhd])", text)
-    if found is None:
-        raise argparse.ArgumentTypeError(f"{text!r} is no time such as 30m, 12h or 90d")
-    return int(found[1]) * _UNITS[found[2]]
+    return ask(arguments, "DELETE", f"/admin/keys/{arguments.id}")[0]
 
 
 def _day(unix: int) -> str:

@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError, model_validator
 from pydantic.alias_generators import to_camel
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict, SettingsError
 
@@ -43,6 +43,19 @@ class S3Source(BaseModel):
     secret_key: SecretStr = SecretStr("")
     tenants: tuple[str, ...] = Field((), description="Whose jobs may; empty: everybody's")
 
+    @model_validator(mode="before")
+    @classmethod
+    def _credentials(cls, given: Any) -> Any:
+        """`credentials`: what the names of the variables with its keys begin with, so that they are in no list."""
+        if not isinstance(given, dict) or "credentials" not in given:
+            return given
+        prefix = given["credentials"]
+        names = {"accessKey": f"{prefix}_ACCESS_KEY", "secretKey": f"{prefix}_SECRET_KEY"}
+        if absent := [name for name in names.values() if not os.environ.get(name)]:
+            raise ValueError(f"credentials: {' and '.join(absent)} must be set")
+        rest = {key: value for key, value in given.items() if key != "credentials"}
+        return {**rest, **{key: os.environ[name].strip() for key, name in names.items()}}
+
 
 class Settings(BaseSettings):
     """The transcriber's settings. Durations are seconds, sizes bytes; secrets never show in a repr or a log."""
@@ -62,6 +75,13 @@ class Settings(BaseSettings):
     s3_region: str = "us-east-1"
     s3_access_key: SecretStr = SecretStr("")
     s3_secret_key: SecretStr = SecretStr("")
+    objects_keys: SecretStr = Field(
+        SecretStr(""),
+        description="Keys that encrypt objects, a line `id: 64 hexadecimal digits` each; the first is used",
+    )
+    objects_read_unencrypted: bool = Field(
+        False, description="Whether objects from before encryption was switched on are read"
+    )
     cors_origins: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_json)] = Field(
         (), description='Web pages that may call, a JSON list such as ["https://app.example.com"]; ["*"]: any'
     )

@@ -18,6 +18,9 @@ from whisper_transcriber.deps.http import KeyPair
 from whisper_transcriber.deps.http import serve as serve_http
 from whisper_transcriber.logs import Log
 from whisper_transcriber.metrics import Metrics
+from whisper_transcriber.objects import keyring
+from whisper_transcriber.objects.magic import PlainObjects
+from whisper_transcriber.objects.port import Objects
 from whisper_transcriber.objects.port import Unavailable as ObjectsUnavailable
 from whisper_transcriber.objects.s3 import Bucket, S3Objects
 from whisper_transcriber.settings import InvalidSettings, Settings
@@ -42,7 +45,12 @@ def build(settings: Settings) -> Deps:
         url = verified(url, str(settings.database_ca))
     metrics = Metrics()
     return Deps(
-        settings, PostgresStore(url), _bell(settings, metrics), _objects(settings), metrics, catalogue(settings)
+        settings,
+        PostgresStore(url),
+        _bell(settings, metrics),
+        protected(bucket(settings), settings),
+        metrics,
+        catalogue(settings),
     )
 
 
@@ -147,7 +155,23 @@ def _bell(settings: Settings, metrics: Metrics) -> Bell:
     return RedisBell(url, metrics.bell_failures.inc, tls=settings.redis_tls, trust=trust) if url else MemoryBell()
 
 
-def _objects(settings: Settings) -> S3Objects:
+def protected(store: Objects, settings: Settings) -> Objects:
+    """The store, its objects encrypted if there are keys. Raises InvalidSettings."""
+    text = settings.objects_keys.get_secret_value()
+    if not text:
+        return PlainObjects(store)
+    # Only where it is needed: it takes memory of every process.
+    from whisper_transcriber.objects.encrypted import EncryptedObjects, Policy
+
+    try:
+        ring = keyring.parse(text)
+    except ValueError as error:
+        raise InvalidSettings([f"WHISPER_OBJECTS_KEYS: {error}."]) from None
+    return EncryptedObjects(store, ring, Policy(unencrypted=settings.objects_read_unencrypted))
+
+
+def bucket(settings: Settings) -> S3Objects:
+    """The bucket as it is."""
     return S3Objects(
         Bucket(
             settings.s3_bucket,

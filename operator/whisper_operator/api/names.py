@@ -51,6 +51,7 @@ KEY_URI: Final = "uri"
 KEY_ACCESS_KEY: Final = "access-key"
 KEY_SECRET_KEY: Final = "secret-key"  # noqa: S105
 KEY_API_KEY: Final = "api-key"
+KEY_OBJECTS_KEYS: Final = "keys"
 KEY_WEBHOOKS: Final = "secret"
 KEY_ROLLOUT: Final = "hmac-key"
 KEY_CERTIFICATE: Final = "tls.crt"
@@ -85,6 +86,12 @@ class Env(StrEnum):
     S3_REGION = "WHISPER_S3_REGION"
     S3_ACCESS_KEY = "WHISPER_S3_ACCESS_KEY"
     S3_SECRET_KEY = "WHISPER_S3_SECRET_KEY"  # noqa: S105
+    OBJECTS_KEYS = "WHISPER_OBJECTS_KEYS"
+    OBJECTS_READ_UNENCRYPTED = "WHISPER_OBJECTS_READ_UNENCRYPTED"
+    CORS_ORIGINS = "WHISPER_CORS_ORIGINS"
+    RETENTION_SECONDS = "WHISPER_RETENTION_SECONDS"
+    LOG_LEVEL = "WHISPER_LOG_LEVEL"
+    FETCH_TIMEOUT_SECONDS = "WHISPER_FETCH_TIMEOUT_SECONDS"
     API_KEY = "WHISPER_API_KEY"
     WEBHOOK_SECRET = "WHISPER_WEBHOOK_SECRET"  # noqa: S105
     PUBLIC_URL = "WHISPER_PUBLIC_URL"
@@ -97,6 +104,7 @@ class Env(StrEnum):
     MAX_UPLOAD_BYTES = "WHISPER_MAX_UPLOAD_BYTES"
     MAX_QUEUE_SECONDS = "WHISPER_MAX_QUEUE_SECONDS"
     MAX_AUDIO_SECONDS = "WHISPER_MAX_AUDIO_SECONDS"
+    S3_SOURCES = "WHISPER_S3_SOURCES"
     FETCH_ALLOW_PRIVATE = "WHISPER_FETCH_ALLOW_PRIVATE"
 
 
@@ -143,6 +151,11 @@ def redis(transcriber: str) -> str:
 def objects(transcriber: str) -> str:
     """The object store's StatefulSet, Service and Secret."""
     return child(transcriber, "objects")
+
+
+def objects_keys(transcriber: str) -> str:
+    """The Secret with the keys that encrypt objects, where the operator makes it."""
+    return child(transcriber, "objects-keys")
 
 
 def claim(stateful_set: str) -> str:

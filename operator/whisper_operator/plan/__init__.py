@@ -18,11 +18,11 @@ from whisper_operator.plan.postgres import postgres
 from whisper_operator.plan.redis import redis
 from whisper_operator.plan.rollout import named, stamped
 from whisper_operator.plan.scalers import scalers
-from whisper_operator.plan.secrets import Rng, generate
+from whisper_operator.plan.secrets import Rng, generate, keyring, lost
 from whisper_operator.plan.tls import trust_bundle
 from whisper_operator.plan.worker import worker
 
-__all__ = ["Manifest", "Observed", "PlanSettings", "Rng", "desired", "generate", "named"]
+__all__ = ["Manifest", "Observed", "PlanSettings", "Rng", "desired", "generate", "keyring", "lost", "named"]
 
 
 def desired(cr: WhisperTranscriber, observed: Observed, settings: PlanSettings, rng: Rng = token_hex) -> list[Manifest]:
@@ -30,13 +30,14 @@ def desired(cr: WhisperTranscriber, observed: Observed, settings: PlanSettings, 
 
     Secrets are in it only while `observed` has none of their name. The migration Job is in it once the database
     answers, and API and workers once that Job is complete: pods never meet an older schema, and on an upgrade the pods
-    that run stay as they are meanwhile, and so does what they live by; the same
-    while a Secret is missing. Where a server has no certificate yet, nothing that would need it is changed.
+    that run stay as they are meanwhile, and so does what they live by; the same while a Secret is missing. Where a server
+    has no certificate yet, nothing that would need it is changed.
     """
     job = migrate(cr, settings)
     runs = ("Deployment", names.api(cr.name)) in observed.children
     ready = done(job, observed) and not (observed.incomplete and runs)
-    made = [secret for secret in generate(cr, rng) if secret["metadata"]["name"] not in observed.secrets]
+    there = {*observed.secrets, lost(cr, observed.secrets, observed.children)}
+    made = [secret for secret in generate(cr, rng) if secret["metadata"]["name"] not in there]
     if observed.uncertified:
         return [*accounts(cr), *made, *trust_bundle(cr, observed)]
     plan = [

@@ -37,6 +37,15 @@ def objects(cr: WhisperTranscriber) -> list[Manifest]:
     return _rules(cr.spec.network_policy.egress.objects, uri, _SCHEMES["http" if uri.startswith("http:") else "https"])
 
 
+def bucket(endpoint: str) -> list[Manifest]:
+    """Rules for egress to a bucket that jobs name: an address, or a Service's pods. Any other name has to be public.
+
+    Whoever fetches what users name shall not be let out to every address for the sake of one name.
+    """
+    found = _rules(None, endpoint, _SCHEMES["http" if endpoint.startswith("http:") else "https"])
+    return [rule for rule in found if "to" in rule]
+
+
 def rule(given: Destination) -> Manifest:
     """A rule for egress to what a user names."""
     return {**({"to": peers(given.to)} if given.to else {}), "ports": ports(given.ports)}

@@ -1,11 +1,13 @@
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 
 from services import servers
+from whisper_transcriber.domain.deliveries import Delivery
 from whisper_transcriber.store.memory import MemoryStore
 from whisper_transcriber.store.memory_rows import Row
 from whisper_transcriber.store.port import Store
@@ -16,6 +18,13 @@ from whisper_transcriber.store.sqlite import SqliteStore
 def _timeless(row: Row) -> Row:
     parts = {number: replace(part, lease_until=0.0) for number, part in row.parts.items()}
     return replace(row, lease_until=None, parts=parts)
+
+
+def _unclaimed(deliveries: Mapping[UUID, Mapping[UUID, Delivery]]) -> dict[UUID, dict[UUID, Delivery]]:
+    return {
+        job: {id_: replace(each, lease_until=None, next_at=None) for id_, each in found.items()}
+        for job, found in deliveries.items()
+    }
 
 
 class Reread(SqliteStore):
@@ -31,9 +40,8 @@ class Reread(SqliteStore):
         assert found == kept
         assert successor._uploads == self._uploads
         known = {job: found for job, found in self.hooks.deliveries.items() if found}
-        assert dict(successor.hooks.deliveries) == {
-            job: {id_: replace(each, lease_until=None) for id_, each in found.items()} for job, found in known.items()
-        }
+        assert _unclaimed(successor.hooks.deliveries) == _unclaimed(known)
+        assert successor.hooks.known == self.hooks.known
         await successor.close()
 
 

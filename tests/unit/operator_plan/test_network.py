@@ -116,6 +116,18 @@ def test_whatever_the_resource_says(spec: dict[str, Any]) -> None:
             assert not allowed(made, ENDS[source], End(address), 80), (source, address)
 
 
+def test_buckets_of_jobs_open_their_own_place_and_no_more() -> None:
+    where = ("http://10.0.0.9:9000", "https://minio.data.svc:9000", "https://s3.example.com", None)
+    given = [{"bucket": f"bucket-{n}", **({"endpoint": at} if at else {})} for n, at in enumerate(where)]
+    made = policies({"fetch": {"s3": given}})
+    assert allowed(made, ENDS["worker"], End("10.0.0.9"), 9000)
+    assert not allowed(made, ENDS["worker"], End("10.0.0.9"), 9001)
+    assert not allowed(made, ENDS["worker"], End("10.0.0.8"), 9000)
+    assert not allowed(made, ENDS["worker"], End("10.0.0.8"), 443), "a name that is not a Service's has to be public"
+    assert allowed(made, ENDS["worker"], End("10.0.0.8", "data", {}, {SPACE: "data"}), 9000)
+    assert not allowed(made, ENDS["api"], End("10.0.0.9"), 9000)
+
+
 def test_disabled_makes_none() -> None:
     assert policies({"networkPolicy": {"enabled": False}}) == []
 

@@ -16,8 +16,9 @@ from standardwebhooks import Webhook as Verifier
 
 from services.receiver import OK, SILENT, Received, receiver, status
 from services.servers import free_port, until
+from unit.transcriber_service.calls import succeed
 from unit.transcriber_service.conftest import ROOT
-from unit.transcriber_service.test_api import succeed
+from whisper_transcriber.api.told import EventBody
 from whisper_transcriber.bell.port import HOOKS
 from whisper_transcriber.deps import Deps
 from whisper_transcriber.deps.secrets import secrets
@@ -85,6 +86,7 @@ async def test_what_is_received_verifies_and_says_what_happened(hooked: Deps) ->
     assert event["data"]["id"] == str(job.id)
     assert (event["data"]["status"], event["data"]["metadata"]) == ("cancelled", {"course": "Größe"})
     assert "transcript" not in event["data"]
+    EventBody.model_validate_json(got.body, strict=True)
     assert (delivery.status, codes(delivery)) == ("delivered", [204])
 
 
@@ -235,7 +237,9 @@ async def test_the_transcript_goes_with_it_only_if_it_was_asked_for(hooked: Deps
             await hooked.store.create(NewJob(uuid4(), JobRequest("base", sha256="00"), webhook=hook))
             await succeed(hooked)
             await hooked.bell.ring(HOOKS)
-        data = [json.loads(each.body)["data"] for each in await there.got(2)]
+        for each in await there.got(2):
+            EventBody.model_validate_json(each.body, strict=True)
+        data = [json.loads(each.body)["data"] for each in there.requests]
     assert sorted("transcript" in each for each in data) == [False, True]
     assert [each["transcript"] for each in data if "transcript" in each] == ["Hello."]
     assert all(each["result"].endswith(f"/v1/jobs/{each['id']}/result") for each in data)

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +13,7 @@ import pytest
 from assets import speech
 from services.servers import until
 from unit.transcriber_core.gated import Gated
-from unit.transcriber_core.scripted import TONE, ScriptedEngine, said
+from unit.transcriber_core.scripted import TONE, Script, ScriptedEngine, said
 from whisper_transcriber import audio
 from whisper_transcriber.bell.port import WORK, ended
 from whisper_transcriber.deps import Deps, results
@@ -22,7 +22,7 @@ from whisper_transcriber.domain.audio import Samples
 from whisper_transcriber.domain.job import Job, JobRequest, NewJob, audio_key
 from whisper_transcriber.domain.model import ModelSpec
 from whisper_transcriber.domain.options import Options, Vad
-from whisper_transcriber.engine.port import Decoded, Encoded, Engine, Language, Prompt
+from whisper_transcriber.engine.port import Decoded, Encoded, Engine, Language, Prompt, Sampling
 from whisper_transcriber.objects.port import Unavailable
 from whisper_transcriber.worker import Models, run
 
@@ -30,7 +30,7 @@ from whisper_transcriber.worker import Models, run
 class Scripted(Models):
     """Models whose engine is a script."""
 
-    def __init__(self, deps: Deps, script: Callable[[float, Prompt, float], Decoded] | ScriptedEngine) -> None:
+    def __init__(self, deps: Deps, script: Script | ScriptedEngine) -> None:
         super().__init__(deps)
         self.engine = script if isinstance(script, ScriptedEngine) else ScriptedEngine(script)
 
@@ -96,7 +96,7 @@ async def worked(deps: Deps, models: Models, job: Job) -> Job:
 
 
 async def test_an_engine_that_always_fails_ends_the_job_after_so_many_attempts(deps: Deps) -> None:
-    def script(name: float, _prompt: Prompt, _temperature: float) -> Decoded:
+    def script(name: float, _prompt: Prompt, _sampling: Sampling) -> Decoded:
         if name != TONE:
             raise RuntimeError("the engine broke")
         return said("la")
@@ -118,7 +118,7 @@ async def test_an_engine_that_fails_now_and_then_costs_attempts_but_no_window(de
     deps = replace(deps, settings=deps.settings.model_copy(update={"batch_windows": 1, "max_failures": 2}))
     failed: set[float] = set()
 
-    def script(name: float, _prompt: Prompt, _temperature: float) -> Decoded:
+    def script(name: float, _prompt: Prompt, _sampling: Sampling) -> Decoded:
         # Each window fails at first: two such attempts in a row would end the job, but each window done starts anew.
         if name != TONE and name not in failed:
             failed.add(name)
@@ -159,7 +159,7 @@ async def test_a_window_that_always_fails_ends_a_long_job_as_soon_as_a_short_one
 async def test_a_worker_survives_a_job_that_the_engine_cannot_do(deps: Deps) -> None:
     broken = True
 
-    def script(name: float, _prompt: Prompt, _temperature: float) -> Decoded:
+    def script(name: float, _prompt: Prompt, _sampling: Sampling) -> Decoded:
         if broken and name != TONE:
             raise RuntimeError("the engine broke")
         return said("well")
@@ -252,7 +252,7 @@ async def test_a_poisoned_window_fails_its_own_job_only(deps: Deps) -> None:
         def decode_key(self, prompt: Prompt) -> int:
             return 0
 
-    def script(_name: float, prompt: Prompt, _temperature: float) -> Decoded:
+    def script(_name: float, prompt: Prompt, _sampling: Sampling) -> Decoded:
         if prompt.text == "poison":
             raise RuntimeError("the engine broke")
         return said("well")
@@ -279,7 +279,7 @@ async def test_a_window_of_an_unsure_language_is_heard_again_in_the_language_of_
             found = super().detect(rows, among)
             return [Language("it", 0.3) for _ in rows] if first else found
 
-    engine = Unsure(lambda _name, prompt, _temperature: said(f"in {prompt.language}", seconds=30))
+    engine = Unsure(lambda _name, prompt, _sampling: said(f"in {prompt.language}", seconds=30))
     job = await submitted(deps, 70)
     found = await worked(deps, Scripted(deps, engine), job)
     assert (found.status, found.language) == ("succeeded", "en")
@@ -314,7 +314,7 @@ async def test_what_is_handed_back_because_the_world_is_away_is_not_claimed_in_a
 
 async def test_a_job_is_cut_as_it_asks(deps: Deps) -> None:
     """The pauses of half a second in the recording are inside the usual windows."""
-    models = Scripted(deps, lambda _name, _prompt, _temperature: said("well"))
+    models = Scripted(deps, lambda _name, _prompt, _sampling: said("well"))
     usual = await worked(deps, models, await submitted(deps, 20))
     finer = await worked(deps, models, await submitted(deps, 20, Options(vad=Vad(silence_duration_ms=300))))
     assert finer.windows_done > usual.windows_done
@@ -323,7 +323,7 @@ async def test_a_job_is_cut_as_it_asks(deps: Deps) -> None:
 async def test_hotwords_and_languages_of_a_job_reach_the_engine(deps: Deps) -> None:
     prompts: list[Prompt] = []
 
-    def script(_name: float, prompt: Prompt, _temperature: float) -> Decoded:
+    def script(_name: float, prompt: Prompt, _sampling: Sampling) -> Decoded:
         prompts.append(prompt)
         return said("well")
 

@@ -1,6 +1,6 @@
 """Which addresses a user's URL may lead to: decided purely, on the address and not on the name."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from urllib.parse import urlsplit
 
@@ -54,14 +54,14 @@ class _Nat64:
 _NAT64 = _Nat64()
 
 
-def choose(host: str, addresses: Sequence[str], *, allow_private: bool) -> str:
-    """The address to connect to: the first, if every one of them is allowed.
+def choose(host: str, addresses: Sequence[str], *, allow_private: bool, outside: Callable[[str], bool] = public) -> str:
+    """The address to connect to: the first, if every one of them is allowed, or is `outside`.
 
     All must pass, so that a name cannot hide a private address behind a public one.
     """
     if not addresses:
         raise FetchFailed(f"the host {host!r} has no address")
-    refused = [address for address in addresses if not (allow_private or public(address))]
+    refused = [address for address in addresses if not (allow_private or outside(address))]
     if refused:
         raise FetchFailed(f"the host {host!r} is at {refused[0]}, which is not a public address")
     return addresses[0]

@@ -18,7 +18,7 @@ from urllib.parse import urljoin
 
 import httpx
 
-from whisper_transcriber.fetch.guard import FetchFailed, choose, host_of
+from whisper_transcriber.fetch.guard import FetchFailed, choose, host_of, public
 
 Resolver: TypeAlias = Callable[[str], Awaitable[Sequence[str]]]
 T = TypeVar("T")
@@ -31,18 +31,22 @@ _AGENT = "whisper-operator"
 
 @dataclass(frozen=True)
 class Limits:
-    """What a URL may cost: bytes and seconds in all, and whether private networks may be reached."""
+    """What a URL may cost: bytes and seconds in all, and whether private networks may be reached.
+
+    `outside` tells which addresses are on no private network.
+    """
 
     max_bytes: int
     max_seconds: float
     allow_private: bool = False
+    outside: Callable[[str], bool] = public
 
 
 async def resolve(host: str) -> Sequence[str]:
     """The addresses of a host, in the system's order."""
     try:
         found = await asyncio.get_running_loop().getaddrinfo(host, None, type=socket.SOCK_STREAM)
-    except OSError:
+    except (OSError, UnicodeError):  # the latter for what can be no name, such as an empty label
         raise FetchFailed(f"the host {host!r} could not be found") from None
     return [str(entry[4][0]) for entry in found]
 
@@ -58,7 +62,7 @@ async def fetch(url: str, limits: Limits, resolver: Resolver = resolve) -> Async
         for _hop in range(_REDIRECTS + 1):
             async with _answer(client, "GET", url, limits, resolver, deadline) as answer:
                 if answer.has_redirect_location:
-                    url = urljoin(url, answer.headers["location"])
+                    url = _next(url, answer.headers["location"])
                     continue
                 if answer.status_code != httpx.codes.OK:
                     raise FetchFailed(f"the server answered HTTP {answer.status_code}")
@@ -131,29 +135,39 @@ async def _answer(
 ) -> AsyncIterator[httpx.Response]:
     """The answer of the pinned address to a request for `url`, its body not read yet."""
     host = host_of(url)
-    address = choose(host, await _in_time(resolver(host), deadline), allow_private=limits.allow_private)
-    target = httpx.URL(url)
-    request = client.build_request(
-        method,
-        target.copy_with(host=address),
-        content=body,
-        # No compression: what is counted is what is kept.
-        headers={
-            **(headers or {}),
-            "host": target.netloc.decode(),
-            "accept-encoding": "identity",
-            "user-agent": _AGENT,
-        },
-        extensions={"sni_hostname": host},
-    )
+    addresses = await _in_time(resolver(host), deadline)
+    address = choose(host, addresses, allow_private=limits.allow_private, outside=limits.outside)
     try:
+        target = httpx.URL(url)
+        request = client.build_request(
+            method,
+            target.copy_with(host=address),
+            content=body,
+            # No compression: what is counted is what is kept.
+            headers={
+                **(headers or {}),
+                "host": target.netloc.decode(),
+                "accept-encoding": "identity",
+                "user-agent": _AGENT,
+            },
+            extensions={"sni_hostname": host},
+        )
         response = await _in_time(client.send(request, stream=True), deadline)
+    except (httpx.InvalidURL, UnicodeError) as error:  # this one, or the one that it is redirected to
+        raise FetchFailed(f"the URL is not valid: {error}") from None
     except httpx.HTTPError as error:
         raise FetchFailed(f"the host {host!r} did not answer: {_why(error)}") from None
     try:
         yield response
     finally:
         await response.aclose()
+
+
+def _next(url: str, location: str) -> str:
+    try:
+        return urljoin(url, location)
+    except ValueError as error:
+        raise FetchFailed(f"the URL is not valid: {error}") from None
 
 
 async def _bounded(answer: httpx.Response, limits: Limits, deadline: float) -> AsyncIterator[bytes]:

@@ -54,6 +54,9 @@ async def deliver(deps: Deps, delivery: Delivery) -> None:
     except Unavailable as error:
         log.warning("Left a webhook to run out", **about, reason=str(error))
         return
+    except Exception:
+        log.error("Failed at a webhook", trace=True, **about)
+        taken, attempt = Taken(0), Attempt(began, round(monotonic() - started, 3), error="the service had an error")
     deps.metrics.webhook_seconds.observe(attempt.seconds)
     schedule = deps.settings.webhook_schedule
     again = pause(delivery.attempts, attempt, taken.retry_after, schedule, random.random())  # noqa: S311 - jitter

@@ -15,6 +15,7 @@ from whisper_transcriber.engine import Engine, load
 from whisper_transcriber.engine.memory import budget, carries_cuda, footprint, gpu_memory
 from whisper_transcriber.logs import Log
 from whisper_transcriber.models import resolve
+from whisper_transcriber.worker.calm import calmly
 from whisper_transcriber.worker.room import Kept, to_unload
 
 log = Log(__name__)
@@ -144,7 +145,7 @@ class Models:
 
     async def _loaded(self, spec: ModelSpec) -> Pump:
         try:
-            pump = self._pump(await asyncio.to_thread(self._load, spec))
+            pump = self._pump(await calmly(lambda: self._load(spec)))
         except BaseException:
             self._places.pop(spec.name, None)  # `close` has taken it out already
             raise

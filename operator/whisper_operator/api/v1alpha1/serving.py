@@ -13,6 +13,7 @@ Host = Annotated[
         pattern=r"^(\*\.)?[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$", max_length=253
     ),
 ]
+Origin = Annotated[str, StringConstraints(pattern=r"^(\*|https?://[^\s/?#@]+)$", max_length=256)]
 Path = Annotated[str, StringConstraints(pattern=r"^/[^\s]*$", max_length=256)]
 
 
@@ -41,6 +42,17 @@ class Ingress(Model):
         {},
         max_length=64,
         description="For the Ingress controller; it must let large bodies through, and answers that take minutes.",
+    )
+
+
+class Cors(Model):
+    """Which web pages may call from a browser. Each call still needs a key."""
+
+    allowed_origins: tuple[Origin, ...] = Field(
+        min_length=1,
+        max_length=64,
+        json_schema_extra=UNIQUE,
+        description='Origins such as https://app.example.com, without a path; "*" is any page.',
     )
 
 

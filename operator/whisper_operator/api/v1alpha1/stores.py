@@ -4,7 +4,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
-from whisper_operator.api.names import KEY_CA, KEY_URI, REGION
+from whisper_operator.api.names import KEY_CA, KEY_OBJECTS_KEYS, KEY_URI, REGION
 from whisper_operator.api.v1alpha1.base import LocalRef, Model, ObjectName, Quantity, SecretKey, rules
 from whisper_operator.api.v1alpha1.pods import PodOptions
 
@@ -174,8 +174,36 @@ class ExternalObjects(Model):
     )
 
 
+class SecretKeys(Model):
+    """A key of a Secret that holds encryption keys."""
+
+    name: ObjectName = Field(description="Name of the Secret, in the namespace of this resource.")
+    key: SecretKey = Field(
+        KEY_OBJECTS_KEYS,
+        description="Key whose value has a line `id: 64 hexadecimal digits` for each key; the first one encrypts.",
+    )
+
+
+class Encryption(Model):
+    """AES-256-GCM, before anything leaves a pod; a key for each object, wrapped by one of yours."""
+
+    secret_ref: SecretKeys | None = Field(
+        None,
+        description="Secret with the keys. Default: <name>-objects-keys, made by the operator. Back it up: without it "
+        "audio and transcripts are lost.",
+    )
+    read_unencrypted: bool = Field(
+        False, description="Also read what was written before this was switched on. Anything else is refused."
+    )
+
+
 class Objects(_Either, json_schema_extra=either("objects")):
     """Where audio and transcripts are kept."""
 
     managed: ManagedObjects | None = Field(None, description="Run by the operator. This is the default.")
     external: ExternalObjects | None = Field(None, description="Yours; the operator runs none then.")
+    encryption: Encryption | None = Field(
+        None,
+        description="Encrypt audio and transcripts before they are stored. Default: no, which is right where the "
+        "volume or bucket is encrypted already.",
+    )

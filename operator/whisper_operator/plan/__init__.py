@@ -30,8 +30,8 @@ def desired(cr: WhisperTranscriber, observed: Observed, settings: PlanSettings, 
 
     Secrets are in it only while `observed` has none of their name. The migration Job is in it once the database
     answers, and API and workers once that Job is complete: pods never meet an older schema, and on an upgrade the pods
-    that run stay as they are meanwhile, and so does what they live by; the same while a Secret is missing. Where a server
-    has no certificate yet, nothing that would need it is changed.
+    that run stay as they are meanwhile, and so does what they live by; the same while a Secret is missing. Where a
+    server has no certificate yet, nothing that would need it is changed.
     """
     job = migrate(cr, settings)
     runs = ("Deployment", names.api(cr.name)) in observed.children

@@ -56,6 +56,40 @@ def test_the_store_s_folder_says_nothing_and_keys_change_while_it_serves(service
     assert files(service) == []
 
 
+@pytest.mark.timeout(300)
+def test_what_was_there_before_is_encrypted_afterwards(service: Service) -> None:
+    clip = speech.long(5)
+    plain, worker = Client(service.start("serve")), service.start("work")
+    jobs = [plain.submit(clip.path, model="tiny", reuse="false")["id"] for _ in range(2)]
+    for job in jobs:
+        assert plain.ended(job)["status"] == "succeeded"
+    worker.terminate()
+    waiting = plain.submit(clip.path, model="tiny", reuse="false")["id"]
+    heard, audio = plain.result(jobs[0], "text").text, clip.path.read_bytes()
+    assert [path for path in files(service) if path.read_bytes() == audio]
+
+    service.env["WHISPER_OBJECTS_KEYS"] = OLD
+    strict = Client(service.start("serve"))
+    refused = strict.result(jobs[0])
+    assert (refused.status_code, refused.json()["error"]["code"]) == (500, "unreadable_object")
+    assert refused.headers["x-should-retry"] == "false"
+    assert "set WHISPER_OBJECTS_READ_UNENCRYPTED=true" in strict.api.log.read_text()
+    lenient = {"WHISPER_OBJECTS_READ_UNENCRYPTED": "true"}
+    moving = Client(service.start("serve", **lenient))
+    assert moving.result(jobs[0], "text").text == heard
+    first = service.run("objects", "encrypt")
+    assert (first.returncode, first.stdout) == (2, "5 objects: 4 encrypted, 0 before, 1 later, 0 unknown\n"), (
+        first.stderr
+    )
+    service.start("work", **lenient)
+    assert moving.ended(waiting)["status"] == "succeeded", "its audio is not encrypted, its result is"
+    second = service.run("objects", "encrypt")
+    assert (second.returncode, second.stdout) == (0, "6 objects: 1 encrypted, 5 before, 0 later, 0 unknown\n")
+    for job in (*jobs, waiting):
+        assert strict.result(job, "text").text == heard
+    assert not [path for path in files(service) if audio[100:116] in path.read_bytes()]
+
+
 def test_what_is_wrong_with_keys_is_said_without_telling_them(service: Service) -> None:
     for text, says in ((f"one {'ab' * 32}", "key 1 is not `id: 64 hexadecimal digits`"), ("", "nothing is encrypted")):
         ended = service.run("objects", "rewrap", WHISPER_OBJECTS_KEYS=text)

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from unit.transcriber_core.scripted import ScriptedEngine, said
-from unit.transcriber_service.test_worker import Scripted, submitted, worked
+from unit.transcriber_service.working import Scripted, submitted, worked
 from whisper_transcriber.batching.faults import judged, verdict
 from whisper_transcriber.deps import Deps
 from whisper_transcriber.domain.audio import Samples

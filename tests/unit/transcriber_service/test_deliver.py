@@ -258,6 +258,20 @@ async def test_neither_secrets_nor_urls_are_logged(hooked: Deps, caplog: pytest.
     assert outcomes == {"delivered": 1, "postponed": 1}
 
 
+async def test_what_is_being_sent_at_the_end_is_sent_to_its_end(hooked: Deps) -> None:
+    stop = asyncio.Event()
+    async with receiver(answered := asyncio.Event()) as there:
+        job = await ended(hooked, there.url)
+        task = asyncio.create_task(delivering(hooked, stop))
+        await there.got(1)
+        stop.set()
+        late = await ended(hooked, there.url)
+        answered.set()
+        await asyncio.wait_for(task, 30)
+    assert codes(await over(hooked, job.id)) == [204]
+    assert [each.status for each in await hooked.store.hooks.of(late.id)] == ["pending"]
+
+
 async def test_without_a_secret_nothing_is_sent(hooked: Deps) -> None:
     deps = replace(hooked, settings=hooked.settings.model_copy(update={"webhook_secret": SecretStr("")}))
     job = await ended(deps, f"http://127.0.0.1:{free_port()}/")

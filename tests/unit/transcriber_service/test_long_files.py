@@ -14,7 +14,7 @@ from assets import speech
 from services.servers import until
 from unit.transcriber_core.gated import Gated
 from unit.transcriber_core.scripted import TONE, ScriptedEngine, said
-from unit.transcriber_service.test_worker import Scripted, submitted, worked, working
+from unit.transcriber_service.working import Scripted, submitted, worked, working
 from whisper_transcriber.deps import Deps, results
 from whisper_transcriber.deps.jobs import forget, until_ended
 from whisper_transcriber.domain.job import part_key

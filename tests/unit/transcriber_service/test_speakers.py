@@ -13,7 +13,7 @@ from unit.transcriber_core.gated import Gated
 from unit.transcriber_core.hostile.boxes import wav
 from unit.transcriber_core.media import samples_of
 from unit.transcriber_core.scripted import ScriptedEngine, said
-from unit.transcriber_service.test_worker import Scripted, holding, submitted, worked, working
+from unit.transcriber_service.working import Scripted, holding, submitted, worked, working
 from whisper_transcriber.bell.port import ended
 from whisper_transcriber.deps import Deps, results
 from whisper_transcriber.deps.jobs import until_ended

@@ -55,7 +55,7 @@ def desired(cr: WhisperTranscriber, observed: Observed, settings: PlanSettings, 
         *([job] if due(cr, job, observed) else []),
         *([*api(cr, observed, settings), *worker(cr, observed, settings), *scalers(cr, observed)] if ready else []),
     ]
-    if not ready:
+    if runs and not ready:
         plan = [m for m in plan if not _lived_by(cr, m, observed)]
     values = {**observed.values, **{secret["metadata"]["name"]: secret["data"] for secret in made}}
     return stamped(cr, plan, values, observed)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from textwrap import dedent
 from typing import Any
 
 import pytest
@@ -59,6 +60,14 @@ def test_what_cert_manager_is_asked_for_is_valid(kubectl: Any, installed: str, i
         *("apply", "--server-side", "--dry-run=server", "--validate=strict", "--filename", "-"),
         input=yaml.safe_dump_all(asked),
     )
+
+
+def test_the_notes_say_what_to_do_next(kubectl: Any, cluster_helm: Any, installed: str) -> None:
+    notes = cluster_helm("get", "notes", "op", "--namespace", SYSTEM)
+    assert f"helm test op --namespace {SYSTEM}" in notes
+    first = dedent(notes.partition("<<EOF\n")[2].partition("EOF")[0])
+    assert yaml.safe_load(first)["kind"] == "WhisperTranscriber"
+    kubectl("apply", "--server-side", "--dry-run=server", "--validate=strict", "--filename", "-", input=first)
 
 
 def test_strict_validation_is_on(kubectl: Any, installed: str) -> None:

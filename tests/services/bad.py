@@ -103,6 +103,17 @@ REFUSED_TRANSCRIBERS: dict[str, tuple[Any, str]] = {
     "no GPU": ({"workers": {"gpu": {"count": 0}}}, "spec.workers.gpu.count"),
     "not a setting": ({"postgres": {"managed": {"parameters": {"Max Conn": "1"}}}}, "spec.postgres.managed.parameters"),
     "our setting": ({"postgres": {"managed": {"parameters": {"port": "1"}}}}, "cannot set listen_addresses, port"),
+    "a setting of TLS": (
+        {"postgres": {"managed": {"parameters": {"ssl_ciphers": "NULL"}}}},
+        "who may connect and how is spec.tls's",
+    ),
+    "an archive of one's own": (
+        {"postgres": {"managed": {"parameters": {"archive_command": "true"}}}},
+        "backups and restores are the operator's",
+    ),
+    "no care for a crash": ({"postgres": {"managed": {"parameters": {"fsync": "off"}}}}, "would be lost"),
+    "no log": ({"postgres": {"managed": {"parameters": {"logging_collector": "on"}}}}, "would lose the log"),
+    "too little a log": ({"postgres": {"managed": {"parameters": {"wal_level": "minimal"}}}}, "wal_level to minimal"),
     "line break": ({"postgres": {"managed": {"parameters": {"a": "1'\nb = '2"}}}}, "spec.postgres.managed.parameters"),
     "our label": (api_pod(labels={"app.kubernetes.io/name": "x"}), "belong to the operator"),
     "bad label": (api_pod(labels={"a": "b c"}), "spec.api.pod.labels"),

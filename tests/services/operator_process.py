@@ -61,6 +61,8 @@ async def connected(kubeconfig: Path) -> AsyncIterator[LiveCluster]:
             crd = yaml.safe_load(path.read_text())
             await live.apply({**crd, "metadata": {**crd["metadata"], "namespace": ""}})
             await until(live, CRD, "", crd["metadata"]["name"], established, 30)
+        for kind in (TRANSCRIBER, TRANSCRIPTION_JOB):  # established is not yet to be found by discovery
+            await eventually(lambda kind=kind: live.serves(kind), f"{kind.name} to be served", 30)  # type: ignore[misc]
         yield live
     finally:
         await live.close()

@@ -16,12 +16,14 @@ Manifest = dict[str, Any]
 class PlanSettings:
     """What the operator was told about images, and where it runs.
 
-    `image_registry` goes before `whisper-operator/…`; it may be empty. `namespace` is "" outside a cluster.
+    `image_registry` goes before `whisper-operator/…`; it may be empty. `image_pull_secrets` are names. `namespace` is
+    "" outside a cluster.
     """
 
     image_registry: str = ""
     version: str = "0.1.0"
     image_pull_policy: str = "IfNotPresent"
+    image_pull_secrets: tuple[str, ...] = ()
     namespace: str = ""
 
 

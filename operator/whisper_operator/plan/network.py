@@ -5,6 +5,7 @@ from typing import Any
 from whisper_operator.api import names
 from whisper_operator.api.names import Component
 from whisper_operator.api.v1alpha1.transcriber import WhisperTranscriber
+from whisper_operator.plan import exporters
 from whisper_operator.plan import network_stores as external
 from whisper_operator.plan.common import Manifest, Observed, PlanSettings, manifest
 from whisper_operator.plan.network_addresses import PRIVATE, Block, public
@@ -13,6 +14,7 @@ _EVERY_POD: Manifest = {"namespaceSelector": {}}
 # Who keeps state where: a migration makes the schema and the bucket.
 _DATABASE = (Component.API, Component.WORKER, Component.MIGRATE)
 _QUEUE = (Component.API, Component.WORKER)
+_METRICS = {Component.POSTGRES: names.POSTGRES_METRICS_PORT, Component.REDIS: names.REDIS_METRICS_PORT}
 _BUCKET = (Component.API, Component.WORKER, Component.MIGRATE)
 
 
@@ -39,8 +41,14 @@ def network(cr: WhisperTranscriber, observed: Observed, settings: PlanSettings) 
         (spec.redis.external, Component.REDIS, _QUEUE, names.REDIS_PORT),
         (spec.objects.external, Component.OBJECTS, _BUCKET, names.OBJECTS_PORT),
     )
+    watched = dict.fromkeys((component for component, _ in exporters.of(cr)), _watchers(cr, observed))
     made += [
-        _policy(cr, component, _from([_pods(cr, *clients)], port), [])
+        _policy(
+            cr,
+            component,
+            [*_from([_pods(cr, *clients)], port), *_from(watched.get(component, []), _METRICS.get(component, 0))],
+            [],
+        )
         for outside, component, clients, port in kept
         if not outside
     ]

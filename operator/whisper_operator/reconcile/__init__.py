@@ -186,6 +186,7 @@ def plan_settings(settings: Settings) -> PlanSettings:
         image_registry=settings.image_registry,
         version=settings.version,
         image_pull_policy=settings.image_pull_policy,
+        image_pull_secrets=settings.image_pull_secrets,
         namespace=settings.own_namespace,
     )
 

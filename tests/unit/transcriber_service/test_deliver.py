@@ -26,6 +26,7 @@ from whisper_transcriber.domain.deliveries import Delivery
 from whisper_transcriber.domain.job import DEFAULT_TENANT, Job, JobRequest, NewJob
 from whisper_transcriber.domain.webhooks import EVENTS, Webhook
 from whisper_transcriber.logs import JsonFormatter
+from whisper_transcriber.objects.s3 import Bucket, S3Objects
 from whisper_transcriber.worker.deliver import delivering
 
 
@@ -243,6 +244,23 @@ async def test_the_transcript_goes_with_it_only_if_it_was_asked_for(hooked: Deps
     assert sorted("transcript" in each for each in data) == [False, True]
     assert [each["transcript"] for each in data if "transcript" in each] == ["Hello."]
     assert all(each["result"].endswith(f"/v1/jobs/{each['id']}/result") for each in data)
+
+
+async def test_a_transcript_that_cannot_be_read_is_waited_for(hooked: Deps) -> None:
+    settings = hooked.settings.model_copy(update={"webhook_timeout_seconds": 0.5})
+    nowhere = S3Objects(Bucket("audio", "us-east-1", f"http://127.0.0.1:{free_port()}", "key", "secret"))
+    async with receiver() as there:
+        hook = Webhook(there.url, (EVENTS[0],), True)
+        job, _ = await hooked.store.create(NewJob(uuid4(), JobRequest("base", sha256="00"), webhook=hook))
+        await succeed(hooked)
+        async with deliverer(replace(hooked, settings=settings, objects=nowhere)):
+            delivery = await over(hooked, job.id)
+        assert {each.error for each in delivery.log} == {"the transcript that was asked for could not be read"}
+        assert there.requests == []
+        await hooked.store.hooks.redeliver(job.id, delivery.id)
+        async with deliverer(hooked):
+            assert codes(await over(hooked, job.id))[-1] == 204
+    assert json.loads(there.requests[0].body)["data"]["transcript"] == "Hello."
 
 
 async def test_neither_secrets_nor_urls_are_logged(hooked: Deps, caplog: pytest.LogCaptureFixture) -> None:

@@ -102,7 +102,8 @@ class Pump:
         answer: asyncio.Future[WindowResult] = asyncio.get_running_loop().create_future()
         now = time.monotonic()
         self._start()
-        self._served = joined(self._served, ticket.tenant, self._active())
+        active = frozenset(each.ticket.tenant for each in (*self._queue, *self._computing))
+        self._served = joined(self._served, ticket.tenant, active)
         self._queue.append(_Queued(ticket, self._pipeline.key(row), row.seconds, now, row, answer, now))
         self._news.set()
         try:
@@ -175,8 +176,8 @@ class Pump:
             self._metrics.stage_seconds.labels("queue").observe(started - each.came)
         self._metrics.batch_windows.observe(len(batch))
         self._computing += batch
-        run, rows = asyncio.get_running_loop().run_in_executor, [each.row for each in batch]
-        answers, broken = await run(self._threads, lambda: self._answers(rows))
+        rows = [each.row for each in batch]
+        answers, broken = await asyncio.get_running_loop().run_in_executor(self._threads, self._answers, rows)
         self._computing = [each for each in self._computing if each not in batch]
         took = time.monotonic() - started
         self._pace.took(batch[0].key, len(batch), took)
@@ -196,8 +197,8 @@ class Pump:
             elif error is not None:
                 _answer(each.answer, error)
             elif not each.answer.done():
-                key, now = self._pipeline.key(answer), time.monotonic()
-                again.append(replace(each, key=key, seconds=answer.seconds, since=started, came=now))
+                key = self._pipeline.key(answer)
+                again.append(replace(each, key=key, seconds=answer.seconds, since=started, came=time.monotonic()))
         return again
 
     def _answers(self, rows: Sequence[Row]) -> tuple[Sequence[_Outcome], bool]:
@@ -228,9 +229,6 @@ class Pump:
         turns = jobs * self._pace.seconds / (self.engine.lanes * _OVERDUE_SHARE)
         patience = min(_PATIENCE * self._pace.seconds, _PATIENCE)
         return Policy(self._size, patience, max(_AGEING, turns), self._pace.size, alike=self.engine.device == "cpu")
-
-    def _active(self) -> frozenset[str]:
-        return frozenset(each.ticket.tenant for each in (*self._queue, *self._computing))
 
     def _show(self) -> None:
         """What is asked for whenever the metrics are read."""

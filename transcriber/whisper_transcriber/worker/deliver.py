@@ -74,7 +74,8 @@ async def deliver(deps: Deps, delivery: Delivery) -> None:
 
 async def _claim(deps: Deps) -> Delivery | None:
     try:
-        return await deps.store.hooks.claim(deps.settings.webhook_timeout_seconds + _SPARE_SECONDS)
+        # So long to read the transcript, and as long to send it.
+        return await deps.store.hooks.claim(2 * deps.settings.webhook_timeout_seconds + _SPARE_SECONDS)
     except Unavailable as error:
         log.warning("Could not look for webhooks, looking again", reason=str(error))
         return None
@@ -92,8 +93,9 @@ async def _send(deps: Deps, delivery: Delivery) -> Taken:
 
 async def _transcript(deps: Deps, delivery: Delivery) -> str | None:
     try:
-        return (await results.read(deps.objects, delivery.job)).text
+        async with asyncio.timeout(deps.settings.webhook_timeout_seconds):
+            return (await results.read(deps.objects, delivery.job)).text
     except Missing:
         return None
-    except ObjectsUnavailable:
+    except (ObjectsUnavailable, TimeoutError):
         raise FetchFailed("the transcript that was asked for could not be read") from None

@@ -6,7 +6,7 @@ import ast
 import json
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import prometheus_client
 import pytest
@@ -14,6 +14,8 @@ import yaml
 
 import whisper_operator.metrics  # noqa: F401  its metrics are in the registry once it is imported
 from whisper_operator.api.v1alpha1 import TranscriptionJob, WhisperTranscriber
+from whisper_operator.jobs.state import pascal
+from whisper_transcriber.domain.job import ErrorCode
 from whisper_transcriber.metrics import Metrics
 from whisper_transcriber.settings import PREFIX, Settings
 
@@ -123,6 +125,20 @@ def test_metrics_exist() -> None:
     for name, text in PAGES.items():
         told = {word.removesuffix("_total") for word in words(text, r"`(whisper_[a-z_]+)[{`]")}
         assert told - {"whisper_operator", "whisper_transcriber", "whisper_normalizer"} <= known, name
+
+
+def test_every_reason_is_explained() -> None:
+    """What a condition may say, but for what a transcriber's API says of a request beside the codes of jobs."""
+    explained = words("".join(PAGES.values()), r"`([A-Z][A-Za-z]+)`")
+    judged = {
+        node.args[0].value
+        for path in (ROOT / "operator").rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "Verdict" and node.args
+        if isinstance(node.args[0], ast.Constant)
+    }
+    assert len(judged) > 10
+    assert judged | {pascal(code) for code in get_args(ErrorCode)} <= explained
 
 
 def test_targets_exist() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 from base64 import b64decode
 from pathlib import Path
@@ -13,9 +14,11 @@ from whisper_operator.api.names import Env
 from whisper_operator.api.v1alpha1 import WhisperTranscriber
 from whisper_operator.plan import Manifest, Observed, PlanSettings, desired
 from whisper_operator.plan.migrate import migrate
+from whisper_operator.plan.tuning import POOL
 from whisper_transcriber.deps.catalogue import Catalogue, catalogue
 from whisper_transcriber.objects import keyring
 from whisper_transcriber.settings import PREFIX, InvalidSettings, Settings, load_settings
+from whisper_transcriber.store.postgres import PostgresStore
 
 SPECS: dict[str, dict[str, Any]] = {
     "empty": {},
@@ -297,3 +300,7 @@ def test_every_source_of_a_model_is_understood(parsed: Any) -> None:
     assert (settings.max_upload_bytes, settings.max_audio_seconds, settings.max_queue_seconds) == (4096, 60, 0)
     api = parsed(environment(manifests, "Deployment", "api"))
     assert not api.api_key.get_secret_value()
+
+
+def test_postgresql_has_room_for_the_pools_of_the_pods() -> None:
+    assert inspect.signature(PostgresStore).parameters["connections"].default == POOL

@@ -6,7 +6,7 @@ import ast
 import json
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import prometheus_client
 import pytest
@@ -14,6 +14,8 @@ import yaml
 
 import whisper_operator.metrics  # noqa: F401  its metrics are in the registry once it is imported
 from whisper_operator.api.v1alpha1 import TranscriptionJob, WhisperTranscriber
+from whisper_operator.jobs.state import pascal
+from whisper_transcriber.domain.job import ErrorCode
 from whisper_transcriber.metrics import Metrics
 from whisper_transcriber.settings import PREFIX, Settings
 
@@ -22,7 +24,7 @@ PAGES = {
     page.relative_to(ROOT).as_posix(): page.read_text() for page in [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")]
 }
 # Read by the tests' own tools, which are described beside the settings.
-TOOLS = {"WHISPER_CACHE", "WHISPER_CLUSTER", "WHISPER_KEEP_CLUSTER"}
+TOOLS = {"WHISPER_CACHE", "WHISPER_CLUSTER", "WHISPER_KEEP_CLUSTER", "WHISPER_LEADER_KILLS"}
 KINDS: dict[str, Any] = {"WhisperTranscriber": WhisperTranscriber, "TranscriptionJob": TranscriptionJob}
 # What a fragment leaves out.
 REST = {"TranscriptionJob": {"transcriberRef": {"name": "main"}, "source": {"http": {"url": "https://example.com/a"}}}}
@@ -66,6 +68,14 @@ def test_every_example_is_on_a_page() -> None:
     told = "".join(PAGES.values())
     for example in (ROOT / "examples").glob("*.yaml"):
         assert f"examples/{example.name}" in told, example.name
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "examples").glob("*.yaml")), ids=lambda path: path.stem)
+def test_examples_are_understood(path: Path) -> None:
+    """By our models, which also refuse fields that contradict each other."""
+    ours = [body for body in yaml.safe_load_all(path.read_text()) if body["kind"] in KINDS]
+    for body in ours:
+        KINDS[body["kind"]].parse({**body, "metadata": {"namespace": "ns", "uid": "1", **body["metadata"]}})
 
 
 @pytest.mark.parametrize("name", PAGES)
@@ -123,6 +133,20 @@ def test_metrics_exist() -> None:
     for name, text in PAGES.items():
         told = {word.removesuffix("_total") for word in words(text, r"`(whisper_[a-z_]+)[{`]")}
         assert told - {"whisper_operator", "whisper_transcriber", "whisper_normalizer"} <= known, name
+
+
+def test_every_reason_is_explained() -> None:
+    """What a condition may say, but for what a transcriber's API says of a request beside the codes of jobs."""
+    explained = words("".join(PAGES.values()), r"`([A-Z][A-Za-z]+)`")
+    judged = {
+        node.args[0].value
+        for path in (ROOT / "operator").rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "Verdict" and node.args
+        if isinstance(node.args[0], ast.Constant)
+    }
+    assert len(judged) > 10
+    assert judged | {pascal(code) for code in get_args(ErrorCode)} <= explained
 
 
 def test_targets_exist() -> None:

@@ -64,7 +64,9 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore", hide_input_in_errors=True)
 
     database_url: SecretStr = Field(SecretStr(""), description="postgresql://user:password@host:5432/database")
-    redis_url: SecretStr = Field(SecretStr(""), description="redis://:password@host:6379/0; empty: polling only")
+    redis_url: SecretStr = Field(
+        SecretStr(""), description="redis://:password@host:6379/0, or a form of docs/redis.md; empty: polling only"
+    )
     database_ca: Path | None = Field(
         None, description="File with the authorities PostgreSQL must be certified by; verify-full, unless the URL says"
     )

@@ -39,6 +39,9 @@ API_SERVICE_PORT: Final = 80
 API_SECURE_SERVICE_PORT: Final = 443
 POSTGRES_PORT: Final = 5432
 REDIS_PORT: Final = 6379
+SENTINEL_PORT: Final = 26379
+POSTGRES_METRICS_PORT: Final = 9187
+REDIS_METRICS_PORT: Final = 9121
 OBJECTS_PORT: Final = 7070
 
 DATABASE: Final = "whisper"
@@ -54,6 +57,8 @@ KEY_API_KEY: Final = "api-key"
 KEY_OBJECTS_KEYS: Final = "keys"
 KEY_WEBHOOKS: Final = "secret"
 KEY_ROLLOUT: Final = "hmac-key"
+KEY_METRICS_POSTGRES: Final = "postgres-password"
+KEY_METRICS_REDIS: Final = "redis-password"
 KEY_CERTIFICATE: Final = "tls.crt"
 KEY_PRIVATE: Final = "tls.key"
 KEY_CA: Final = "ca.crt"
@@ -183,6 +188,11 @@ def rollout(transcriber: str) -> str:
     return child(transcriber, "rollout")
 
 
+def metrics(transcriber: str) -> str:
+    """The Secret with the passwords of those who read the metrics of PostgreSQL and Redis."""
+    return child(transcriber, "metrics")
+
+
 def authority(transcriber: str) -> str:
     """The Secret with the key of the transcriber's own certificate authority; the ConfigMap with what to trust."""
     return child(transcriber, "ca")
@@ -193,7 +203,7 @@ def certificate(service: str) -> str:
     return child(service, "tls")
 
 
-def generated(transcriber: str) -> tuple[str, ...]:
+def generated(transcriber: str, *, exporters: bool) -> tuple[str, ...]:
     """Every Secret that the operator may make for a transcriber."""
     return (
         postgres(transcriber),
@@ -202,6 +212,7 @@ def generated(transcriber: str) -> tuple[str, ...]:
         api_key(transcriber),
         webhooks(transcriber),
         rollout(transcriber),
+        *((metrics(transcriber),) if exporters else ()),
     )
 
 

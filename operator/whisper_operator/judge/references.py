@@ -68,6 +68,11 @@ def kept(transcriber: str, spec: TranscriberSpec) -> Iterator[Reference]:
         yield Reference(Component.OBJECTS, "", names.objects_keys(transcriber), (names.KEY_OBJECTS_KEYS,), True)
     if spec.api.auth.enabled:
         yield Reference(Component.API, "", names.api_key(transcriber), (names.KEY_API_KEY,))
+    if spec.monitoring.exporters.enabled:
+        if not spec.postgres.external:
+            yield Reference(Component.POSTGRES, "", names.metrics(transcriber), (names.KEY_METRICS_POSTGRES,))
+        if not spec.redis.external:
+            yield Reference(Component.REDIS, "", names.metrics(transcriber), (names.KEY_METRICS_REDIS,))
     yield Reference(Component.API, "", names.webhooks(transcriber), (names.KEY_WEBHOOKS,))
     yield Reference(Component.API, "", names.rollout(transcriber), (names.KEY_ROLLOUT,))
 

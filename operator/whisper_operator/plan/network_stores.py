@@ -24,10 +24,12 @@ def postgres(cr: WhisperTranscriber, values: Values) -> list[Manifest]:
 
 
 def redis(cr: WhisperTranscriber, values: Values) -> list[Manifest]:
-    """Rules for egress to an external Redis."""
-    external = cr.spec.redis.external
+    """Rules for egress to an external Redis; where Sentinels know the servers, to any server at Redis' own port too."""
+    external, given = cr.spec.redis.external, cr.spec.network_policy.egress.redis
     uri = _secret(external.secret_ref, values) if external else ""
-    return _rules(cr.spec.network_policy.egress.redis, uri, names.REDIS_PORT)
+    if given or "+sentinel:" not in uri.partition("/")[0]:
+        return _rules(given, uri, names.REDIS_PORT)
+    return [*_rules(None, uri, names.SENTINEL_PORT), {"ports": ports((names.REDIS_PORT,))}]
 
 
 def objects(cr: WhisperTranscriber) -> list[Manifest]:

@@ -38,6 +38,9 @@ def generate(cr: WhisperTranscriber, rng: Rng) -> list[Manifest]:
         made.append(_secret(cr, name, Component.OBJECTS, {names.KEY_OBJECTS_KEYS: keys}))
     if spec.api.auth.enabled:
         made.append(_secret(cr, names.api_key(cr.name), Component.API, {names.KEY_API_KEY: f"sk-{rng(24)}"}))
+    if spec.monitoring.exporters.enabled and not (spec.postgres.external and spec.redis.external):
+        values = {names.KEY_METRICS_POSTGRES: rng(24), names.KEY_METRICS_REDIS: rng(24)}
+        made.append(_secret(cr, names.metrics(cr.name), None, values))
     made.append(_secret(cr, names.webhooks(cr.name), Component.API, {names.KEY_WEBHOOKS: rng(32)}))
     made.append(_secret(cr, names.rollout(cr.name), None, {names.KEY_ROLLOUT: rng(32)}))
     return made

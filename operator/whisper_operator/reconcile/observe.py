@@ -118,7 +118,11 @@ async def _secrets(cluster: Cluster, cr: WhisperTranscriber, new: bool) -> dict[
 def _ours(cr: WhisperTranscriber) -> tuple[str, ...]:
     """The Secrets that the operator makes for this transcriber."""
     keys = keyring(cr)
-    return (*names.generated(cr.name), *([keys] if keys else []), *certificates(cr))
+    return (
+        *names.generated(cr.name, exporters=cr.spec.monitoring.exporters.enabled),
+        *([keys] if keys else []),
+        *certificates(cr),
+    )
 
 
 def _incomplete(

@@ -259,6 +259,28 @@ def test_places_in_uris() -> None:
     assert places("", 1) == places("nonsense", 1) == []
 
 
+REDIS = {"redis": {"external": {"secretRef": {"name": "pg"}}}}
+
+
+def test_sentinels_are_open_and_so_are_the_servers_that_they_name() -> None:
+    made = policies(REDIS, uri("redis+sentinel://:p@10.1.2.3,10.1.2.4:26380/bells"))
+    for source in ("api", "worker"):
+        assert may(made, source, "database", 26379)
+        assert not may(made, source, "database", 26380)
+        assert may(made, source, "private", 6379), "a Sentinel may name any server"
+        assert not may(made, source, "private", 26379)
+    assert not may(made, "migrate", "database", 26379)
+    egress = {"networkPolicy": {"egress": {"redis": {"to": [{"ipBlock": {"cidr": "10.1.2.0/24"}}], "ports": [26379]}}}}
+    assert not may(policies({**REDIS, **egress}, uri("redis+sentinel://10.1.2.3/bells")), "api", "private", 6379)
+
+
+def test_the_nodes_of_a_cluster_are_open() -> None:
+    made = policies(REDIS, uri("rediss+cluster://:p@10.1.2.3:7000,10.1.2.4"))
+    assert may(made, "api", "database", 7000)
+    assert not may(made, "api", "database", 6379)
+    assert allowed(made, ENDS["api"], End("10.1.2.4"), 6379)
+
+
 @given(st.text(max_size=40))
 def test_any_text_in_a_secret_is_survived(text: str) -> None:
     assert policies(PG, uri(text))

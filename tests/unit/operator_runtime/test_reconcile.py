@@ -12,13 +12,14 @@ from whisper_operator.cluster.port import (
     DEPLOYMENT,
     JOB,
     NETWORK_POLICY,
+    POD,
     PVC,
     SECRET,
     SERVICE,
     STATEFUL_SET,
     Kind,
 )
-from whisper_operator.errors import Immutable, Rejected, Transient
+from whisper_operator.errors import Immutable, Rejected, Transient, WebhookFailed
 
 TRANSCRIBER = Kind("whisper-operator.dev/v1alpha1", "WhisperTranscriber")
 EVENTS = "Event"
@@ -212,7 +213,14 @@ async def test_what_is_no_longer_planned_is_pruned_but_data_never(world: Any) ->
     edit(world, api={"replicas": 1}, redis={"external": {"secretRef": {"name": "mine", "key": "uri"}}})
     await world.look()
     assert not world.cluster.names(budget)
-    assert ("Service", "main-redis") not in world.cluster
+    for way in (("Service", "main-redis"), ("NetworkPolicy", "main-redis")):
+        assert way in world.cluster, "pods that run still need it"
+    uri = {"uri": "cmVkaXM6Ly9o"}
+    secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "mine", "namespace": "ns"}, "data": uri}
+    await world.cluster.create(secret)
+    await world.settle()
+    for way in (("Service", "main-redis"), ("NetworkPolicy", "main-redis")):
+        assert way not in world.cluster
     assert ("StatefulSet", "main-redis") in world.cluster
     assert ("Secret", "main-redis") in world.cluster
     assert ("PersistentVolumeClaim", "data-main-redis-0") in world.cluster
@@ -273,6 +281,61 @@ async def test_a_refused_child_is_reported_and_the_others_are_still_healed(world
     assert world.condition("WorkersReady")["reason"] == "QuotaExceeded"
     assert world.condition("ApiReady")["status"] == "True"
     assert ("Service", "main-api") in world.cluster
+
+
+async def test_a_webhook_that_is_down_is_told_and_passes(world: Any) -> None:
+    await world.settle()
+    edit(world, workers={"replicas": 2})
+    world.cluster.rejects["Deployment", "main-worker-blue"] = WebhookFailed("failed calling webhook: no endpoints")
+    await world.look()
+    assert world.condition("WorkersReady")["reason"] == "WebhookFailed"
+    world.cluster.rejects.clear()
+    await world.settle()
+    assert world.condition("Ready")["status"] == "True"
+    assert world.cluster["Deployment", "main-worker-blue"]["spec"]["replicas"] == 2
+
+
+async def test_pods_that_run_and_are_not_ready_are_asked_why(world: Any, noon: Any) -> None:
+    await world.settle()
+    started = (noon - timedelta(minutes=1)).isoformat()
+    labels = {"whisper-operator.dev/transcriber": "main", "app.kubernetes.io/component": "api"}
+    container = {"name": "api", "state": {"running": {"startedAt": started}}, "ready": False}
+    for name in ("a", "b", "c", "d"):
+        meta = {"name": name, "namespace": "ns", "labels": labels}
+        status = {"podIP": "10.0.0.1", "containerStatuses": [container]}
+        await world.cluster.create({"apiVersion": "v1", "kind": "Pod", "metadata": meta})
+        world.cluster.edit(POD, "ns", name, {"status": status})
+    asked: list[str] = []
+
+    async def ask(_: Any, pod: Any) -> str:
+        asked.append(pod["metadata"]["name"])
+        return "the database: unavailable"
+
+    world.cluster.edit(DEPLOYMENT, "ns", "main-api", {"status": {"readyReplicas": 0}})
+    await world.look(ask=ask)
+    assert world.condition("ApiReady")["reason"] == "DatabaseUnreachable"
+    assert asked == ["a", "b", "c"], "the fourth would say the same"
+
+
+async def test_what_pods_live_by_stays_until_the_new_ones_may_start(world: Any) -> None:
+    await world.settle()
+    live = {key: world.cluster[key] for key in (("ConfigMap", "main-config"), ("NetworkPolicy", "main-api"))}
+    away = {"endpoint": "https://s3.example.com", "bucket": "mine", "secretRef": {"name": "s3"}}
+    edit(world, objects={"external": away})
+    await world.look()
+    world.kubelet()
+    await world.look()
+    assert world.condition("ObjectsReady")["reason"] == "SecretNotFound"
+    assert {key: world.cluster[key] for key in live} == live, "their pods may be restarted meanwhile"
+    keys = {"access-key": "YQ==", "secret-key": "Yg=="}
+    secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s3", "namespace": "ns"}, "data": keys}
+    await world.cluster.create(secret)
+    await world.look()
+    assert world.cluster["ConfigMap", "main-config"]["data"]["WHISPER_S3_BUCKET"] == "mine"
+    assert ("Service", "main-objects") in world.cluster
+    world.kubelet()
+    await world.look()
+    assert ("Service", "main-objects") not in world.cluster
 
 
 @pytest.mark.parametrize(

@@ -94,32 +94,38 @@ class EncryptedObjects(Wrapping):
         if end is not None and end <= start:
             return
         size = unpack(first).chunk
-        begin, stop = start // size, None if end is None else -(-end // size)
-        opener = await self._opener(key, first, begin)
-        left = None if end is None else end - start
-        skip = start - begin * size
-        # One byte more than the last chunk tells whether it is the object's last.
-        upto = None if stop is None else HEADER + stop * (size + TAG) + 1
-        wanted, got = None if stop is None else (stop - begin) * (size + TAG), 0
-        async with aclosing(self.inner.get(key, HEADER + begin * (size + TAG), upto)) as chunks:
-            async for chunk in chunks:
-                got += len(chunk)
-                plain = opener.feed(chunk)
+        number = start // size
+        opener = await self._opener(key, first, number)
+        skip, left = start - number * size, None if end is None else end - start
+        stop = None if end is None else -(-end // size)
+        async with aclosing(self._opened(key, opener, size + TAG, number, stop)) as pieces:
+            async for plain in pieces:
                 piece = plain[skip:][:left]
                 skip = max(0, skip - len(plain))
                 left = None if left is None else left - len(piece)
                 if piece:
                     yield piece
-        if wanted is not None and got > wanted:
+
+    async def _opened(
+        self, key: str, opener: Opener, stride: int, number: int, stop: int | None
+    ) -> AsyncGenerator[bytes, None]:
+        """The plain bytes of the chunks from `number` up to `stop`; `stride`: how long each is as stored."""
+        got = 0
+        # One byte more than the last chunk tells whether it is the object's last.
+        upto = None if stop is None else HEADER + stop * stride + 1
+        async with aclosing(self.inner.get(key, HEADER + number * stride, upto)) as chunks:
+            async for chunk in chunks:
+                got += len(chunk)
+                yield opener.feed(chunk)
+        if stop is not None and got > (stop - number) * stride:
             return  # more comes after it
-        if got == 0 and begin:
-            # Past the end, if this is the end: only the last chunk can say so.
-            async with aclosing(self._whole(key)) as plain_chunks:
-                async for _ in plain_chunks:
-                    pass
+        if got or not number:
+            yield opener.end()
             return
-        if piece := opener.end()[skip:][:left]:
-            yield piece
+        # Past the end, if this is the end: only the last chunk can say so.
+        async with aclosing(self._whole(key)) as whole:
+            async for _ in whole:
+                pass
 
     async def head(self, key: str) -> bytes:
         """The first bytes of what is stored, a header's length or all there is. Raises Missing."""

@@ -5,7 +5,7 @@ from typing import Annotated, Self
 from pydantic import Field, StringConstraints, model_validator
 
 from whisper_operator.api.v1alpha1.base import UNIQUE, Model, ObjectName, rules
-from whisper_operator.api.v1alpha1.pods import LabelKey, LabelValue, Text
+from whisper_operator.api.v1alpha1.pods import LabelKey, LabelValue, Resources, Text
 
 Host = Annotated[
     str,
@@ -75,11 +75,23 @@ class ApiAutoscaling(
         return self
 
 
+class Exporters(Model):
+    """Metrics of the managed PostgreSQL and Redis, by a second container in their pods."""
+
+    enabled: bool = Field(False, description="Run them. A change restarts PostgreSQL and Redis.")
+    resources: Resources | None = Field(
+        None,
+        description="Resources of each exporter; each given map replaces the operator's own. Default: requests of 5m "
+        "CPU and 24Mi of memory, and a limit of 128Mi.",
+    )
+
+
 class Monitoring(Model):
-    """ServiceMonitor (API) and PodMonitor (workers), where the cluster has their CRDs."""
+    """ServiceMonitor (API) and PodMonitors (workers, exporters), where the cluster has their CRDs."""
 
     enabled: bool = Field(True, description="Make them, as soon as their CRDs are there.")
     interval_seconds: int = Field(30, ge=1, le=3600, description="Seconds between two scrapes by Prometheus.")
     labels: dict[LabelKey, LabelValue] = Field(
         {}, max_length=16, description="Labels by which Prometheus selects them, such as release. Default: none."
     )
+    exporters: Exporters = Field(Exporters(), description="Metrics of the managed PostgreSQL and Redis. Default: none.")

@@ -42,7 +42,7 @@ class Images(Model):
         (),
         max_length=16,
         json_schema_extra=keyed("name"),
-        description="Secrets with registry credentials. Default: none.",
+        description="Secrets with registry credentials. Default: the operator's, which must exist here.",
     )
 
 

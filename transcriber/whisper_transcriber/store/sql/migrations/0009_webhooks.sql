@@ -65,8 +65,12 @@ BEGIN
         SELECT NULL::uuid AS endpoint, new.webhook ->> 'url' AS url, (new.webhook -> 'transcript')::boolean AS transcript
         WHERE new.webhook -> 'events' ? event
         UNION ALL
-        SELECT id, url, transcript FROM endpoints
-        WHERE tenant = new.tenant AND disabled_at IS NULL AND event = ANY (events) AND NOT new.synchronous
+        -- Locked, so that none is told that is removed meanwhile.
+        SELECT * FROM (
+            SELECT id, url, transcript FROM endpoints
+            WHERE tenant = new.tenant AND disabled_at IS NULL AND event = ANY (events) AND NOT new.synchronous
+            FOR KEY SHARE
+        ) theirs
     ) hook;
     RETURN NULL;
 END

@@ -86,7 +86,10 @@ async def test_an_invalid_spec_changes_nothing_that_runs(world: Any) -> None:
     world.cluster.writes.clear()
     world.edit(defaultModel="nobody", workers={"replicas": 5})
     await world.look()
-    assert [write[:2] for write in world.cluster.writes] == [("apply_status", "WhisperTranscriber"), ("create", EVENTS)]
+    assert [write[:2] for write in world.cluster.writes] == [
+        ("apply_status", "WhisperTranscriber"),
+        ("create", "Event"),
+    ]
     stalled = world.condition("Stalled")
     assert (stalled["status"], stalled["reason"]) == ("True", "InvalidSpec")
     assert "defaultModel" in stalled["message"]

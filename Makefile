@@ -78,7 +78,7 @@ test: check images ## Everything: checks, then the tests on a real cluster
 
 .PHONY: bench-engine
 bench-engine: venv ## The engine beside its peers in one run (docs/benchmarks.md; ARGS="clips --rounds 5")
-	$(BIN)/python -m benchmarks.engine $(ARGS)
+	GLIBC_TUNABLES=glibc.malloc.hugetlb=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m benchmarks.engine $(ARGS)
 
 .PHONY: bench-operator
 bench-operator: venv ## 1000 WhisperTranscribers beside a bare loop of the same manifests (ARGS="--count 100 --jobs 500")

@@ -15,6 +15,7 @@ import httpx
 from assets import speech, weights
 from assets.speech import Clip
 from benchmarks import material
+from benchmarks.encryption import encryption
 from benchmarks.memory import Peak, resident
 from services import running
 from services.running import KEY, Client, Process, Service
@@ -134,7 +135,13 @@ def soak(asked: Asked, say: Say) -> list[str]:
     ]
 
 
-CASES: dict[str, Callable[[Asked, Say], list[str]]] = {"behind": behind, "two": two, "memory": memory, "soak": soak}
+CASES: dict[str, Callable[[Asked, Say], list[str]]] = {
+    "behind": behind,
+    "two": two,
+    "memory": memory,
+    "soak": soak,
+    "encryption": lambda asked, say: encryption(3, say),
+}
 
 
 @contextmanager

@@ -176,10 +176,10 @@ def finished(resource: dict[str, Any]) -> bool:
 
 
 @contextmanager
-def forwarded(cluster: Cluster, namespace: str, service: str, port: int = 80) -> Iterator[str]:
-    """The base URL of a service, by `kubectl port-forward`, while the block runs."""
+def forwarded(cluster: Cluster, namespace: str, name: str, port: int = 80, *, kind: str = "service") -> Iterator[str]:
+    """The base URL of a service, or of a pod, by `kubectl port-forward`, while the block runs."""
     forward = subprocess.Popen(
-        ["kubectl", "port-forward", f"service/{service}", f":{port}", "--namespace", namespace],
+        ["kubectl", "port-forward", f"{kind}/{name}", f":{port}", "--namespace", namespace],
         env=cluster.env(),
         stdout=subprocess.PIPE,
         text=True,

@@ -17,8 +17,8 @@ NAMESPACE_FILE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 class Settings:
     """One process' settings. Durations are seconds.
 
-    `namespaces` empty means all of them; `own_namespace` is "" outside a cluster. `api_url` is a template with `{name}`
-    and `{namespace}` of a transcriber.
+    `namespaces` empty means all of them; `own_namespace` is "" outside a cluster. `image_pull_secrets`: by name, in the
+    namespace of each transcriber. `api_url` is a template with `{name}` and `{namespace}` of a transcriber.
     """
 
     namespaces: tuple[str, ...] = ()
@@ -31,6 +31,7 @@ class Settings:
     version: str = "0.1.0"
     image_registry: str = ""
     image_pull_policy: str = "IfNotPresent"
+    image_pull_secrets: tuple[str, ...] = ()
     api_url: str = "http://{name}-api.{namespace}.svc:80"
     resync: float = 300.0
     recheck: float = 10.0
@@ -55,6 +56,13 @@ def parser() -> argparse.ArgumentParser:
     run.add_argument("--version", help="version of the images of the children (default: the operator's own)")
     run.add_argument("--image-registry", help="prefix of the images of the children, with no slash at its end")
     run.add_argument("--image-pull-policy", choices=["Always", "IfNotPresent", "Never"])
+    run.add_argument(
+        "--image-pull-secret",
+        action="append",
+        dest="image_pull_secrets",
+        metavar="NAME",
+        help="Secret with registry credentials in each transcriber's namespace (may be repeated)",
+    )
     run.add_argument("--api-url", help="URL template of a transcriber's API")
     run.add_argument("--resync", type=float, help="seconds between two looks at a resource nothing happened to")
     run.add_argument("--recheck", type=float, help="seconds between two looks at a resource that is not ready")
@@ -76,15 +84,16 @@ def load(argv: Sequence[str], env: Mapping[str, str]) -> Settings:
     args = vars(top.parse_args(argv))
     args.pop("command")
     every, named = args.pop("all_namespaces"), args.pop("namespace")
-    from_env = tuple(n.strip() for n in env.get(PREFIX + "NAMESPACES", "").split(",") if n.strip())
+    from_env = _words(env.get(PREFIX + "NAMESPACES", ""))
     values: dict[str, object] = {"namespaces": () if every else tuple(named or from_env)}
     for name, given in args.items():
         text = env.get(PREFIX + name.upper(), "").strip()
         if given is not None:
-            values[name] = given
+            values[name] = tuple(given) if isinstance(given, list) else given
         elif text:  # a chart that renders an empty value means the default
             try:
-                values[name] = type(getattr(Settings, name))(text)
+                default = getattr(Settings, name)
+                values[name] = _words(text) if isinstance(default, tuple) else type(default)(text)
             except ValueError:
                 top.error(f"{PREFIX}{name.upper()}: {text!r} is not a number")
     own = _own_namespace(env)
@@ -93,6 +102,10 @@ def load(argv: Sequence[str], env: Mapping[str, str]) -> Settings:
     values.setdefault("identity", f"{env.get('POD_NAME') or socket.gethostname()}-{uuid.uuid4().hex[:8]}")
     values.setdefault("version", version("whisper-operator"))
     return Settings(**values)  # type: ignore[arg-type]  # checked by argparse and by the type of each default
+
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(word.strip() for word in text.split(",") if word.strip())
 
 
 def _own_namespace(env: Mapping[str, str]) -> str:

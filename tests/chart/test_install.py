@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
+from base64 import b64decode
+from datetime import UTC, datetime
 from pathlib import Path
+from textwrap import dedent
 from typing import Any
 
 import pytest
@@ -19,6 +25,10 @@ ROOT = Path(__file__).parents[2]
 CHART = ROOT / "charts" / "whisper-operator"
 EXAMPLES = sorted((ROOT / "examples").glob("*.yaml"))
 SYSTEM = "chart-system"
+POD = {  # what is elsewhere outside a pod
+    "/var/run/secrets/kubernetes.io/serviceaccount": "account",
+    "/etc/nightly": "nightly",
+}
 
 
 @pytest.fixture(scope="module")
@@ -59,6 +69,14 @@ def test_what_cert_manager_is_asked_for_is_valid(kubectl: Any, installed: str, i
         *("apply", "--server-side", "--dry-run=server", "--validate=strict", "--filename", "-"),
         input=yaml.safe_dump_all(asked),
     )
+
+
+def test_the_notes_say_what_to_do_next(kubectl: Any, cluster_helm: Any, installed: str) -> None:
+    notes = cluster_helm("get", "notes", "op", "--namespace", SYSTEM)
+    assert f"helm test op --namespace {SYSTEM}" in notes
+    first = dedent(notes.partition("<<EOF\n")[2].partition("EOF")[0])
+    assert yaml.safe_load(first)["kind"] == "WhisperTranscriber"
+    kubectl("apply", "--server-side", "--dry-run=server", "--validate=strict", "--filename", "-", input=first)
 
 
 def test_strict_validation_is_on(kubectl: Any, installed: str) -> None:
@@ -108,6 +126,52 @@ def test_the_api_server_grants_only_that(installed: str, kubectl: Any, verb: str
     else:
         with pytest.raises(CommandFailed, match="\nno"):
             kubectl(*review)
+
+
+def test_the_cronjobs_script_makes_one_job_and_may_do_nothing_else(
+    installed: str, kubectl: Any, tmp_path: Path
+) -> None:
+    kubectl("create", "namespace", "nightly")
+    text = (ROOT / "examples" / "cronjob.yaml").read_text().replace("namespace: default", "namespace: nightly")
+    kubectl("apply", "--server-side", "--namespace", "nightly", "--filename", "-", input=text)
+    config = yaml.safe_load(kubectl("config", "view", "--raw"))["clusters"][0]["cluster"]
+    token = kubectl("create", "token", "nightly-transcription", "--namespace", "nightly").strip()
+    (account := tmp_path / "account").mkdir()
+    for name, content in {"token": token, "namespace": "nightly"}.items():
+        (account / name).write_text(content)
+    (account / "ca.crt").write_bytes(b64decode(config["certificate-authority-data"]))
+    script, job = (
+        next(d for d in yaml.safe_load_all(text) if d["kind"] == "ConfigMap")["data"][name]
+        for name in ("make.py", "job.json")
+    )
+    (tmp_path / "nightly").mkdir()
+    (tmp_path / "nightly" / "job.json").write_text(job)
+    for path, here in POD.items():
+        assert path in script
+        script = script.replace(path, str(tmp_path / here))
+    assert "https://kubernetes.default.svc/" in script
+    script = script.replace("https://kubernetes.default.svc", config["server"])
+
+    def run(code: str = script) -> subprocess.CompletedProcess[str]:
+        env = {**os.environ, "JOB_NAME": "nightly-transcription-29000000"}
+        return subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True)
+
+    before = datetime.now(UTC).date()
+    done = run()
+    assert (done.returncode, done.stdout) == (0, "Created nightly-transcription-29000000\n"), done.stderr
+    (made,) = json.loads(kubectl("get", "transcriptionjobs", "--namespace", "nightly", "--output", "json"))["items"]
+    assert made["metadata"]["name"] == "nightly-transcription-29000000"
+    days = {f"https://recordings.example.com/{day}.mp3" for day in (before, datetime.now(UTC).date())}
+    assert made["spec"]["source"]["http"]["url"] in days
+    assert run().returncode == 0, "a second attempt finds that it is done"
+
+    (tmp_path / "nightly" / "job.json").write_text(job.replace("priority", "urgency"))
+    refused = run()
+    assert refused.returncode != 0 and "urgency" in refused.stderr
+    subject = "system:serviceaccount:nightly:nightly-transcription"
+    rights = kubectl("auth", "can-i", "--list", "--as", subject, "--namespace", "nightly")
+    (ours,) = [line.split() for line in rights.splitlines() if "transcription" in line]
+    assert ours == ["transcriptionjobs.whisper-operator.dev", "[]", "[]", "[create]"]
 
 
 def test_uninstall_leaves_transcribers(installed: str, cluster_helm: Any, kubectl: Any) -> None:

@@ -81,11 +81,15 @@ def environment(manifests: list[dict[str, Any]]) -> dict[str, str]:
 
 def test_the_operator_reads_every_variable_that_the_chart_sets(render: Any) -> None:
     env = environment(
-        render("watch.namespaces={one,two}", "transcriber.images.registry=registry.example.com", "logLevel=DEBUG")
+        render(
+            *("watch.namespaces={one,two}", "transcriber.images.registry=registry.example.com", "logLevel=DEBUG"),
+            *("transcriber.images.pullSecrets[0].name=a", "transcriber.images.pullSecrets[1].name=b"),
+        )
     )
     settings = load(["run"], {**env, "POD_NAMESPACE": "whisper-system", "POD_NAME": "a"})
     assert settings.namespaces == ("one", "two")
     assert settings.image_registry == "registry.example.com"
+    assert settings.image_pull_secrets == ("a", "b")
     assert settings.lease_namespace == "whisper-system"
     assert settings.log_level == "DEBUG"
     own = {name.removeprefix("WHISPER_OPERATOR_").lower() for name in env if name.startswith("WHISPER_OPERATOR_")}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 from base64 import b64decode
 from pathlib import Path
@@ -13,8 +14,11 @@ from whisper_operator.api.names import Env
 from whisper_operator.api.v1alpha1 import WhisperTranscriber
 from whisper_operator.plan import Manifest, Observed, PlanSettings, desired
 from whisper_operator.plan.migrate import migrate
+from whisper_operator.plan.tuning import POOL
 from whisper_transcriber.deps.catalogue import Catalogue, catalogue
-from whisper_transcriber.settings import PREFIX, Settings, load_settings
+from whisper_transcriber.objects import keyring
+from whisper_transcriber.settings import PREFIX, InvalidSettings, Settings, load_settings
+from whisper_transcriber.store.postgres import PostgresStore
 
 SPECS: dict[str, dict[str, Any]] = {
     "empty": {},
@@ -30,6 +34,22 @@ SPECS: dict[str, dict[str, Any]] = {
             }
         },
     },
+    "buckets": {
+        "fetch": {
+            "s3": [
+                {"bucket": "calls", "endpoint": "https://minio.data.svc:9000", "secretRef": {"name": "calls"}},
+                {"bucket": "lectures", "region": "eu-central-1", "tenants": ["university"]},
+            ]
+        }
+    },
+    "api": {
+        "api": {"cors": {"allowedOrigins": ["https://app.example.com", "http://localhost:5173"]}},
+        "retentionSeconds": 86400,
+        "logLevel": "DEBUG",
+        "fetch": {"timeoutSeconds": 60},
+        "tls": {"api": {"enabled": True}},
+    },
+    "encrypted": {"objects": {"encryption": {"readUnencrypted": True}}},
     "models": {
         "models": [
             {
@@ -95,13 +115,28 @@ def value(variable: dict[str, Any], objects: dict[tuple[str, str], Manifest]) ->
 PODS = [("Deployment", "api"), ("Deployment", "worker"), ("Job", "migrate")]
 
 
+# Settings without a field of a WhisperTranscriber, and why. Any of them can be set by spec.api.pod.env and
+# spec.workers.pod.env.
+WITHOUT_A_FIELD = {
+    "the pod's own folders, which are mounted where these are": ("preloaded_models", "scratch"),
+    "follows from the pod's resources": ("model_memory_bytes", "threads", "upload_memory_bytes"),
+    "fits terminationGracePeriodSeconds": ("drain_seconds", "shutdown_seconds"),
+    "how workers share work, measured": (
+        *("claims", "part_seconds", "parts_ahead", "batch_windows", "lane_windows", "batch_seconds"),
+        *("claim_lease_seconds", "poll_seconds", "max_failures", "sweep_seconds"),
+    ),
+    "part of the protocol that clients know": ("upload_seconds", "synchronous_seconds", "retry_seconds"),
+    "as Standard Webhooks has it": ("webhook_schedule", "webhook_timeout_seconds", "webhook_deliveries"),
+}
+
+
 @pytest.fixture
 def parsed(monkeypatch: pytest.MonkeyPatch) -> Any:
     """Parse an environment with the transcriber's own Settings."""
 
     def parse(values: dict[str, str]) -> Settings:
         for name in [*os.environ]:
-            if name.startswith(PREFIX):
+            if name.startswith((PREFIX, "S3_SOURCE_")):
                 monkeypatch.delenv(name)
         for name, text in values.items():
             monkeypatch.setenv(name, text)
@@ -116,6 +151,39 @@ def known() -> set[str]:
 
 def test_every_name_that_the_operator_knows_is_a_setting() -> None:
     assert {str(name) for name in Env} <= known()
+
+
+def test_every_setting_is_set_by_the_operator_or_left_out_on_purpose() -> None:
+    set_by_us = {
+        name
+        for spec in SPECS.values()
+        for kind, component in PODS
+        for name in environment(plan(spec), kind, component)
+        if name.startswith(PREFIX)
+    }
+    left = [f"{PREFIX}{name.upper()}" for names in WITHOUT_A_FIELD.values() for name in names]
+    assert len(left) == len(set(left))
+    assert set_by_us | set(left) == known(), "give it a field, or say in WITHOUT_A_FIELD why it has none"
+    assert not set_by_us & set(left)
+    assert set_by_us == {str(name) for name in Env}
+
+
+def test_what_a_field_leaves_out_is_what_the_transcriber_does_anyway(parsed: Any) -> None:
+    settings, spec = parsed({}), WhisperTranscriber.parse({"metadata": {"name": "a", "namespace": "b"}}).spec
+    assert settings.retention_seconds == spec.retention_seconds
+    assert settings.log_level == spec.log_level
+    assert settings.fetch_timeout_seconds == spec.fetch.timeout_seconds
+    assert settings.cors_origins == ()
+
+
+def test_retention_pages_and_the_like_arrive(parsed: Any) -> None:
+    manifests = plan(SPECS["api"])
+    api, worker = (parsed(environment(manifests, "Deployment", each)) for each in ("api", "worker"))
+    assert api.cors_origins == ("https://app.example.com", "http://localhost:5173")
+    assert worker.cors_origins == ()
+    assert (worker.retention_seconds, worker.log_level, worker.fetch_timeout_seconds) == (86400, "DEBUG", 60)
+    assert api.log_level == "DEBUG"
+    assert api.tls_cert is not None and api.tls_key is not None
 
 
 @pytest.mark.parametrize("spec", SPECS.values(), ids=SPECS)
@@ -179,6 +247,37 @@ def test_clients_come_through_the_ingress(parsed: Any, tls: dict[str, str] | Non
     assert settings.public_url == f"{scheme}://speech.example.com"
 
 
+def test_the_generated_keys_of_objects_are_keys(parsed: Any) -> None:
+    for component in ("api", "worker"):
+        settings = parsed(environment(plan(SPECS["encrypted"]), "Deployment", component))
+        ring = keyring.parse(settings.objects_keys.get_secret_value())
+        assert len(ring.keys[ring.first]) == 32
+        assert settings.objects_read_unencrypted
+        assert not parsed(environment(plan({}), "Deployment", component)).objects_keys.get_secret_value()
+    given = {"objects": {"encryption": {"secretRef": {"name": "mine", "key": "ring"}}}}
+    assert environment(plan(given), "Deployment", "worker")["WHISPER_OBJECTS_KEYS"] == "user-ring"
+    assert not [m for m in plan(given) if m["kind"] == "Secret" and m["metadata"]["name"] == "main-objects-keys"]
+
+
+def test_buckets_that_jobs_may_name_arrive_with_their_keys(parsed: Any) -> None:
+    values = environment(plan(SPECS["buckets"]), "Deployment", "worker")
+    assert "user-" not in values["WHISPER_S3_SOURCES"], "keys are in no list"
+    calls, lectures = parsed(values).s3_sources
+    assert (calls.bucket, calls.endpoint, calls.region) == ("calls", "https://minio.data.svc:9000", "us-east-1")
+    assert calls.access_key.get_secret_value() == "user-access-key"
+    assert calls.secret_key.get_secret_value() == "user-secret-key"
+    assert (lectures.bucket, lectures.endpoint, lectures.region) == ("lectures", "", "eu-central-1")
+    assert (lectures.tenants, lectures.access_key.get_secret_value()) == (("university",), "")
+    assert parsed(environment(plan(SPECS["buckets"]), "Deployment", "api")).s3_sources == ()
+
+
+def test_keys_that_are_not_there_are_named(parsed: Any) -> None:
+    values = environment(plan(SPECS["buckets"]), "Deployment", "worker")
+    del values["S3_SOURCE_0_SECRET_KEY"]
+    with pytest.raises(InvalidSettings, match=r"WHISPER_S3_SOURCES .*S3_SOURCE_0_SECRET_KEY must be set"):
+        parsed(values)
+
+
 def test_every_source_of_a_model_is_understood(parsed: Any) -> None:
     manifests = plan(SPECS["models"])
     values = environment(manifests, "Deployment", "worker")
@@ -201,3 +300,7 @@ def test_every_source_of_a_model_is_understood(parsed: Any) -> None:
     assert (settings.max_upload_bytes, settings.max_audio_seconds, settings.max_queue_seconds) == (4096, 60, 0)
     api = parsed(environment(manifests, "Deployment", "api"))
     assert not api.api_key.get_secret_value()
+
+
+def test_postgresql_has_room_for_the_pools_of_the_pods() -> None:
+    assert inspect.signature(PostgresStore).parameters["connections"].default == POOL

@@ -1,9 +1,15 @@
-from collections.abc import Iterator
+import itertools
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import pytest
 
 from services import running
+from services.operator_process import TRANSCRIBER, connected, resource
 from services.running import Client, Process, Service
+from whisper_operator.cluster.live import LiveCluster
+
+NUMBERS = itertools.count()
 
 
 @pytest.fixture(scope="package")
@@ -25,3 +31,25 @@ def service() -> Iterator[Service]:
     """A service of the test's own, nothing started yet."""
     with running.service() as made:
         yield made
+
+
+@pytest.fixture
+async def cluster(control_plane: Path) -> AsyncIterator[LiveCluster]:
+    """The API server with the CRDs, by our own client (whose rights are an admin's here)."""
+    async with connected(control_plane) as live:
+        yield live
+
+
+@pytest.fixture
+def lease() -> tuple[str, ...]:
+    """Arguments of an operator that leads by a Lease of its own."""
+    return f"--lease-name=lease-{next(NUMBERS)}", "--lease-namespace=default"
+
+
+@pytest.fixture
+async def transcriber(cluster: LiveCluster) -> AsyncIterator[str]:
+    """`spec: {}`, by a name of its own."""
+    name = f"t{next(NUMBERS)}"
+    await cluster.apply(resource(TRANSCRIBER, name))
+    yield name
+    await cluster.delete(TRANSCRIBER, "default", name)

@@ -61,6 +61,8 @@ async def connected(kubeconfig: Path) -> AsyncIterator[LiveCluster]:
             crd = yaml.safe_load(path.read_text())
             await live.apply({**crd, "metadata": {**crd["metadata"], "namespace": ""}})
             await until(live, CRD, "", crd["metadata"]["name"], established, 30)
+        for kind in (TRANSCRIBER, TRANSCRIPTION_JOB):  # established is not yet to be found by discovery
+            await eventually(lambda kind=kind: live.serves(kind), f"{kind.name} to be served", 30)  # type: ignore[misc]
         yield live
     finally:
         await live.close()
@@ -133,6 +135,17 @@ async def until_answers(process: Process, path: str, seconds: float, holds: Call
         await _polled(lambda: process.get(path), lambda last: holds(*last), path, seconds)
     except AssertionError as error:
         raise AssertionError(f"{error}\n{process.log.read_text()}") from None
+
+
+async def looks(process: Process, more: int) -> None:
+    """Wait until the operator has looked at its resources so many more times."""
+
+    def count(text: str) -> float:
+        lines = [line for line in text.splitlines() if "_reconcile_seconds_count{" in line]
+        return sum(float(line.split()[-1]) for line in lines)
+
+    before = count((await process.get("/metrics"))[1])
+    await until_answers(process, "/metrics", 30, lambda _, text: count(text) >= before + more)
 
 
 def condition(resource: Manifest | None, kind: str) -> dict[str, Any]:

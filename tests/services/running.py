@@ -79,8 +79,8 @@ class Service:
         return started
 
     def launch(self, command: str, **env: str) -> Process:
-        """Start `serve` or `work`."""
-        port = free_port()
+        """Start `serve` or `work`, at a free port unless WHISPER_PORT is given."""
+        port = int(env.get("WHISPER_PORT") or free_port())
         full = {**os.environ, **self.env, "WHISPER_HOST": "127.0.0.1", "WHISPER_PORT": str(port), **env}
         log = self.folder / f"{command}-{port}.log"
         with log.open("wb") as out:

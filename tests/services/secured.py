@@ -78,6 +78,11 @@ def certificates(pair: Mapping[str, str], user: str | None = None) -> Path:
     return folder
 
 
+def files(folder: Path) -> list[tuple[str, Path]]:
+    """A certificate and its key as Redis' settings call them."""
+    return [("cert", folder / "tls.crt"), ("key", folder / "tls.key")]
+
+
 def watch(folder: Path, *command: str, **env: str) -> None:
     """The image's own watcher, more often than there. It ends with this process."""
     whole = ["setpriv", "--pdeathsig", "SIGTERM", str(IMAGES / "renewed"), str(folder), *command]

@@ -207,6 +207,20 @@ def new_redis() -> RedisServer:
     return RedisServer(server)
 
 
+def redis_server(*lines: str, sentinel: bool = False, tls: bool = False) -> Server:
+    """A Redis server, or a Sentinel, of these settings beside the usual ones, which listens already."""
+    folder, port = scratch("redis-"), free_port()
+    ports = ["port 0", f"tls-port {port}"] if tls else [f"port {port}"]
+    given = [*ports, *lines, f"requirepass {PASSWORD}", "bind 127.0.0.1", f"dir {folder}"]
+    given += [] if sentinel else ['save ""', "appendonly no", f"masterauth {PASSWORD}"]
+    conf = folder / "redis.conf"  # a Sentinel writes into it
+    conf.write_text("".join(f"{line}\n" for line in given))
+    server = Server([_program("redis-server"), str(conf), *(["--sentinel"] if sentinel else [])], port)
+    server.start()
+    atexit.register(server.stop)
+    return server
+
+
 @cache
 def redis() -> RedisServer:
     """The Redis server of this process."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,6 @@ from services.operator_process import (
     TRANSCRIBER,
     TRANSCRIPTION_JOB,
     condition,
-    connected,
     operator,
     resource,
     until,
@@ -29,12 +28,6 @@ NUMBERS = itertools.count()
 HTTP = {"http": {"url": "http://example.test/a.ogg"}}
 MISSING = {"external": {"secretRef": {"name": "not-there"}}}
 UNSEEN = Health("InProgress", "Progressing", "No operator has looked at this generation yet")
-
-
-@pytest.fixture
-async def cluster(control_plane: Path) -> AsyncIterator[LiveCluster]:
-    async with connected(control_plane) as live:
-        yield live
 
 
 @pytest.fixture

@@ -1,10 +1,8 @@
 """The unmodified Node client against the running service: each call that it has for audio, and errors."""
 
-import hashlib
 import json
 import math
 import os
-import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -14,30 +12,17 @@ import srt
 import webvtt
 
 from assets import speech
-from assets.cache import cache_root, made_once
 from clips import word_error_rate
+from services.node import installed
 from services.running import KEY, Client
 
 _HERE = Path(__file__).parent / "openai_node"
 
 
-def _modules(folder: Path) -> None:
-    for name in ("package.json", "package-lock.json"):
-        shutil.copy(_HERE / name, folder)
-    command = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
-    subprocess.run(command, cwd=folder, check=True, timeout=300)
-
-
-def node_modules() -> Path:
-    """A folder with the client, for scripts to be put into."""
-    lock = hashlib.sha256((_HERE / "package-lock.json").read_bytes()).hexdigest()[:8]
-    return made_once(cache_root() / "npm" / f"openai-{lock}", _modules)
-
-
 @pytest.fixture(scope="module")
 def heard(client: Client) -> dict[str, Any]:
     """What the script's calls came to."""
-    script = shutil.copy(_HERE / "calls.mjs", node_modules())
+    script = installed(_HERE / "calls.mjs")
     command = ["node", str(script), str(speech.long(5).path), str(speech.sentences("fr")[0].path)]
     env = {**os.environ, "OPENAI_BASE_URL": f"{client.api.url}/v1", "OPENAI_API_KEY": KEY}
     done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=240)

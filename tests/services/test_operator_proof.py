@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import time
 import uuid
 from collections import Counter
-from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -20,8 +21,8 @@ from services.operator_process import (
     TRANSCRIBER,
     Process,
     condition,
-    connected,
     exists,
+    looks,
     operator,
     resource,
     until,
@@ -29,16 +30,11 @@ from services.operator_process import (
     until_ready,
     with_token,
 )
+from services.servers import until as eventually
 from whisper_operator.cluster.live import LiveCluster
 from whisper_operator.cluster.port import CONFIG_MAP, DEPLOYMENT, SERVICE, Kind, Manifest
 
 NAMESPACE = Kind("v1", "Namespace")
-
-
-@pytest.fixture
-async def cluster(control_plane: Path) -> AsyncIterator[LiveCluster]:
-    async with connected(control_plane) as live:
-        yield live
 
 
 @pytest.fixture
@@ -67,17 +63,6 @@ async def test_at_rest_the_audit_log_has_no_write_but_the_leases(
         await looks(process, 5)
         found = [w for w in audit.writes(control_plane) if w.namespace == namespace and w.when >= since]
     assert {write.resource for write in found} == {"leases"}
-
-
-async def looks(process: Process, more: int) -> None:
-    """Wait until the operator has looked so many more times."""
-
-    def count(text: str) -> float:
-        lines = [line for line in text.splitlines() if "_reconcile_seconds_count{" in line]
-        return sum(float(line.split()[-1]) for line in lines)
-
-    before = count((await process.get("/metrics"))[1])
-    await until_answers(process, "/metrics", 30, lambda _, text: count(text) >= before + more)
 
 
 async def test_what_others_own_is_left_alone_and_what_is_ours_is_healed_beside_it(
@@ -172,24 +157,30 @@ async def test_an_api_server_that_is_restarted_finds_everything_as_it_was_and_he
 async def test_leaders_killed_in_the_middle_of_changes_make_nothing_twice(
     cluster: LiveCluster, control_plane: Path, namespace: str, scope: tuple[str, ...], tmp_path: Path
 ) -> None:
-    many = [f"t{n}" for n in range(6)]
-    async with (
-        operator(control_plane, tmp_path, *scope, "--concurrency=1") as first,
-        operator(control_plane, tmp_path, *scope, "--concurrency=1") as second,
-        operator(control_plane, tmp_path, *scope, "--concurrency=1") as third,
-    ):
-        await until_answers(first, "/readyz", 30, lambda status, _: status == 200)
-        standing = [first, second, third]
-        for name in many:
-            await cluster.apply(resource(TRANSCRIBER, name, namespace))
-        for half in (many[1], many[4]):  # the leader has begun with this one
-            await until(cluster, CONFIG_MAP, namespace, f"{half}-config", exists, 30)
+    """Twice in the suite, $WHISPER_LEADER_KILLS times where asked: each time three resources come and one changes."""
+    kills = int(os.environ.get("WHISPER_LEADER_KILLS", "2"))
+    takeovers: list[float] = []
+    async with AsyncExitStack() as stack:
+
+        async def another() -> Process:
+            return await stack.enter_async_context(operator(control_plane, tmp_path, *scope, "--concurrency=1"))
+
+        standing = [await another(), await another()]
+        await leading(standing)
+        for round in range(kills):
+            for name in (f"t{round}-{n}" for n in range(3)):
+                await cluster.apply(resource(TRANSCRIBER, name, namespace))
+            await cluster.apply(resource(TRANSCRIBER, "t0-0", namespace, api={"replicas": round + 1}))
+            half = f"t{round}-1-config"  # the leader has begun with this one
+            await until(cluster, CONFIG_MAP, namespace, half, exists, 30)
             leader = await leading(standing)
             standing.remove(leader)
             await leader.signal(signal.SIGKILL)
             killed = time.monotonic()
             await leading(standing)
-            assert time.monotonic() - killed < 15
+            takeovers.append(time.monotonic() - killed)
+            standing.append(await another())
+        many = [f"t{round}-{n}" for round in range(kills) for n in range(3)]
         for name in many:
             await until_ready(cluster, namespace, name, 60)
             found = await cluster.get(TRANSCRIBER, namespace, name)
@@ -199,19 +190,23 @@ async def test_leaders_killed_in_the_middle_of_changes_make_nothing_twice(
         for write in audit.writes(control_plane)
         if write.namespace == namespace and write.made and write.resource not in ("events", "leases")
     )
-    assert {("secrets", "t0-postgres"), ("deployments", "t5-api")} <= set(made)
+    print(f"{kills} takeovers: at most {max(takeovers):.1f} s; {len(made)} objects, each made once")
+    assert max(takeovers) < 15
+    assert {("secrets", "t0-0-postgres"), ("deployments", f"{many[-1]}-api")} <= set(made)
+    # A change may make a new migration Job or budget beside the old one, by another name: nothing twice by its own.
     assert {key: count for key, count in made.items() if count > 1} == {}
 
 
 async def leading(processes: list[Process], seconds: float = 30) -> Process:
     """The one that leads."""
-    start = time.monotonic()
-    while time.monotonic() - start < seconds:
-        for process in processes:
-            if "whisper_operator_leader 1.0" in (await process.get("/metrics"))[1]:
-                return process
-        await asyncio.sleep(0.1)
-    raise AssertionError("nobody leads")
+    leaders: list[Process] = []
+
+    async def found() -> bool:
+        leaders[:] = [one for one in processes if "whisper_operator_leader 1.0" in (await one.get("/metrics"))[1]]
+        return bool(leaders)
+
+    await eventually(found, "one to lead", seconds)
+    return leaders[0]
 
 
 async def test_it_ends_when_told_although_a_watch_never_begins(

@@ -18,7 +18,7 @@ from redis.asyncio import Redis
 
 from services import secured
 from services.secured import Secured
-from services.servers import ACCESS_KEY, PASSWORD, SECRET_KEY, free_port, until
+from services.servers import ACCESS_KEY, PASSWORD, SECRET_KEY, free_port, redis_server, until
 from whisper_operator.api.v1alpha1 import WhisperTranscriber
 from whisper_operator.certs import certify
 from whisper_transcriber.bell.redis import RedisBell
@@ -141,6 +141,33 @@ async def test_postgresql(years: Years, trusted: Path) -> None:
         await asyncpg.connect(f"{url}?sslmode=disable")
 
 
+async def test_redis_in_its_other_forms(years: Years, trusted: Path) -> None:
+    """The name that each is asked by is in the certificate, and nobody is believed who has another authority's."""
+    server = await asyncio.to_thread(secured.redis, years.pair("redis"))
+    tls = [f"tls-{key}-file {file}" for key, file in (("ca-cert", trusted), *secured.files(server.folder))]
+    watched = f"sentinel monitor bells localhost {server.port} 1", f"sentinel auth-pass bells {PASSWORD}"
+    about = "tls-replication yes", "tls-auth-clients no", "sentinel resolve-hostnames yes"
+    more = (*about, "sentinel announce-hostnames yes", *watched)
+    sentinel = await asyncio.to_thread(redis_server, *tls, *more, sentinel=True, tls=True)
+    others = Years()
+    others.ago(0)
+    for place in (
+        f"+sentinel://:{PASSWORD}@localhost:{sentinel.port}/bells?sentinel_password={PASSWORD}",
+        f"+cluster://:{PASSWORD}@localhost:1,localhost:{server.port}",
+    ):
+        bell = RedisBell(f"rediss{place}", trust=Trust(trusted))
+        await until(bell.healthy, place)
+        await bell.close()
+        secured.put(trusted.with_name("others.crt"), others.bundle)
+        for stranger in (
+            RedisBell(f"rediss{place}", trust=Trust(trusted.with_name("others.crt"))),
+            RedisBell(f"redis{place}"),
+        ):
+            assert not await stranger.healthy()
+            await stranger.close()
+    await asyncio.to_thread(sentinel.stop)
+
+
 async def test_redis(years: Years, trusted: Path) -> None:
     server = await asyncio.to_thread(secured.redis, years.pair("redis"))
     url, trust = server.env["WHISPER_REDIS_URL"], Trust(trusted)
@@ -178,7 +205,7 @@ async def test_objects(years: Years, trusted: Path) -> None:
     await renewed_under_load(years, server, trusted, check)
 
 
-async def test_the_api(years: Years, trusted: Path, tmp_path: Path) -> None:
+async def test_the_api(years: Years, trusted: Path, caplog: pytest.LogCaptureFixture) -> None:
     folder = secured.certificates(years.pair("api"))
     port, stop = free_port(), asyncio.Event()
     tls = KeyPair(folder / "tls.crt", folder / "tls.key", 0.2)
@@ -201,8 +228,13 @@ async def test_the_api(years: Years, trusted: Path, tmp_path: Path) -> None:
             return all(answer.status_code == 200 for answer in answers)
 
         await renewed_under_load(years, server, trusted, check)
+    caplog.clear()
     (folder / "tls.crt").write_text("no certificate")
-    await asyncio.sleep(3 * tls.seconds)
+
+    async def refused() -> bool:
+        return "Kept the certificate" in caplog.text
+
+    await until(refused, "the bad certificate to be read")
     assert await up(), "a bad renewal must leave the old certificate in place"
     stop.set()
     await serving

@@ -5,11 +5,11 @@ import asyncio
 import sys
 from collections.abc import Awaitable, Callable, Sequence
 
-from whisper_transcriber import cli, keys_cli, logs, standalone, webhooks_cli, wiring
+from whisper_transcriber import cli, keys_cli, logs, objects_cli, standalone, webhooks_cli, wiring
 from whisper_transcriber.deps.http import CannotListen
 from whisper_transcriber.domain.model import BrokenEngine
 from whisper_transcriber.objects.port import Unavailable as ObjectsUnavailable
-from whisper_transcriber.settings import InvalidSettings, Settings, load_settings
+from whisper_transcriber.settings import InvalidSettings, Settings, load_settings, variables
 from whisper_transcriber.store.port import Unavailable as StoreUnavailable
 
 OK, UNAVAILABLE, UNUSABLE, BROKEN = 0, 1, 2, 3
@@ -26,12 +26,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="whisper-transcriber", description="Speech to text, as a service")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for name, (purpose, command) in _SERVICE.items():
-        commands.add_parser(name, help=f"{purpose} (settings: WHISPER_… in the environment)").set_defaults(
-            func=lambda _arguments, command=command: _service(command)
+        added = commands.add_parser(
+            name,
+            help=f"{purpose} (settings: WHISPER_… in the environment)",
+            description=f"{purpose[0].upper()}{purpose[1:]}.",
+            epilog=f"Settings, from the environment; durations are seconds, sizes bytes:\n{variables()}",
+            formatter_class=argparse.RawDescriptionHelpFormatter,
         )
+        added.set_defaults(func=lambda _arguments, command=command: _service(command))
     standalone.register(commands)
     cli.register(commands)
     keys_cli.register(commands)
+    objects_cli.register(commands)
     webhooks_cli.register(commands)
     parsed = parser.parse_args(arguments)
     sys.exit(parsed.func(parsed))

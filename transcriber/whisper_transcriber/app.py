@@ -10,6 +10,7 @@ from fastapi.middleware.cors import CORSMiddleware
 from whisper_transcriber.api import (
     deliveries,
     demand,
+    endpoints,
     errors,
     events,
     explorer,
@@ -57,6 +58,7 @@ def create_app(deps: Deps, stopping: asyncio.Event | None = None) -> FastAPI:
         (events, allowed("jobs")),
         (deliveries, allowed("jobs")),
         (webhooks, allowed("webhooks")),
+        (endpoints, allowed("webhooks")),
         (upload_parts, allowed("jobs")),
         (tus, allowed("jobs")),
         (models, caller),

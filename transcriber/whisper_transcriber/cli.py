@@ -41,7 +41,7 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     transcribe.add_argument("--prompt", help="text as it might have been said before: names, spellings, style")
     transcribe.add_argument("--keywords", nargs="+", default=(), metavar="WORD", help="words that are likely to occur")
     transcribe.add_argument(
-        "--temperature", type=float, default=0.0, help="0: up to 1 where the result looks wrong; else as it is"
+        "--temperature", type=float, default=0.0, help="0: beam search, the same every time; above: samples at random"
     )
     transcribe.add_argument("--threshold", type=float, help="how likely (0 to 1) speech must be to begin")
     transcribe.add_argument("--silence-duration-ms", type=int, metavar="MS", help="a silence so long is left out")

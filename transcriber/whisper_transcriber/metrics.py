@@ -38,7 +38,7 @@ class Metrics:
             "whisper_batch_seconds", "Time that a batch took", buckets=_STAGE_BUCKETS, registry=registry
         )
         self.fallbacks = Counter(
-            "whisper_fallbacks", "Windows decoded once more at a higher temperature", registry=registry
+            "whisper_fallbacks", "Windows decoded once more without repetitions", registry=registry
         )
         self.errors = Counter("whisper_errors", "What went wrong at the work, by kind", ["kind"], registry=registry)
         self.windows_waiting = Gauge(

@@ -7,8 +7,9 @@ import tempfile
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError, model_validator
 from pydantic.alias_generators import to_camel
+from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict, SettingsError
 
 PREFIX = "WHISPER_"
@@ -43,6 +44,19 @@ class S3Source(BaseModel):
     secret_key: SecretStr = SecretStr("")
     tenants: tuple[str, ...] = Field((), description="Whose jobs may; empty: everybody's")
 
+    @model_validator(mode="before")
+    @classmethod
+    def _credentials(cls, given: Any) -> Any:
+        """`credentials`: what the names of the variables with its keys begin with, so that they are in no list."""
+        if not isinstance(given, dict) or "credentials" not in given:
+            return given
+        prefix = given["credentials"]
+        names = {"accessKey": f"{prefix}_ACCESS_KEY", "secretKey": f"{prefix}_SECRET_KEY"}
+        if absent := [name for name in names.values() if not os.environ.get(name)]:
+            raise ValueError(f"credentials: {' and '.join(absent)} must be set")
+        rest = {key: value for key, value in given.items() if key != "credentials"}
+        return {**rest, **{key: os.environ[name].strip() for key, name in names.items()}}
+
 
 class Settings(BaseSettings):
     """The transcriber's settings. Durations are seconds, sizes bytes; secrets never show in a repr or a log."""
@@ -50,7 +64,9 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore", hide_input_in_errors=True)
 
     database_url: SecretStr = Field(SecretStr(""), description="postgresql://user:password@host:5432/database")
-    redis_url: SecretStr = Field(SecretStr(""), description="redis://:password@host:6379/0; empty: polling only")
+    redis_url: SecretStr = Field(
+        SecretStr(""), description="redis://:password@host:6379/0, or a form of docs/redis.md; empty: polling only"
+    )
     database_ca: Path | None = Field(
         None, description="File with the authorities PostgreSQL must be certified by; verify-full, unless the URL says"
     )
@@ -58,10 +74,17 @@ class Settings(BaseSettings):
     redis_ca: Path | None = Field(None, description="File with the authorities that Redis must be certified by")
     s3_ca: Path | None = Field(None, description="File with the authorities the store may be certified by, too")
     s3_endpoint: str = Field("", description="http(s)://host:port of the object store; empty: the real S3")
-    s3_bucket: str = Field("whisper", min_length=3, max_length=63)
-    s3_region: str = "us-east-1"
-    s3_access_key: SecretStr = SecretStr("")
-    s3_secret_key: SecretStr = SecretStr("")
+    s3_bucket: str = Field("whisper", min_length=3, max_length=63, description="Where audio and results are")
+    s3_region: str = Field("us-east-1", description="The bucket's region")
+    s3_access_key: SecretStr = Field(SecretStr(""), description="With s3_secret_key; empty: the pod's own credentials")
+    s3_secret_key: SecretStr = Field(SecretStr(""), description="The other half of it")
+    objects_keys: SecretStr = Field(
+        SecretStr(""),
+        description="Keys that encrypt objects, a line `id: 64 hexadecimal digits` each; the first is used",
+    )
+    objects_read_unencrypted: bool = Field(
+        False, description="Whether objects from before encryption was switched on are read"
+    )
     cors_origins: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_json)] = Field(
         (), description='Web pages that may call, a JSON list such as ["https://app.example.com"]; ["*"]: any'
     )
@@ -80,11 +103,11 @@ class Settings(BaseSettings):
     webhook_deliveries: int = Field(8, ge=1, le=1024, description="How many webhooks a worker delivers at once")
     public_url: str = Field("", description="Where clients reach the API, for the URLs in webhooks")
 
-    host: str = "0.0.0.0"  # noqa: S104 — a pod listens on all its addresses
-    port: int = Field(8000, ge=0, le=65535)
+    host: str = Field("0.0.0.0", description="The address to listen on")  # noqa: S104 — a pod listens on all its own
+    port: int = Field(8000, ge=0, le=65535, description="The port of the API, and of a worker's probes and metrics")
     tls_cert: Path | None = Field(None, description="The API's certificate; with tls_key it serves HTTPS")
     tls_key: Path | None = Field(None, description="The key of the API's certificate")
-    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="What is logged at least")
     drain_seconds: float = Field(5, ge=0, description="How long the API still takes requests, unready, after SIGTERM")
     shutdown_seconds: float = Field(40, ge=0, description="How long requests in flight may go on after that")
 
@@ -92,14 +115,16 @@ class Settings(BaseSettings):
         ({"name": "base"},), min_length=1, description="The models served, a JSON list"
     )
     default_model: str = Field("", description="The model of requests that name none; empty: the first")
-    model_cache: Path = Path("/var/cache/whisper")
-    preloaded_models: Path = Path("/models")
+    model_cache: Path = Field(Path("/var/cache/whisper"), description="Where models that were fetched are kept")
+    preloaded_models: Path = Field(Path("/models"), description="Where an image has models, each in a folder so called")
     model_memory_bytes: int = Field(
         0, ge=0, description="Memory for loaded models; 0: what the cgroup or the GPU has, less a reserve"
     )
     threads: int = Field(0, ge=0, description="CPU threads per model; 0: what the cgroup allows")
 
-    worker_id: str = Field(default_factory=lambda: f"{socket.gethostname()}-{os.getpid()}", min_length=1)
+    worker_id: str = Field(
+        default_factory=lambda: f"{socket.gethostname()}-{os.getpid()}", min_length=1, description="Who claims jobs"
+    )
     claim_lease_seconds: float = Field(30, gt=0, description="How long a silent worker keeps its claim")
     poll_seconds: float = Field(3, gt=0, description="How often PostgreSQL is asked when no bell rings")
     max_failures: int = Field(3, ge=1, description="Attempts without one window of progress before a job fails")
@@ -146,6 +171,21 @@ def load_settings(**overrides: Any) -> Settings:
         raise InvalidSettings(explain(error)) from None
     except SettingsError as error:
         raise InvalidSettings([f"{PREFIX}* could not be read: {error}."]) from None
+
+
+def variables() -> str:
+    """Every variable with its default, and what it says: two lines each, for people."""
+    return "\n".join(
+        f"  {PREFIX}{name.upper()}{_default(field)}\n      {field.description}"
+        for name, field in Settings.model_fields.items()
+    )
+
+
+def _default(field: FieldInfo) -> str:
+    default = field.default
+    if field.default_factory is not None or default is None or default == "" or isinstance(default, SecretStr):
+        return ""
+    return f"={json.dumps(default) if isinstance(default, tuple | bool) else default}"
 
 
 def explain(error: ValidationError, field: str = "") -> list[str]:

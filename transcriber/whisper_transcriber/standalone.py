@@ -78,7 +78,7 @@ async def run(settings: Settings, folder: Path) -> None:
     from whisper_transcriber import worker
     from whisper_transcriber.app import create_app
 
-    objects = DiskObjects(folder / "objects")
+    objects = wiring.protected(DiskObjects(folder / "objects"), settings)
     deps = Deps(settings, SqliteStore(folder / "jobs.sqlite"), MemoryBell(), objects, Metrics(), catalogue(settings))
     async with wiring.process(deps, settings.claims) as stop:
         await deps.store.migrate()

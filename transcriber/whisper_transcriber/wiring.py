@@ -2,9 +2,11 @@
 
 import asyncio
 import signal
+import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
+from pathlib import Path
 from typing import Any, TypeVar
 
 from whisper_transcriber.bell.memory import MemoryBell
@@ -16,6 +18,9 @@ from whisper_transcriber.deps.http import KeyPair
 from whisper_transcriber.deps.http import serve as serve_http
 from whisper_transcriber.logs import Log
 from whisper_transcriber.metrics import Metrics
+from whisper_transcriber.objects import keyring
+from whisper_transcriber.objects.magic import PlainObjects
+from whisper_transcriber.objects.port import Objects
 from whisper_transcriber.objects.port import Unavailable as ObjectsUnavailable
 from whisper_transcriber.objects.s3 import Bucket, S3Objects
 from whisper_transcriber.settings import InvalidSettings, Settings
@@ -26,7 +31,9 @@ from whisper_transcriber.trust import Trust
 
 log = Log(__name__)
 T = TypeVar("T")
-_MIGRATE_SECONDS = 600.0
+_MIGRATE_SECONDS = 30.0
+TROUBLE = Path(tempfile.gettempdir()) / "whisper-trouble"
+"""Why a migration has to wait: a readiness probe hands it on."""
 
 
 def build(settings: Settings) -> Deps:
@@ -38,7 +45,12 @@ def build(settings: Settings) -> Deps:
         url = verified(url, str(settings.database_ca))
     metrics = Metrics()
     return Deps(
-        settings, PostgresStore(url), _bell(settings, metrics), _objects(settings), metrics, catalogue(settings)
+        settings,
+        PostgresStore(url),
+        _bell(settings, metrics),
+        protected(bucket(settings), settings),
+        metrics,
+        catalogue(settings),
     )
 
 
@@ -111,12 +123,18 @@ async def process(deps: Deps, threads: int = 0) -> AsyncIterator[asyncio.Event]:
 
 
 async def _patiently(action: Callable[[], Awaitable[T]], stop: asyncio.Event) -> T:
-    """Try until it works, SIGTERM comes, or ten minutes are over."""
+    """Try until it works, SIGTERM comes, or half a minute is over. TROUBLE says meanwhile why it does not.
+
+    Whoever starts it anew gives it the passwords of then: what it was started with may be what is wrong.
+    """
     deadline, wait = asyncio.get_running_loop().time() + _MIGRATE_SECONDS, 0.2
     while True:
         try:
-            return await action()
+            done = await action()
+            TROUBLE.unlink(missing_ok=True)
+            return done
         except (StoreUnavailable, ObjectsUnavailable) as error:
+            TROUBLE.write_text(str(error))
             if stop.is_set() or asyncio.get_running_loop().time() > deadline:
                 raise
             log.warning("Not there yet, trying again", reason=str(error), seconds=wait)
@@ -137,7 +155,23 @@ def _bell(settings: Settings, metrics: Metrics) -> Bell:
     return RedisBell(url, metrics.bell_failures.inc, tls=settings.redis_tls, trust=trust) if url else MemoryBell()
 
 
-def _objects(settings: Settings) -> S3Objects:
+def protected(store: Objects, settings: Settings) -> Objects:
+    """The store, its objects encrypted if there are keys. Raises InvalidSettings."""
+    text = settings.objects_keys.get_secret_value()
+    if not text:
+        return PlainObjects(store)
+    # Only where it is needed: it takes memory of every process.
+    from whisper_transcriber.objects.encrypted import EncryptedObjects, Policy
+
+    try:
+        ring = keyring.parse(text)
+    except ValueError as error:
+        raise InvalidSettings([f"WHISPER_OBJECTS_KEYS: {error}."]) from None
+    return EncryptedObjects(store, ring, Policy(unencrypted=settings.objects_read_unencrypted))
+
+
+def bucket(settings: Settings) -> S3Objects:
+    """The bucket as it is."""
     return S3Objects(
         Bucket(
             settings.s3_bucket,

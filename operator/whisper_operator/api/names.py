@@ -39,6 +39,9 @@ API_SERVICE_PORT: Final = 80
 API_SECURE_SERVICE_PORT: Final = 443
 POSTGRES_PORT: Final = 5432
 REDIS_PORT: Final = 6379
+SENTINEL_PORT: Final = 26379
+POSTGRES_METRICS_PORT: Final = 9187
+REDIS_METRICS_PORT: Final = 9121
 OBJECTS_PORT: Final = 7070
 
 DATABASE: Final = "whisper"
@@ -51,8 +54,11 @@ KEY_URI: Final = "uri"
 KEY_ACCESS_KEY: Final = "access-key"
 KEY_SECRET_KEY: Final = "secret-key"  # noqa: S105
 KEY_API_KEY: Final = "api-key"
+KEY_OBJECTS_KEYS: Final = "keys"
 KEY_WEBHOOKS: Final = "secret"
 KEY_ROLLOUT: Final = "hmac-key"
+KEY_METRICS_POSTGRES: Final = "postgres-password"
+KEY_METRICS_REDIS: Final = "redis-password"
 KEY_CERTIFICATE: Final = "tls.crt"
 KEY_PRIVATE: Final = "tls.key"
 KEY_CA: Final = "ca.crt"
@@ -85,6 +91,12 @@ class Env(StrEnum):
     S3_REGION = "WHISPER_S3_REGION"
     S3_ACCESS_KEY = "WHISPER_S3_ACCESS_KEY"
     S3_SECRET_KEY = "WHISPER_S3_SECRET_KEY"  # noqa: S105
+    OBJECTS_KEYS = "WHISPER_OBJECTS_KEYS"
+    OBJECTS_READ_UNENCRYPTED = "WHISPER_OBJECTS_READ_UNENCRYPTED"
+    CORS_ORIGINS = "WHISPER_CORS_ORIGINS"
+    RETENTION_SECONDS = "WHISPER_RETENTION_SECONDS"
+    LOG_LEVEL = "WHISPER_LOG_LEVEL"
+    FETCH_TIMEOUT_SECONDS = "WHISPER_FETCH_TIMEOUT_SECONDS"
     API_KEY = "WHISPER_API_KEY"
     WEBHOOK_SECRET = "WHISPER_WEBHOOK_SECRET"  # noqa: S105
     PUBLIC_URL = "WHISPER_PUBLIC_URL"
@@ -97,6 +109,7 @@ class Env(StrEnum):
     MAX_UPLOAD_BYTES = "WHISPER_MAX_UPLOAD_BYTES"
     MAX_QUEUE_SECONDS = "WHISPER_MAX_QUEUE_SECONDS"
     MAX_AUDIO_SECONDS = "WHISPER_MAX_AUDIO_SECONDS"
+    S3_SOURCES = "WHISPER_S3_SOURCES"
     FETCH_ALLOW_PRIVATE = "WHISPER_FETCH_ALLOW_PRIVATE"
 
 
@@ -145,6 +158,11 @@ def objects(transcriber: str) -> str:
     return child(transcriber, "objects")
 
 
+def objects_keys(transcriber: str) -> str:
+    """The Secret with the keys that encrypt objects, where the operator makes it."""
+    return child(transcriber, "objects-keys")
+
+
 def claim(stateful_set: str) -> str:
     """The PersistentVolumeClaim of a StatefulSet's only pod."""
     return f"{DATA_VOLUME}-{stateful_set}-0"
@@ -170,6 +188,11 @@ def rollout(transcriber: str) -> str:
     return child(transcriber, "rollout")
 
 
+def metrics(transcriber: str) -> str:
+    """The Secret with the passwords of those who read the metrics of PostgreSQL and Redis."""
+    return child(transcriber, "metrics")
+
+
 def authority(transcriber: str) -> str:
     """The Secret with the key of the transcriber's own certificate authority; the ConfigMap with what to trust."""
     return child(transcriber, "ca")
@@ -180,7 +203,7 @@ def certificate(service: str) -> str:
     return child(service, "tls")
 
 
-def generated(transcriber: str) -> tuple[str, ...]:
+def generated(transcriber: str, *, exporters: bool) -> tuple[str, ...]:
     """Every Secret that the operator may make for a transcriber."""
     return (
         postgres(transcriber),
@@ -189,6 +212,7 @@ def generated(transcriber: str) -> tuple[str, ...]:
         api_key(transcriber),
         webhooks(transcriber),
         rollout(transcriber),
+        *((metrics(transcriber),) if exporters else ()),
     )
 
 

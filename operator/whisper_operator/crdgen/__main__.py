@@ -1,6 +1,6 @@
 """`python -m whisper_operator.crdgen [FOLDER]` writes the generated files of the repository in FOLDER (default: .)."""
 
-import sys
+import argparse
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -44,4 +44,6 @@ def main(root: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1] if len(sys.argv) > 1 else "."))
+    parser = argparse.ArgumentParser(prog="crdgen", description="Write the generated files of the repository.")
+    parser.add_argument("folder", nargs="?", type=Path, default=Path(), help="the repository (default: this folder)")
+    main(parser.parse_args().folder)

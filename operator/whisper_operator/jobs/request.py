@@ -6,6 +6,7 @@ from typing import Any
 
 from whisper_operator.api import names
 from whisper_operator.api.v1alpha1.job import TranscriptionJob, Vad
+from whisper_operator.api.v1alpha1.job_source import JobSource
 from whisper_operator.api.v1alpha1.transcriber import WhisperTranscriber
 from whisper_operator.api.v1alpha1.webhook import WEBHOOK_URL, SecretUrl
 from whisper_operator.cluster.port import CONFIG_MAP, SECRET, Cluster, name_of
@@ -85,9 +86,15 @@ def fields(cr: TranscriptionJob) -> dict[str, Any]:
         "temperature": spec.temperature or None,
         "wordTimestamps": spec.word_timestamps,
         "priority": spec.priority,
-        "source": {"http": {"url": spec.source.http.url}} if spec.source.http else None,
+        "source": _source(spec.source),
     }
     return {key: value for key, value in given.items() if value is not None}
+
+
+def _source(given: JobSource) -> dict[str, Any] | None:
+    if given.http:
+        return {"http": {"url": given.http.url}}
+    return {"s3": {"url": given.s3.url}} if given.s3 else None
 
 
 def _chunking(vad: Vad | None) -> dict[str, Any] | None:

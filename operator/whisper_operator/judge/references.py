@@ -10,12 +10,16 @@ from whisper_operator.judge.scene import Verdict
 
 
 class Reference(NamedTuple):
-    """A Secret, the keys it must hold, the component that needs it, and the field that names it ("" for our own)."""
+    """A Secret, the keys it must hold, the component that needs it, and the field that names it ("" for our own).
+
+    A `precious` one of ours is never made anew.
+    """
 
     component: Component
     field: str
     name: str
     keys: tuple[str, ...]
+    precious: bool = False
 
 
 def references(spec: TranscriberSpec) -> Iterator[Reference]:
@@ -30,7 +34,13 @@ def references(spec: TranscriberSpec) -> Iterator[Reference]:
     if spec.objects.external:
         name = spec.objects.external.secret_ref.name
         yield Reference(Component.OBJECTS, "spec.objects.external.secretRef", name, keys)
+    if spec.objects.encryption and spec.objects.encryption.secret_ref:
+        keys_ref = spec.objects.encryption.secret_ref
+        yield Reference(Component.OBJECTS, "spec.objects.encryption.secretRef", keys_ref.name, (keys_ref.key,))
     yield from _authorities(spec)
+    for index, source in enumerate(spec.fetch.s3):
+        if source.secret_ref:
+            yield Reference(Component.WORKER, f"spec.fetch.s3[{index}].secretRef", source.secret_ref.name, keys)
     for index, model in enumerate(spec.models):
         if model.source and model.source.s3 and model.source.s3.secret_ref:
             field = f"spec.models[{index}].source.s3.secretRef"
@@ -54,8 +64,15 @@ def kept(transcriber: str, spec: TranscriberSpec) -> Iterator[Reference]:
         yield Reference(Component.REDIS, "", names.redis(transcriber), uri)
     if not spec.objects.external:
         yield Reference(Component.OBJECTS, "", names.objects(transcriber), (KEY_ACCESS_KEY, KEY_SECRET_KEY))
+    if spec.objects.encryption and not spec.objects.encryption.secret_ref:
+        yield Reference(Component.OBJECTS, "", names.objects_keys(transcriber), (names.KEY_OBJECTS_KEYS,), True)
     if spec.api.auth.enabled:
         yield Reference(Component.API, "", names.api_key(transcriber), (names.KEY_API_KEY,))
+    if spec.monitoring.exporters.enabled:
+        if not spec.postgres.external:
+            yield Reference(Component.POSTGRES, "", names.metrics(transcriber), (names.KEY_METRICS_POSTGRES,))
+        if not spec.redis.external:
+            yield Reference(Component.REDIS, "", names.metrics(transcriber), (names.KEY_METRICS_REDIS,))
     yield Reference(Component.API, "", names.webhooks(transcriber), (names.KEY_WEBHOOKS,))
     yield Reference(Component.API, "", names.rollout(transcriber), (names.KEY_ROLLOUT,))
 
@@ -65,6 +82,10 @@ def missing(reference: Reference, namespace: str, found: Mapping[str, str] | Non
     where = f"Secret {reference.name} in namespace {namespace}"
     if reference.field:
         where += f", named by {reference.field},"
+    if reference.precious and not (found and all(found.get(key) for key in reference.keys)):
+        need = " and ".join(reference.keys)
+        said = f"{where} is gone, or has no key {need}: put it back from your backup. Nothing that it encrypted can be "
+        return Verdict("SecretNotFound", said + "read without it. What runs keeps running until then.", stalled=True)
     if found is None:
         need = " and ".join(reference.keys)
         return Verdict("SecretNotFound", f"{where} does not exist. Create it with the key {need}.", stalled=True)

@@ -4,7 +4,7 @@ from whisper_operator.api import names
 from whisper_operator.api.names import Component, Env
 from whisper_operator.api.v1alpha1.transcriber import WhisperTranscriber
 from whisper_operator.plan.common import Manifest, Observed, PlanSettings, budget, manifest, service
-from whisper_operator.plan.config import checksum, credentials, variables, webhook_secret
+from whisper_operator.plan.config import checksum, cors, credentials, encryption, variables, webhook_secret
 from whisper_operator.plan.pods import Pod, from_secret, http_probe, template
 from whisper_operator.plan.scalers import api_replicas
 from whisper_operator.plan.spread import spread
@@ -24,7 +24,7 @@ def api(cr: WhisperTranscriber, observed: Observed, settings: PlanSettings) -> l
         container={
             "args": ["serve"],
             "envFrom": [{"configMapRef": {"name": names.config(cr.name)}}],
-            "env": [*credentials(cr), *api_variables(cr), webhook_secret(cr), *key],
+            "env": [*credentials(cr), *encryption(cr), *api_variables(cr), *cors(cr), webhook_secret(cr), *key],
             "ports": [{"name": "http", "containerPort": names.API_PORT, "protocol": "TCP"}],
             "startupProbe": http_probe("/livez", period=2, failures=150, tls=tls),
             "readinessProbe": http_probe("/readyz", period=5, failures=3, tls=tls),

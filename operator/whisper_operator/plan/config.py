@@ -41,10 +41,28 @@ def variables(cr: WhisperTranscriber) -> dict[str, str]:
         Env.MAX_AUDIO_SECONDS: str(spec.api.limits.max_audio_seconds),
         Env.PUBLIC_URL: public_url(cr),
         Env.FETCH_ALLOW_PRIVATE: str(spec.fetch.allow_private_networks).lower(),
+        **_unusual(cr),
         **object_store(cr),
         **trust_variables(cr),
     }
     return {str(name): value for name, value in sorted(values.items())}
+
+
+def _unusual(cr: WhisperTranscriber) -> dict[Env, str]:
+    """What is written only where it is not the transcriber's own default: so that a new field rolls no pod."""
+    spec = cr.spec
+    given = {
+        Env.RETENTION_SECONDS: (spec.retention_seconds, 0),
+        Env.LOG_LEVEL: (spec.log_level, "INFO"),
+        Env.FETCH_TIMEOUT_SECONDS: (spec.fetch.timeout_seconds, 900),
+    }
+    return {name: str(value) for name, (value, usual) in given.items() if value != usual}
+
+
+def cors(cr: WhisperTranscriber) -> list[Manifest]:
+    """The variable with the web pages that may call, which only the API reads."""
+    given = cr.spec.api.cors
+    return [{"name": str(Env.CORS_ORIGINS), "value": json.dumps(given.allowed_origins)}] if given else []
 
 
 def public_url(cr: WhisperTranscriber) -> str:
@@ -83,6 +101,33 @@ def credentials(cr: WhisperTranscriber) -> list[Manifest]:
         from_secret(Env.S3_ACCESS_KEY, bucket, names.KEY_ACCESS_KEY),
         from_secret(Env.S3_SECRET_KEY, bucket, names.KEY_SECRET_KEY),
     ]
+
+
+def encryption(cr: WhisperTranscriber) -> list[Manifest]:
+    """The variables of those who read and write objects, where these are encrypted."""
+    given = cr.spec.objects.encryption
+    if given is None:
+        return []
+    ref = given.secret_ref
+    name, key = (ref.name, ref.key) if ref else (names.objects_keys(cr.name), names.KEY_OBJECTS_KEYS)
+    lenient = {"name": str(Env.OBJECTS_READ_UNENCRYPTED), "value": "true"}
+    return [from_secret(Env.OBJECTS_KEYS, name, key), *([lenient] if given.read_unencrypted else [])]
+
+
+def sources(cr: WhisperTranscriber) -> list[Manifest]:
+    """The variables of the buckets that jobs may name. The list says which variables hold a bucket's keys."""
+    found, listed = [], []
+    for number, given in enumerate(cr.spec.fetch.s3):
+        prefix = f"S3_SOURCE_{number}"
+        about = {"bucket": given.bucket, "endpoint": given.endpoint, "region": given.region}
+        if given.secret_ref:
+            about["credentials"] = prefix
+            for name, key in (("ACCESS_KEY", names.KEY_ACCESS_KEY), ("SECRET_KEY", names.KEY_SECRET_KEY)):
+                found.append(from_secret(f"{prefix}_{name}", given.secret_ref.name, key))
+        listed.append(compact({**about, "tenants": list(given.tenants)}))
+    if listed:
+        found.append({"name": str(Env.S3_SOURCES), "value": json.dumps(listed, separators=(",", ":"))})
+    return found
 
 
 def models(cr: WhisperTranscriber) -> list[dict[str, Any]]:

@@ -5,6 +5,7 @@ from typing import Any
 from whisper_operator.api import names
 from whisper_operator.api.names import Component
 from whisper_operator.api.v1alpha1.transcriber import WhisperTranscriber
+from whisper_operator.plan import exporters
 from whisper_operator.plan import network_stores as external
 from whisper_operator.plan.common import Manifest, Observed, PlanSettings, manifest
 from whisper_operator.plan.network_addresses import PRIVATE, Block, public
@@ -13,6 +14,7 @@ _EVERY_POD: Manifest = {"namespaceSelector": {}}
 # Who keeps state where: a migration makes the schema and the bucket.
 _DATABASE = (Component.API, Component.WORKER, Component.MIGRATE)
 _QUEUE = (Component.API, Component.WORKER)
+_METRICS = {Component.POSTGRES: names.POSTGRES_METRICS_PORT, Component.REDIS: names.REDIS_METRICS_PORT}
 _BUCKET = (Component.API, Component.WORKER, Component.MIGRATE)
 
 
@@ -29,7 +31,7 @@ def network(cr: WhisperTranscriber, observed: Observed, settings: PlanSettings) 
         _policy(
             cr,
             Component.WORKER,
-            _from(_watchers(cr, observed), names.API_PORT),
+            _from([*_operators(settings), *_watchers(cr, observed)], names.API_PORT),
             [*_dns(cr), *_stores(cr, Component.WORKER, observed), *_out(cr)],
         ),
         _policy(cr, Component.MIGRATE, [], [*_dns(cr), *_stores(cr, Component.MIGRATE, observed)]),
@@ -39,8 +41,14 @@ def network(cr: WhisperTranscriber, observed: Observed, settings: PlanSettings) 
         (spec.redis.external, Component.REDIS, _QUEUE, names.REDIS_PORT),
         (spec.objects.external, Component.OBJECTS, _BUCKET, names.OBJECTS_PORT),
     )
+    watched = dict.fromkeys((component for component, _ in exporters.of(cr)), _watchers(cr, observed))
     made += [
-        _policy(cr, component, _from([_pods(cr, *clients)], port), [])
+        _policy(
+            cr,
+            component,
+            [*_from([_pods(cr, *clients)], port), *_from(watched.get(component, []), _METRICS.get(component, 0))],
+            [],
+        )
         for outside, component, clients, port in kept
         if not outside
     ]
@@ -60,16 +68,16 @@ def _watchers(cr: WhisperTranscriber, observed: Observed) -> list[Manifest]:
 def _api(cr: WhisperTranscriber, observed: Observed, settings: PlanSettings) -> list[Manifest]:
     given = cr.spec.network_policy.ingress.api
     callers = [_EVERY_POD] if given is None else external.peers(given)
-    operator = [_operator(settings.namespace)] if settings.namespace else []
-    return _from([*operator, *callers, *_watchers(cr, observed)], names.API_PORT)
+    return _from([*_operators(settings), *callers, *_watchers(cr, observed)], names.API_PORT)
 
 
-def _operator(namespace: str) -> Manifest:
-    """It hands jobs to the API and reads how they are."""
-    return {
-        "namespaceSelector": {"matchLabels": {external.NAMESPACE_NAME: namespace}},
+def _operators(settings: PlanSettings) -> list[Manifest]:
+    """The operator hands jobs to the API, and asks pods what keeps them from being ready."""
+    peer = {
+        "namespaceSelector": {"matchLabels": {external.NAMESPACE_NAME: settings.namespace}},
         "podSelector": {"matchLabels": {names.LABEL_COMPONENT: names.OPERATOR}},
     }
+    return [peer] if settings.namespace else []
 
 
 def _stores(cr: WhisperTranscriber, component: Component, observed: Observed) -> list[Manifest]:
@@ -108,6 +116,8 @@ def _out(cr: WhisperTranscriber) -> list[Manifest]:
         made += [{"to": blocks, "ports": external.ports(egress.public.ports)}] if blocks else []
     if cr.spec.fetch.allow_private_networks:
         made.append({"to": [_EVERY_POD, *map(_block, PRIVATE)], "ports": external.ports(())})
+    for source in cr.spec.fetch.s3:
+        made += external.bucket(source.endpoint) if source.endpoint else []
     return [*made, *(external.rule(destination) for destination in egress.workers)]
 
 

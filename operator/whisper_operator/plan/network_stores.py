@@ -24,10 +24,12 @@ def postgres(cr: WhisperTranscriber, values: Values) -> list[Manifest]:
 
 
 def redis(cr: WhisperTranscriber, values: Values) -> list[Manifest]:
-    """Rules for egress to an external Redis."""
-    external = cr.spec.redis.external
+    """Rules for egress to an external Redis; where Sentinels know the servers, to any server at Redis' own port too."""
+    external, given = cr.spec.redis.external, cr.spec.network_policy.egress.redis
     uri = _secret(external.secret_ref, values) if external else ""
-    return _rules(cr.spec.network_policy.egress.redis, uri, names.REDIS_PORT)
+    if given or "+sentinel:" not in uri.partition("/")[0]:
+        return _rules(given, uri, names.REDIS_PORT)
+    return [*_rules(None, uri, names.SENTINEL_PORT), {"ports": ports((names.REDIS_PORT,))}]
 
 
 def objects(cr: WhisperTranscriber) -> list[Manifest]:
@@ -35,6 +37,15 @@ def objects(cr: WhisperTranscriber) -> list[Manifest]:
     external = cr.spec.objects.external
     uri = external.endpoint if external else ""
     return _rules(cr.spec.network_policy.egress.objects, uri, _SCHEMES["http" if uri.startswith("http:") else "https"])
+
+
+def bucket(endpoint: str) -> list[Manifest]:
+    """Rules for egress to a bucket that jobs name: an address, or a Service's pods. Any other name has to be public.
+
+    Whoever fetches what users name shall not be let out to every address for the sake of one name.
+    """
+    found = _rules(None, endpoint, _SCHEMES["http" if endpoint.startswith("http:") else "https"])
+    return [rule for rule in found if "to" in rule]
 
 
 def rule(given: Destination) -> Manifest:

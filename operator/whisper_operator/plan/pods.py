@@ -1,13 +1,13 @@
 """Pods: one template for every component, fit for Pod Security `restricted`, with the user's PodOptions on top."""
 
 import hashlib
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from whisper_operator.api import names
 from whisper_operator.api.names import Component
-from whisper_operator.api.v1alpha1.base import LocalRef
 from whisper_operator.api.v1alpha1.pods import PodOptions, Resources
 from whisper_operator.api.v1alpha1.transcriber import WhisperTranscriber
 from whisper_operator.plan.common import Manifest, PlanSettings, compact, image, labels
@@ -16,6 +16,13 @@ from whisper_operator.plan.quantity import parse
 
 USER = 10001
 SECRET_MODE = 0o440
+ROOM = 32 * 1024**2
+"""Bytes that a volume must have left: two segments of PostgreSQL's log."""
+_ROOM = """{command} || exit 1
+set -- $(stat -f -c '%a %S' {path})
+free=$(($1 * $2 / 1048576))
+[ "$free" -ge {least} ] || {{ echo "the volume is full: $free MiB are left"; exit 1; }}
+"""
 CONTAINER_SECURITY: Manifest = {
     "allowPrivilegeEscalation": False,
     "readOnlyRootFilesystem": True,
@@ -30,6 +37,14 @@ POD_SECURITY: Manifest = {
     "fsGroupChangePolicy": "OnRootMismatch",
     "seccompProfile": {"type": "RuntimeDefault"},
 }
+
+
+@dataclass(frozen=True)
+class Sidecar:
+    """Another container beside the main one, of the same image, with mounts as in `Pod`."""
+
+    container: Mapping[str, Any]
+    mounts: Mapping[str, Manifest | None]
 
 
 @dataclass(frozen=True)
@@ -52,31 +67,40 @@ class Pod:
     extra: Mapping[str, Any] | None = None
     annotations: Mapping[str, str] | None = None
     labels: Mapping[str, str] | None = None
+    sidecars: Sequence[Sidecar] = ()
 
 
 def template(cr: WhisperTranscriber, settings: PlanSettings, pod: Pod) -> Manifest:
     """The pod template of a component."""
     options = pod.options
-    volumes, mounts = _volumes(pod.mounts)
+    mounted = dict(pod.mounts)
+    for one in pod.sidecars:
+        mounted |= one.mounts
+    same = {
+        "image": image(cr, settings, pod.image, options),
+        # Its last lines, should it end with an error: the conditions can then say more than that it ended.
+        "terminationMessagePolicy": "FallbackToLogsOnError",
+        "imagePullPolicy": cr.spec.images.pull_policy or settings.image_pull_policy,
+        "securityContext": CONTAINER_SECURITY,
+    }
     container = {
         "name": str(pod.component),
-        "image": image(cr, settings, pod.image, options),
-        "imagePullPolicy": cr.spec.images.pull_policy or settings.image_pull_policy,
+        **same,
         **pod.container,
         "env": environment(pod.container.get("env", ()), options),
         "resources": resources(options.resources, pod.requests, pod.limits),
-        "securityContext": CONTAINER_SECURITY,
-        "volumeMounts": mounts,
+        "volumeMounts": _mounts(pod.mounts),
     }
+    beside = [{**same, **one.container, "volumeMounts": _mounts(one.mounts)} for one in pod.sidecars]
     spec = {
         "serviceAccountName": pod.account,
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
         "securityContext": POD_SECURITY,
         "terminationGracePeriodSeconds": pod.grace,
-        "imagePullSecrets": _names((*cr.spec.images.pull_secrets, *options.image_pull_secrets)),
-        "containers": [compact(container)],
-        "volumes": volumes,
+        "imagePullSecrets": _pull_secrets(cr, settings, options),
+        "containers": [compact(container), *map(compact, beside)],
+        "volumes": [{"name": _volume_name(path), **source} for path, source in mounted.items() if source is not None],
         "priorityClassName": options.priority_class_name,
         "runtimeClassName": options.runtime_class_name,
         "nodeSelector": options.node_selector,
@@ -148,25 +172,28 @@ def exec_probe(command: Sequence[str], period: int, failures: int, timeout: int 
     return _probe({"exec": {"command": list(command)}}, period, failures, timeout)
 
 
+def room_probe(command: Sequence[str], path: str, period: int, failures: int) -> Manifest:
+    """A command in the container, and room left on the volume at `path`: before it is full, people are told."""
+    words = shlex.join(command)
+    return exec_probe(("sh", "-c", _ROOM.format(command=words, path=path, least=ROOM // 1024**2)), period, failures)
+
+
 def _probe(action: Manifest, period: int, failures: int, timeout: int) -> Manifest:
     return {**action, "periodSeconds": period, "timeoutSeconds": timeout, "failureThreshold": failures}
 
 
-def _volumes(mounts: Mapping[str, Manifest | None]) -> tuple[list[Manifest], list[Manifest]]:
-    """The pod's volumes and the container's mounts. Secrets, ConfigMaps and the user's claims are read-only."""
-    volumes: list[Manifest] = []
+def _mounts(mounts: Mapping[str, Manifest | None]) -> list[Manifest]:
+    """A container's mounts. Secrets, ConfigMaps and the user's claims are read-only."""
     mounted: list[Manifest] = []
     for path, source in mounts.items():
         if source is None:
             mounted.append({"name": "data", "mountPath": path})
             continue
-        name = _volume_name(path)
-        volumes.append({"name": name, **source})
         claim = source.get("persistentVolumeClaim")
         writable = "emptyDir" in source or (claim is not None and not claim.get("readOnly"))
         read_only = {} if writable else {"readOnly": True}
-        mounted.append({"name": name, "mountPath": path, **read_only})
-    return volumes, mounted
+        mounted.append({"name": _volume_name(path), "mountPath": path, **read_only})
+    return mounted
 
 
 def _volume_name(path: str) -> str:
@@ -176,5 +203,7 @@ def _volume_name(path: str) -> str:
     return name.lower() if plain else f"volume-{hashlib.sha256(path.encode()).hexdigest()[:16]}"
 
 
-def _names(refs: Sequence[LocalRef]) -> list[Manifest]:
-    return [{"name": name} for name in dict.fromkeys(ref.name for ref in refs)]
+def _pull_secrets(cr: WhisperTranscriber, settings: PlanSettings, options: PodOptions) -> list[Manifest]:
+    """The resource's before the operator's; the component's beside either."""
+    general = [ref.name for ref in cr.spec.images.pull_secrets] or settings.image_pull_secrets
+    return [{"name": name} for name in dict.fromkeys((*general, *(ref.name for ref in options.image_pull_secrets)))]

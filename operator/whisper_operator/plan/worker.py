@@ -7,7 +7,16 @@ from whisper_operator.api.v1alpha1.transcriber import WhisperTranscriber
 from whisper_operator.plan.autoscaling import least, replicas
 from whisper_operator.plan.cache import affinity, alone, model_cache, volume
 from whisper_operator.plan.common import Manifest, Observed, PlanSettings, budget, manifest
-from whisper_operator.plan.config import MODEL_CACHE, checksum, claim_folder, credentials, variables, webhook_secret
+from whisper_operator.plan.config import (
+    MODEL_CACHE,
+    checksum,
+    claim_folder,
+    credentials,
+    encryption,
+    sources,
+    variables,
+    webhook_secret,
+)
 from whisper_operator.plan.footprint import CLAIMS, memory
 from whisper_operator.plan.pods import Pod, from_secret, http_probe, template
 from whisper_operator.plan.profiles import profile
@@ -35,7 +44,7 @@ def worker(cr: WhisperTranscriber, observed: Observed, settings: PlanSettings, c
         container={
             "args": ["work"],
             "envFrom": [{"configMapRef": {"name": names.config(cr.name)}}],
-            "env": [*_environment(), *credentials(cr), webhook_secret(cr), *_bucket_of_models(cr)],
+            "env": [*_environment(), *_secrets(cr)],
             "ports": [{"name": "http", "containerPort": names.API_PORT, "protocol": "TCP"}],
             "startupProbe": http_probe("/readyz", period=_PROBE, failures=patience // _PROBE),
             "readinessProbe": http_probe("/readyz", period=5, failures=3),
@@ -100,6 +109,10 @@ def _environment() -> list[Manifest]:
         {"name": "HOME", "value": "/tmp"},  # noqa: S108  the root is read-only, and libraries write below HOME
         {"name": "HF_HOME", "value": f"{MODEL_CACHE}/hub"},
     ]
+
+
+def _secrets(cr: WhisperTranscriber) -> list[Manifest]:
+    return [*credentials(cr), *encryption(cr), webhook_secret(cr), *sources(cr), *_bucket_of_models(cr)]
 
 
 def _bucket_of_models(cr: WhisperTranscriber) -> list[Manifest]:

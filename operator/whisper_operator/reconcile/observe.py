@@ -34,7 +34,7 @@ from whisper_operator.cluster.port import (
 )
 from whisper_operator.errors import Transient
 from whisper_operator.judge import Verdict, kept, missing, references
-from whisper_operator.plan import named
+from whisper_operator.plan import keyring, lost, named
 from whisper_operator.reconcile.events import Deed
 
 CHILD_KINDS = (
@@ -83,7 +83,7 @@ async def observe(cluster: Cluster, cr: WhisperTranscriber, *, new: bool = False
     listed, found = await asyncio.gather(
         asyncio.gather(*(cluster.list(kind, cr.namespace, labels) for kind in kinds)), _secrets(cluster, cr, new)
     )
-    secrets = {name: found[name] for name in (*names.generated(cr.name), *certificates(cr)) if name in found}
+    secrets = {name: found[name] for name in _ours(cr) if name in found}
     values: dict[str, Mapping[str, str]] = {name: secret.get("data") or {} for name, secret in found.items()}
     children = {(kind.name, name_of(m)): m for kind, some in zip(kinds, listed, strict=True) for m in some}
     sight = Sight(
@@ -92,7 +92,7 @@ async def observe(cluster: Cluster, cr: WhisperTranscriber, *, new: bool = False
         children={key: child for key, child in children.items() if key[0] != POD.name},
         pods=listed[-2],
         claims=listed[-1],
-        trouble=_incomplete(cr, values),
+        trouble=_incomplete(cr, values, lost(cr, secrets, children)),
         guessed=new,
         served=frozenset(kind.name for kind in optional),
     )
@@ -108,17 +108,29 @@ async def events_about(cluster: Cluster, namespace: str, uids: Sequence[str]) ->
 
 async def _secrets(cluster: Cluster, cr: WhisperTranscriber, new: bool) -> dict[str, Manifest]:
     """The Secrets that pods use, by name. Each is asked for by name: the operator may not list Secrets."""
-    ours = () if new else (*names.generated(cr.name), *certificates(cr))
+    ours = () if new else _ours(cr)
     theirs = (reference.name for reference in references(cr.spec))
     wanted = list(dict.fromkeys((*ours, *theirs, *named(cr.spec))))
     found = await asyncio.gather(*(cluster.get(SECRET, cr.namespace, name) for name in wanted))
     return {name: secret for name, secret in zip(wanted, found, strict=True) if secret is not None}
 
 
-def _incomplete(cr: WhisperTranscriber, values: Mapping[str, Mapping[str, str]]) -> dict[str, list[Verdict]]:
+def _ours(cr: WhisperTranscriber) -> tuple[str, ...]:
+    """The Secrets that the operator makes for this transcriber."""
+    keys = keyring(cr)
+    return (
+        *names.generated(cr.name, exporters=cr.spec.monitoring.exporters.enabled),
+        *([keys] if keys else []),
+        *certificates(cr),
+    )
+
+
+def _incomplete(
+    cr: WhisperTranscriber, values: Mapping[str, Mapping[str, str]], gone: str | None
+) -> dict[str, list[Verdict]]:
     trouble: dict[str, list[Verdict]] = {}
     ours = [
-        reference for reference in kept(cr.name, cr.spec) if reference.name in values
+        reference for reference in kept(cr.name, cr.spec) if reference.name in values or reference.name == gone
     ]  # others are about to be made
     for reference in (*references(cr.spec), *ours):
         verdict = missing(reference, cr.namespace, values.get(reference.name))

@@ -8,11 +8,15 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
+import numpy as np
+
 from assets import speech, weights
 from assets.speech import Clip
 from contract.engine.torch_engine import TorchEngine
+from unit.transcriber_core.noises import noise
 from whisper_transcriber import audio, engine
 from whisper_transcriber.batching import Item, Pipeline
+from whisper_transcriber.domain.audio import SAMPLE_RATE, Samples
 from whisper_transcriber.domain.model import EngineName, ModelSpec, Source
 from whisper_transcriber.domain.options import Options
 from whisper_transcriber.domain.transcript import Transcript, WindowResult, stitch
@@ -56,6 +60,16 @@ def some(language: str, count: int) -> list[Clip]:
     """Sentences spread over all that there are."""
     clips = [clip for clip in speech.sentences(language) if clip.seconds < 12]
     return clips[:: max(1, len(clips) // count)][:count]
+
+
+def looping() -> list[Samples]:
+    """Speech in so much noise that `tiny.en` gets into a loop."""
+    found = []
+    for name in ("confbridge-mute-extended", "queue-periodic-announce", "vm-forward"):
+        samples = np.concatenate(list(audio.decode(speech.prompt(name).path)))
+        level = 10**0.25 * float(np.sqrt(np.mean(np.square(samples))))
+        found.append(samples + noise("white", len(samples) / SAMPLE_RATE, level)[: len(samples)])
+    return found
 
 
 @cache

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 from assets import speech
-from contract.engine.engines import ENGLISH, REAL, items, real, some
+from contract.engine.engines import CTRANSLATE2, ENGLISH, REAL, TORCH, items, looping, real, some
 from unit.transcriber_core.scripted import ScriptedEngine
-from whisper_transcriber.engine.port import Engine, Prompt, Sampling
+from whisper_transcriber.domain.model import EngineName
+from whisper_transcriber.engine.port import Decoded, Engine, Prompt, Sampling
 
 
 @pytest.fixture(params=["scripted", *REAL], ids=lambda param: param if isinstance(param, str) else "-".join(param))
@@ -46,6 +47,24 @@ def test_beams_of_rows_together_are_those_of_each_alone(each: Engine) -> None:
     alone = [each.decode([row], [ENGLISH], Sampling(beam_size=2))[0] for row in rows]
     assert [decoded.text for decoded in together] == [decoded.text for decoded in alone]
     assert [decoded.avg_logprob for decoded in together] == pytest.approx([d.avg_logprob for d in alone], abs=1e-3)
+
+
+@pytest.mark.parametrize("by", [CTRANSLATE2, TORCH])
+def test_no_run_comes_twice_where_it_may_not(by: EngineName) -> None:
+    model = real(by, "tiny.en")
+    rows = model.encode(looping())
+    free = model.decode(rows, [ENGLISH] * 3, Sampling())
+    held = model.decode(rows, [ENGLISH] * 3, Sampling(no_repeat=3))
+    alone = [model.decode([row], [ENGLISH], Sampling(no_repeat=3))[0] for row in rows]
+    assert [decoded.text for decoded in held] == [decoded.text for decoded in alone]
+    assert [_twice(decoded) for decoded in held] == [False] * 3
+    assert any(_twice(decoded) for decoded in free)
+
+
+def _twice(decoded: Decoded) -> bool:
+    tokens = [token for phrase in decoded.phrases for token in phrase.tokens]
+    runs = list(zip(tokens, tokens[1:], tokens[2:], strict=False))
+    return len(set(runs)) < len(runs)
 
 
 def test_samples_are_drawn_for_each_row(each: Engine) -> None:

@@ -5,15 +5,21 @@ from functools import cache
 from pathlib import Path
 from typing import Literal
 
+import pytest
+
 from assets import speech, weights
 from assets.speech import Clip
+from contract.engine.engines import looping
 from whisper_transcriber import audio, engine
 from whisper_transcriber.batching import Item, Pipeline, Pump, Ticket
 from whisper_transcriber.batching.stream import hear
+from whisper_transcriber.domain.audio import SAMPLE_RATE
 from whisper_transcriber.domain.model import ModelSpec, Source
 from whisper_transcriber.domain.options import Options
 from whisper_transcriber.domain.transcript import WindowResult
+from whisper_transcriber.domain.window import Window
 from whisper_transcriber.engine.port import Engine
+from whisper_transcriber.metrics import Metrics
 from whisper_transcriber.models import resolve
 
 
@@ -47,6 +53,26 @@ async def test_on_processors_a_window_is_heard_to_the_byte_as_if_it_were_alone()
         await pump.close()
     assert [result.to_json() for result in among] == alone
     assert [result.to_json() for result in reversed(reverse)] == alone
+
+
+@pytest.mark.parametrize("size", [1, 4])
+async def test_what_is_tried_again_is_heard_as_if_it_were_alone_too(size: int) -> None:
+    """Three windows loop, three do not; beside each other in any order, nothing of them changes."""
+    plain = [each.samples for clip in speech.sentences()[:30:10] for each in items(clip, Options())]
+    asked = [
+        Item(Window(n, 0.0, len(samples) / SAMPLE_RATE), samples, Options(word_timestamps=n % 2 == 0))
+        for n, samples in enumerate([*looping(), *plain])
+    ]
+    alone = [Pipeline(real("tiny.en")).together([item])[0].to_json() for item in asked]
+    metrics = Metrics()
+    pump = Pump(Pipeline(real("tiny.en"), batch_size=size, metrics=metrics), size=size, metrics=metrics)
+    try:
+        for order in (asked, asked[1::2] + asked[::2]):
+            results = await asyncio.gather(*(pump.submit(item, Ticket(item.window.index)) for item in order))
+            assert {result.window.index: result.to_json() for result in results} == dict(enumerate(alone))
+    finally:
+        await pump.close()
+    assert metrics.registry.get_sample_value("whisper_fallbacks_total") == 2 * len(looping())
 
 
 async def test_a_short_job_behind_a_long_one_waits_for_no_more_than_is_being_computed() -> None:

@@ -5,6 +5,9 @@ import pytest
 
 from services import servers
 from whisper_transcriber.objects.disk import DiskObjects
+from whisper_transcriber.objects.encrypted import EncryptedObjects, Policy
+from whisper_transcriber.objects.keyring import Keyring, new_key
+from whisper_transcriber.objects.magic import PlainObjects
 from whisper_transcriber.objects.port import Objects
 from whisper_transcriber.objects.s3 import Bucket, S3Objects
 
@@ -21,8 +24,20 @@ def bucket() -> Bucket:
 
 
 @pytest.fixture(params=["disk", "s3"])
-async def objects(request: pytest.FixtureRequest, tmp_path: Path) -> Objects:
+async def backend(request: pytest.FixtureRequest, tmp_path: Path) -> Objects:
     """An empty store of each kind."""
     made: Objects = DiskObjects(tmp_path / "objects") if request.param == "disk" else S3Objects(new_bucket())
     await made.prepare()
     return made
+
+
+@pytest.fixture(params=["bare", "plain", "encrypted", "encrypted in tiny chunks"])
+def objects(request: pytest.FixtureRequest, backend: Objects) -> Objects:
+    """The store as it is, and in each of its wrappings."""
+    match request.param:
+        case "bare":
+            return backend
+        case "plain":
+            return PlainObjects(backend)
+    policy = Policy(bits=12) if "tiny" in request.param else Policy()
+    return EncryptedObjects(backend, Keyring("one", {"one": new_key()}), policy)

@@ -1,5 +1,6 @@
 """What every object store promises, and how S3's bucket comes to be."""
 
+import random
 from collections.abc import AsyncIterator
 
 import pytest
@@ -41,6 +42,28 @@ async def test_a_large_object_is_read_in_small_chunks(objects: Objects) -> None:
 async def test_what_is_not_there_is_missing(objects: Objects) -> None:
     with pytest.raises(Missing):
         await read(objects, "jobs/1/audio")
+    for start, end in ((0, 10), (5, None), (3, 3)):
+        with pytest.raises(Missing):
+            [chunk async for chunk in objects.get("jobs/1/audio", start, end)]
+
+
+@pytest.mark.parametrize("size", [0, 1, 4096, 3 * MIB + 5])
+async def test_a_range_is_a_slice(objects: Objects, size: int) -> None:
+    data = random.Random(size).randbytes(size)
+    await objects.put("a", chunks(data))
+    for start in (0, 1, 4095, 4096, size // 2, size - 1, size, size + 1, size + 10 * MIB):
+        for end in (None, start, start + 1, start + 4096, size - 1, size, size + 1):
+            if start >= 0 and (end is None or end >= 0):
+                got = b"".join([chunk async for chunk in objects.get("a", start, end)])
+                assert got == data[start:end], (start, end)
+
+
+async def test_a_folder_is_listed(objects: Objects) -> None:
+    for key in ("jobs/1/audio", "jobs/1/parts/3", "jobs/11/audio", "uploads/1/a"):
+        await objects.put(key, chunks(b"x"))
+    assert {key async for key in objects.list("jobs/1/")} == {"jobs/1/audio", "jobs/1/parts/3"}
+    assert len([key async for key in objects.list("jobs/")]) == 3
+    assert [key async for key in objects.list("nothing/")] == []
 
 
 @pytest.mark.parametrize("count", [1, 20])

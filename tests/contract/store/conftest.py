@@ -41,6 +41,7 @@ class Reread(SqliteStore):
         assert successor._uploads == self._uploads
         known = {job: found for job, found in self.hooks.deliveries.items() if found}
         assert _unclaimed(successor.hooks.deliveries) == _unclaimed(known)
+        assert successor.hooks.known == self.hooks.known
         await successor.close()
 
 

@@ -13,7 +13,7 @@ from services.servers import until
 from whisper_transcriber.domain.deliveries import LOGGED, Attempt, Delivery, about
 from whisper_transcriber.domain.job import Failure, Job, NewJob
 from whisper_transcriber.domain.webhooks import EVENTS, Event, Signing, Webhook
-from whisper_transcriber.store.hooks import LISTED, Outbox
+from whisper_transcriber.store.hooks import ENDPOINTS, LISTED, Outbox
 from whisper_transcriber.store.port import Store
 from whisper_transcriber.store.sqlite import SqliteStore
 
@@ -199,6 +199,84 @@ async def test_deliveries_go_with_their_job(store: Store) -> None:
     assert (await store.hooks.outbox()).pending == 0
 
 
+async def test_a_tenants_endpoints_are_told_of_all_its_jobs(store: Store) -> None:
+    ours = await store.hooks.add(uuid4(), "a", HOOK)
+    theirs = await store.hooks.add(uuid4(), "b", HOOK)
+    picky = await store.hooks.add(uuid4(), "a", replace(HOOK, events=(EVENTS[0],), transcript=True))
+    assert ours is not None and theirs is not None and picky is not None
+    assert await store.hooks.endpoints("a") == [ours, picky]
+    job, _ = await store.create(new(tenant="a"))
+    await store.cancel(job.id)
+    assert [each.endpoint for each in await store.hooks.of(job.id)] == [ours.id]
+    own = await cancelled(store, tenant="a")
+    assert {each.endpoint for each in await store.hooks.of(own.id)} == {None, ours.id}
+    done, _ = await store.create(new(tenant="a"))
+    ended = await succeeded(store)
+    assert ended.id == done.id
+    told = {each.endpoint: each for each in await store.hooks.of(done.id)}
+    assert told.keys() == {ours.id, picky.id}
+    assert told[picky.id].transcript and not told[ours.id].transcript
+    assert told[ours.id].data == about(ended)
+    taken_over, _ = await store.create(replace(new(tenant="a"), reused_from=done.id))
+    assert {each.endpoint for each in await store.hooks.of(taken_over.id)} == {ours.id, picky.id}
+
+
+async def test_jobs_that_a_request_waits_for_are_told_to_nobody(store: Store) -> None:
+    await store.hooks.add(uuid4(), "default", HOOK)
+    job, _ = await store.join(replace(new(key="same"), synchronous=True))
+    await succeeded(store)
+    assert await store.hooks.of(job.id) == []
+
+
+async def test_an_endpoint_can_be_changed_disabled_and_removed(store: Store) -> None:
+    made = await store.hooks.add(uuid4(), "a", HOOK)
+    assert made is not None
+    other = Webhook("https://other.example/", (EVENTS[2],))
+    off = await store.hooks.change("a", made.id, other, enabled=False)
+    assert off is not None and off.disabled_at is not None
+    assert (off.webhook, await store.hooks.endpoints("a")) == (other, [off])
+    job, _ = await store.create(new(tenant="a"))
+    await store.cancel(job.id)
+    assert await store.hooks.of(job.id) == []
+    assert await store.hooks.change("a", made.id, other, enabled=True) == replace(off, disabled_at=None)
+    await store.retry(job.id)
+    await store.cancel(job.id)
+    (delivery,) = await store.hooks.of(job.id)
+    assert delivery.url == other.url
+    for tenant, id_ in (("b", made.id), ("a", uuid4())):
+        assert await store.hooks.change(tenant, id_, other, enabled=True) is None
+        assert not await store.hooks.remove(tenant, id_)
+    assert await store.hooks.remove("a", made.id)
+    assert await store.hooks.endpoints("a") == []
+    assert await store.hooks.of(job.id) == []
+
+
+async def test_an_endpoint_that_is_gone_is_disabled(store: Store) -> None:
+    made = await store.hooks.add(uuid4(), "default", HOOK)
+    assert made is not None
+    job, _ = await store.create(new())
+    await store.cancel(job.id)
+    delivery = await taken(store)
+    assert delivery.endpoint == made.id
+    assert await store.hooks.record(delivery, replace(FINE, status_code=410), None)
+    (found,) = await store.hooks.endpoints("default")
+    assert found.disabled_at is not None
+    own = await cancelled(store)
+    assert [each.endpoint for each in await store.hooks.of(own.id)] == [None]
+    assert await store.hooks.record(await taken(store), replace(FINE, status_code=410), None)
+
+
+async def test_a_tenant_has_so_many_endpoints_and_no_more(store: Store) -> None:
+    made = await asyncio.gather(*(store.hooks.add(uuid4(), "a", HOOK) for _ in range(ENDPOINTS + 5)))
+    assert sum(each is not None for each in made) == ENDPOINTS
+    assert await store.hooks.add(uuid4(), "b", HOOK) is not None
+    for each in (await store.hooks.endpoints("a"))[:2]:
+        assert await store.hooks.remove("a", each.id)
+        assert not await store.hooks.remove("a", each.id)
+    again = await asyncio.gather(*(store.hooks.add(uuid4(), "a", HOOK) for _ in range(5)))
+    assert sum(each is not None for each in again) == 2
+
+
 async def test_the_outbox_says_how_much_waits(store: Store) -> None:
     assert await store.hooks.outbox() == Outbox()
     for _ in range(3):
@@ -232,6 +310,7 @@ async def test_deliveries_of_one_machine_outlive_its_process(tmp_path: Path) -> 
     gone: UUID = (await cancelled(first)).id
     await first.delete(gone)
     await first.keys.rotate("a", 60)
+    endpoint = await first.hooks.add(uuid4(), "a", HOOK)
     in_hand = await taken(first)
     await first.close()
     second = SqliteStore(folder)
@@ -239,6 +318,7 @@ async def test_deliveries_of_one_machine_outlive_its_process(tmp_path: Path) -> 
     assert await second.hooks.of(gone) == []
     assert (await second.hooks.outbox()).due == 2
     assert (await second.keys.signing("a")).generation == 1
+    assert await second.hooks.endpoints("a") == [endpoint]
     assert in_hand.job == waiting.id
     assert (await second.hooks.of(held.id))[0].log == (BROKEN,)
     await second.close()

@@ -32,6 +32,18 @@ secret = st.fixed_dictionaries({"secretRef": st.fixed_dictionaries({"name": text
 external_objects = st.fixed_dictionaries(
     {"endpoint": st.just("https://s3"), "bucket": st.just("abc"), "secretRef": st.fixed_dictionaries({"name": text})}
 )
+bucket: st.SearchStrategy[Any] = st.fixed_dictionaries(
+    {"bucket": text.map("b-{}-x".format)},
+    optional={
+        "endpoint": st.sampled_from(["https://s3.example.com", "http://minio.data.svc:9000", "http://10.0.0.9:9000"]),
+        "secretRef": st.fixed_dictionaries({"name": text}),
+        "tenants": st.lists(text, max_size=2, unique=True),
+    },
+)
+encrypted: st.SearchStrategy[Any] = st.one_of(
+    st.just({}),
+    st.fixed_dictionaries({"encryption": st.one_of(st.just({}), st.just({"readUnencrypted": True}), secret)}),
+)
 
 
 def either(external: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
@@ -61,9 +73,20 @@ specs = st.fixed_dictionaries(
                 "pod": pods,
             },
         ),
-        "api": st.fixed_dictionaries({}, optional={"replicas": st.integers(0, 3), "pod": pods}),
+        "api": st.fixed_dictionaries(
+            {},
+            optional={
+                "replicas": st.integers(0, 3),
+                "cors": st.just({"allowedOrigins": ["https://app.example.com"]}),
+                "pod": pods,
+            },
+        ),
+        "retentionSeconds": st.integers(0, 10**6),
+        "fetch": st.fixed_dictionaries(
+            {}, optional={"s3": st.lists(bucket, max_size=3, unique_by=lambda b: str(b["bucket"]))}
+        ),
         "postgres": either(secret),
         "redis": either(secret),
-        "objects": either(external_objects),
+        "objects": st.builds(lambda store, more: {**store, **more}, either(external_objects), encrypted),
     },
 )

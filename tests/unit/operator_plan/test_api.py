@@ -52,8 +52,11 @@ def test_no_secret_is_shown_of_an_object_that_is_wrong() -> None:
 
 
 def test_a_job_needs_exactly_one_source() -> None:
-    with pytest.raises(InvalidSpec, match=r"spec\.source: takes exactly one of http and configMap"):
+    with pytest.raises(InvalidSpec, match=r"spec\.source: takes exactly one of http, s3 and configMap"):
         TranscriptionJob.parse({"metadata": META, "spec": {"transcriberRef": {"name": "main"}, "source": {}}})
+    both = {"http": {"url": "http://a/b"}, "s3": {"url": "s3://calls/a"}}
+    with pytest.raises(InvalidSpec, match=r"spec\.source: takes exactly one"):
+        TranscriptionJob.parse({"metadata": META, "spec": {"transcriberRef": {"name": "main"}, "source": both}})
 
 
 def test_what_the_api_server_adds_is_no_error() -> None:

@@ -116,6 +116,18 @@ def test_whatever_the_resource_says(spec: dict[str, Any]) -> None:
             assert not allowed(made, ENDS[source], End(address), 80), (source, address)
 
 
+def test_buckets_of_jobs_open_their_own_place_and_no_more() -> None:
+    where = ("http://10.0.0.9:9000", "https://minio.data.svc:9000", "https://s3.example.com", None)
+    given = [{"bucket": f"bucket-{n}", **({"endpoint": at} if at else {})} for n, at in enumerate(where)]
+    made = policies({"fetch": {"s3": given}})
+    assert allowed(made, ENDS["worker"], End("10.0.0.9"), 9000)
+    assert not allowed(made, ENDS["worker"], End("10.0.0.9"), 9001)
+    assert not allowed(made, ENDS["worker"], End("10.0.0.8"), 9000)
+    assert not allowed(made, ENDS["worker"], End("10.0.0.8"), 443), "a name that is not a Service's has to be public"
+    assert allowed(made, ENDS["worker"], End("10.0.0.8", "data", {}, {SPACE: "data"}), 9000)
+    assert not allowed(made, ENDS["api"], End("10.0.0.9"), 9000)
+
+
 def test_disabled_makes_none() -> None:
     assert policies({"networkPolicy": {"enabled": False}}) == []
 
@@ -245,6 +257,28 @@ def test_places_in_uris() -> None:
     assert places("redis://:p@r:6380/0", 6379) == [("r", 6380)]
     assert places("redis://r:x/0", 6379) == [("r", 6379)]
     assert places("", 1) == places("nonsense", 1) == []
+
+
+REDIS = {"redis": {"external": {"secretRef": {"name": "pg"}}}}
+
+
+def test_sentinels_are_open_and_so_are_the_servers_that_they_name() -> None:
+    made = policies(REDIS, uri("redis+sentinel://:p@10.1.2.3,10.1.2.4:26380/bells"))
+    for source in ("api", "worker"):
+        assert may(made, source, "database", 26379)
+        assert not may(made, source, "database", 26380)
+        assert may(made, source, "private", 6379), "a Sentinel may name any server"
+        assert not may(made, source, "private", 26379)
+    assert not may(made, "migrate", "database", 26379)
+    egress = {"networkPolicy": {"egress": {"redis": {"to": [{"ipBlock": {"cidr": "10.1.2.0/24"}}], "ports": [26379]}}}}
+    assert not may(policies({**REDIS, **egress}, uri("redis+sentinel://10.1.2.3/bells")), "api", "private", 6379)
+
+
+def test_the_nodes_of_a_cluster_are_open() -> None:
+    made = policies(REDIS, uri("rediss+cluster://:p@10.1.2.3:7000,10.1.2.4"))
+    assert may(made, "api", "database", 7000)
+    assert not may(made, "api", "database", 6379)
+    assert allowed(made, ENDS["api"], End("10.1.2.4"), 6379)
 
 
 @given(st.text(max_size=40))

@@ -70,6 +70,7 @@ def test_an_empty_spec_is_a_whole_service() -> None:
         ("Secret", "main-api-key"),
         ("Secret", "main-webhooks"),
         ("Secret", "main-rollout"),
+        ("ConfigMap", "main-postgres"),
         ("Service", "main-postgres"),
         ("StatefulSet", "main-postgres"),
         ("Service", "main-redis"),

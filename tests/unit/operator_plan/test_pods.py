@@ -128,7 +128,7 @@ def test_postgres_settings_are_quoted() -> None:
         for m in desired(cr, Observed(), PlanSettings())
         if (m["kind"], m["metadata"]["name"]) == ("ConfigMap", "main-postgres")
     )
-    assert conf == {"50-parameters.conf": "a = 'c:\\\\d'\nb = 'it''s'\n"}
+    assert conf["50-parameters.conf"] == "a = 'c:\\\\d'\nb = 'it''s'\n"
 
 
 def test_redis_has_room_to_rewrite_its_log() -> None:
@@ -183,3 +183,16 @@ def test_quantities_compare(small: str, large: str) -> None:
     assert parse(small) < parse(large)
     with pytest.raises(ValueError, match="no quantity"):
         parse("1GB")
+
+
+def test_pull_secrets_are_the_resources_else_the_operators() -> None:
+    def secrets(**spec: Any) -> list[str]:
+        cr = WhisperTranscriber.parse({"metadata": {"name": "main", "namespace": "s", "uid": "1"}, "spec": spec})
+        plan = desired(cr, Observed(), PlanSettings(image_pull_secrets=("general",)))
+        (made,) = [m for m in plan if (m["kind"], m["metadata"]["name"]) == ("StatefulSet", "main-redis")]
+        return [each["name"] for each in made["spec"]["template"]["spec"].get("imagePullSecrets", [])]
+
+    assert secrets() == ["general"]
+    assert secrets(images={"pullSecrets": [{"name": "mine"}]}) == ["mine"]
+    beside = {"managed": {"pod": {"imagePullSecrets": [{"name": "other"}, {"name": "general"}]}}}
+    assert secrets(redis=beside) == ["general", "other"]

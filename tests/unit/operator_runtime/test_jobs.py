@@ -100,6 +100,13 @@ async def test_from_url_to_succeeded(desk: Desk) -> None:
     assert (await desk.look()).gone
 
 
+async def test_an_object_of_a_bucket_is_handed_over_by_its_name(desk: Desk) -> None:
+    await desk.apply({"s3": {"url": "s3://calls/2026/a b.mp3"}})
+    await desk.look()
+    ((_key, fields, audio),) = desk.server.submissions
+    assert (fields["source"], audio) == ({"s3": {"url": "s3://calls/2026/a b.mp3"}}, None)
+
+
 async def test_only_the_formats_that_were_asked_for(desk: Desk) -> None:
     await desk.apply(formats=["srt"])
     await desk.look()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any
 
 import pytest
@@ -10,14 +9,33 @@ import pytest
 from services.servers import until
 from whisper_operator.cluster.port import POD_MONITOR, SERVICE_MONITOR, Kind
 from whisper_operator.handlers import Operator, feed
+from whisper_operator.metrics import RECONCILE_SECONDS
 from whisper_operator.settings import Settings
 from whisper_operator.transcripts import Transcripts
 
 TRANSCRIBER = Kind("whisper-operator.dev/v1alpha1", "WhisperTranscriber")
 
 
+def looks() -> float:
+    """How often transcribers have been looked at in this process."""
+    return sum(
+        sample.value
+        for metric in RECONCILE_SECONDS.collect()
+        for sample in metric.samples
+        if sample.name.endswith("_count") and sample.labels["kind"] == TRANSCRIBER.name
+    )
+
+
 async def test_monitors_come_once_their_crds_do(world: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(feed, "LOOK", 0.01)
+    asked: list[Kind] = []
+    serves = world.cluster.serves
+
+    async def counted(kind: Kind) -> bool:
+        asked.append(kind)
+        return bool(await serves(kind))
+
+    monkeypatch.setattr(world.cluster, "serves", counted)
     await world.settle()
     async with Transcripts("http://{name}") as api:
         operator = Operator(world.cluster, api, Settings(identity="test", debounce=0.0))
@@ -25,7 +43,13 @@ async def test_monitors_come_once_their_crds_do(world: Any, monkeypatch: pytest.
         try:
             body = await world.cluster.get(TRANSCRIBER, "ns", "main")
             operator.transcriber_event("ADDED", body)
-            await asyncio.sleep(0.1)
+            before = looks()
+            asked.clear()
+
+            async def looked() -> bool:
+                return looks() > before and asked.count(SERVICE_MONITOR) >= 3
+
+            await until(looked, "a look at the transcriber, and three for the CRD", 5)
             assert not world.cluster.names(SERVICE_MONITOR)
             world.cluster.appear(SERVICE_MONITOR)
 

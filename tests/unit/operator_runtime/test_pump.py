@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client import REGISTRY
 
+from services.servers import until
 from whisper_operator.errors import Transient
 from whisper_operator.handlers.pump import LONGEST, Pump, backoff
 from whisper_operator.reconcile import Outcome
@@ -123,8 +124,12 @@ async def test_how_long_a_resource_waits_is_measured(stage: Stage) -> None:
     await stage.until(1)
     assert value("whisper_operator_queue_oldest_seconds") == 0
     stage.pump.ring("ns", "quick")  # the only turn is taken
-    await asyncio.sleep(0.05)
-    assert value("whisper_operator_queue_oldest_seconds") >= 0.05
+    since = value("whisper_operator_queue_oldest_seconds")
+
+    async def older() -> bool:
+        return value("whisper_operator_queue_oldest_seconds") >= since + 0.05
+
+    await until(older, "the wait to grow")
     blocked.set()
     await stage.until(2)
     assert value("whisper_operator_queue_oldest_seconds") == 0

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from services.servers import until
 from whisper_operator.cluster.memory import FakeCluster
 from whisper_operator.cluster.port import CONFIG_MAP, DEPLOYMENT, SERVICE, Kind
 from whisper_operator.errors import Rejected
@@ -118,10 +119,11 @@ async def test_what_happened_while_a_watch_was_broken_is_noticed_after_it(scene:
     await scene.cluster.delete(SERVICE, "ns", "main-api")
     shelf = scene.operator._mirror.shelf(SERVICE, "ns")
     assert shelf is not None and not shelf.live
-    for _ in range(100):
-        if shelf.live:
-            break
-        await asyncio.sleep(0.05)
+
+    async def again() -> bool:
+        return shelf.live
+
+    await until(again, "the watch to begin again", 5)
     await scene.look()
     assert [write for write in scene.cluster.writes if write[0] == "apply"] == [("apply", "Service", "main-api")]
 

@@ -102,3 +102,38 @@ async def test_a_deleted_secret_is_made_again_and_everybody_gets_the_new_passwor
     await world.cluster.delete(SECRET, "ns", "main-postgres")
     await world.settle()
     assert all(templates(world)[name] != before[name] for name in before)
+
+
+async def test_the_keys_of_objects_are_never_made_anew(world: Any) -> None:
+    await world.settle()
+    assert ("Secret", "main-objects-keys") not in world.cluster
+    world.cluster.edit(TRANSCRIBER, "ns", "main", {"spec": {"objects": {"encryption": {}}}})
+    await world.settle()
+    kept = world.cluster["Secret", "main-objects-keys"]["data"]
+    pods = world.cluster["Deployment", "main-worker-blue"]["spec"]["template"]
+    await world.cluster.delete(SECRET, "ns", "main-objects-keys")
+    await world.settle()
+    assert ("Secret", "main-objects-keys") not in world.cluster
+    said = world.condition("ObjectsReady")
+    assert said["reason"] == "SecretNotFound"
+    assert "main-objects-keys in namespace ns is gone" in said["message"]
+    assert "put it back from your backup" in said["message"]
+    assert world.cluster["Deployment", "main-worker-blue"]["spec"]["template"] == pods, "what runs keeps running"
+    secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "main-objects-keys", "namespace": "ns"}}
+    await world.cluster.create({**secret, "data": {"keys": b64("")}})
+    await world.look()
+    assert world.condition("ObjectsReady")["reason"] == "SecretNotFound"
+    world.cluster.edit(SECRET, "ns", "main-objects-keys", {"data": kept})
+    await world.settle()
+    assert world.condition("Ready")["status"] == "True"
+    assert world.cluster["Deployment", "main-worker-blue"]["spec"]["template"] == pods
+
+
+async def test_a_new_key_of_objects_rolls_api_and_workers_only(world: Any) -> None:
+    world.cluster.edit(TRANSCRIBER, "ns", "main", {"spec": {"objects": {"encryption": {}}}})
+    await world.settle()
+    before = {name: world.cluster[kind, name]["spec"]["template"] for kind, name in WORKLOADS}
+    world.cluster.edit(SECRET, "ns", "main-objects-keys", {"data": {"keys": b64(f"new: {'ab' * 32}")}})
+    await world.settle()
+    rolled = [name for kind, name in WORKLOADS if world.cluster[kind, name]["spec"]["template"] != before[name]]
+    assert rolled == ["main-api", "main-worker-blue"]

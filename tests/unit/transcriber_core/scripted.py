@@ -9,8 +9,8 @@ from whisper_transcriber.engine.port import Decoded, Encoded, Language, Phrase, 
 TONE = 0.25
 """The first sample of what a pump shows an engine to see if it is sound."""
 
-Script = Callable[[float, Prompt, float], Decoded]
-"""The first sample of a row (its name), its prompt and the temperature → what is decoded."""
+Script = Callable[[float, Prompt, Sampling], Decoded]
+"""The first sample of a row (its name), its prompt and how tokens are chosen → what is decoded."""
 
 
 def said(
@@ -26,7 +26,7 @@ def said(
 class ScriptedEngine:
     """Rows are known by their first sample. `calls` is what was asked, in order: (method, rows)."""
 
-    script: Script = lambda name, prompt, temperature: said(f"row {name:g} at {temperature:g}")
+    script: Script = lambda name, prompt, sampling: said(f"row {name:g} at {sampling.temperature:g}")
     language: Language = field(default_factory=lambda: Language("en", 0.99))
     multilingual: bool = True
     device: str = "cpu"
@@ -58,9 +58,7 @@ class ScriptedEngine:
 
     def decode(self, rows: Sequence[Encoded], prompts: Sequence[Prompt], sampling: Sampling) -> list[Decoded]:
         self._called("decode", rows)
-        results = [
-            self.script(row.states, prompt, sampling.temperature) for row, prompt in zip(rows, prompts, strict=True)
-        ]
+        results = [self.script(row.states, prompt, sampling) for row, prompt in zip(rows, prompts, strict=True)]
         return [replace(result, temperature=sampling.temperature) for result in results]
 
     def align_key(self, prompt: Prompt) -> Hashable:

@@ -1,5 +1,6 @@
 """Decoding in the sandbox: every format, the limits, and what is said of a part. `test_hostile` has the bad files."""
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -144,6 +145,14 @@ def test_a_decoder_that_takes_too_long_is_stopped(spoken: Samples, tmp_path: Pat
     path = write_wav(tmp_path / "a.wav", spoken)
     with pytest.raises(InvalidAudio, match="too long to decode"):
         decoded(path, Limits(wait_seconds=0.0))
+
+
+def test_a_decoder_gives_way_as_far_as_it_is_told_to() -> None:
+    own = os.getpriority(os.PRIO_PROCESS, 0)
+    for niceness in (0, 3):
+        with decode(speech.long(20).path, Limits(niceness=niceness)) as decoding:
+            next(decoding)  # it has begun, and waits for whoever reads
+            assert os.getpriority(os.PRIO_PROCESS, decoding.pid) == own + niceness
 
 
 def test_a_missing_file_is_an_oserror(tmp_path: Path) -> None:

@@ -192,28 +192,65 @@ def test_a_batch_is_as_large_as_its_time_allows(seconds: float | None, size: int
     assert batch_size(8, 2.0, seconds) == size
 
 
-@given(st.lists(st.tuples(st.integers(1, 16), st.floats(0.001, 100)), max_size=50))
-def test_the_pace_keeps_batches_within_their_time(batches: list[tuple[int, float]]) -> None:
-    pace = Pace(16, 2.0)
-    assert pace.size == 1
-    for rows, seconds in batches:
-        pace.took(rows, seconds)
-        assert 1 <= pace.size <= 16
-        assert pace.size == 1 or pace.seconds <= 2.0 + 1e-9
+@given(st.lists(st.tuples(st.sampled_from("kl"), st.integers(1, 16), st.floats(0.001, 100)), max_size=50))
+def test_the_pace_keeps_batches_within_their_time(batches: list[tuple[str, int, float]]) -> None:
+    pace, each = Pace(16, 2.0), dict[str, list[float]]()
+    assert pace.size("k") == 1
+    for key, rows, seconds in batches:
+        pace.took(key, rows, seconds)
+        each.setdefault(key, []).append(seconds / rows)
+        for known, seen in each.items():
+            assert 1 <= pace.size(known) <= 16
+            assert pace.size(known) == 1 or pace.size(known) * min(seen) <= 2.0 + 1e-9
+
+
+def test_windows_of_another_kind_have_a_pace_of_their_own() -> None:
+    pace = Pace(8, 2.0)
+    for _ in range(20):
+        pace.took("slow", 2, 2.0)
+        pace.took("fast", 8, 0.8)
+    assert (pace.size("slow"), pace.size("fast")) == (2, 8)
+    assert pace.size("new") == 2  # as the slowest that is known
+
+
+def test_a_pace_that_changes_from_batch_to_batch_leaves_room_for_the_slow_ones() -> None:
+    steady, unsteady = Pace(8, 2.0), Pace(8, 2.0)
+    for number in range(40):
+        steady.took("k", 4, 1.0)
+        unsteady.took("k", 4, 0.2 if number % 2 else 1.8)
+    assert steady.size("k") == 8
+    assert unsteady.size("k") <= 4
 
 
 def test_memory_that_ran_out_halves_the_batch_and_it_grows_back_slowly() -> None:
     pace = Pace(8, 2.0)
-    pace.took(1, 0.001)
-    assert pace.size == 8
+    pace.took("k", 1, 0.001)
+    assert pace.size("k") == 8
     pace.too_large(8)
-    assert pace.size == 4
+    assert pace.size("k") == 4
     for _ in range(63):
-        pace.took(4, 0.004)
-    assert pace.size == 4
+        pace.took("k", 4, 0.004)
+    assert pace.size("k") == 4
     for _ in range(64 * 8):
-        pace.took(pace.size, 0.001 * pace.size)
-    assert pace.size == 8
+        pace.took("k", pace.size("k"), 0.001 * pace.size("k"))
+    assert pace.size("k") == 8
     for rows in (8, 4, 2, 1):
         pace.too_large(rows)
-    assert pace.size == 1
+    assert pace.size("k") == 1
+
+
+def test_a_batch_has_no_more_rows_than_its_key_allows() -> None:
+    waiting = [window(f"job {n}", key=key) for key in "kl" for n in range(4)]
+    policy = Policy(8, fits=lambda key: {"k": 3, "l": 1}[str(key)])
+    assert len(due(waiting, {}, 1.0, policy, more=False)) == 3
+    assert len(due(waiting[4:], {}, 1.0, policy, more=False)) == 1
+
+
+def test_a_short_row_takes_no_long_ones_along_where_each_costs_its_own_time() -> None:
+    short = window("short", seconds=3.0, remaining=3.0)
+    other = window("other", seconds=4.0, remaining=4.0)
+    long = [window("long", seconds=28.0, remaining=7200.0) for _ in range(6)]
+    together = due([*long, short, other], {}, 1.0, Policy(4), more=False)
+    alike = due([*long, short, other], {}, 1.0, Policy(4, alike=True), more=False)
+    assert len(together) == 4
+    assert alike == [short, other]

@@ -1,5 +1,6 @@
 """What is batched with what, which rows are tried again, and how results come together; no model needed."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -7,9 +8,11 @@ import pytest
 
 from unit.transcriber_core.scripted import ScriptedEngine, said
 from whisper_transcriber.batching import Item, Pipeline
+from whisper_transcriber.batching.ladder import LADDER
 from whisper_transcriber.domain.options import Options, UnsupportedOption
 from whisper_transcriber.domain.window import Heard, Stretch, Window
-from whisper_transcriber.engine.port import Decoded, Language, Prompt
+from whisper_transcriber.engine.port import Decoded, Encoded, Language, Phrase, Prompt, Sampling, Timed
+from whisper_transcriber.metrics import Metrics
 
 
 def item(name: int, options: Options | None = None, seconds: float = 1.0) -> Item:
@@ -42,43 +45,52 @@ def test_rows_that_the_engine_cannot_mix_are_decoded_apart() -> None:
     assert engine.batches("decode") == [[1, 3], [2]]
 
 
-def test_only_the_rows_that_fail_the_gate_are_tried_again_hotter_and_together() -> None:
-    def script(name: float, prompt: Prompt, temperature: float) -> Decoded:
-        bad = {1: 0.3, 2: 0.1}.get(int(name), -1.0)  # passes from the first temperature above this
-        return said(f"at {temperature:g}", logprob=-0.3 if temperature > bad else -2.0)
+def test_only_the_rows_that_loop_are_tried_again_together_and_may_not_repeat_themselves() -> None:
+    def script(name: float, prompt: Prompt, sampling: Sampling) -> Decoded:
+        loops = name < 3 and not sampling.no_repeat
+        return said("again and again " * 30 if loops else f"without runs of {sampling.no_repeat}")
 
-    engine = ScriptedEngine(script)
-    results = Pipeline(engine).run([item(1), item(2), item(3)])
-    assert engine.batches("decode") == [[1, 2, 3], [1, 2], [1]]
-    assert [result.segments[0].temperature for result in results] == [0.4, 0.2, 0.0]
+    engine, metrics = ScriptedEngine(script), Metrics()
+    results = Pipeline(engine, metrics=metrics).run([item(1), item(2), item(3)])
+    assert engine.batches("decode") == [[1, 2, 3], [1, 2]]
+    texts = [result.segments[0].text for result in results]
+    assert texts == [f" without runs of {LADDER[1]}"] * 2 + [" without runs of 0"]
+    assert {result.segments[0].temperature for result in results} == {0.0}
+    assert metrics.registry.get_sample_value("whisper_fallbacks_total") == 2
 
 
-def test_a_loop_is_tried_again_and_the_best_try_wins_when_none_passes() -> None:
-    def script(name: float, prompt: Prompt, temperature: float) -> Decoded:
-        if temperature == 0:
+def test_a_window_that_the_model_is_merely_unsure_of_is_not_tried_again() -> None:
+    engine = ScriptedEngine(lambda name, prompt, sampling: said("hardly", logprob=-2.0))
+    assert Pipeline(engine).run([item(1)])[0].segments[0].text == " hardly"
+    assert len(engine.batches("decode")) == 1
+
+
+def test_the_likeliest_try_that_is_no_loop_wins_when_none_passes() -> None:
+    def script(name: float, prompt: Prompt, sampling: Sampling) -> Decoded:
+        if not sampling.no_repeat:
             return said("again and again " * 30, logprob=-0.1)
-        return said(f"at {temperature:g}", logprob=-2.0 + (temperature == 0.6))
+        return said("another" if name == 1 else "and on and on " * 30, logprob=-2.0)
 
-    results = Pipeline(ScriptedEngine(script)).run([item(1)])
-    assert results[0].segments[0].text == " at 0.6"
+    results = Pipeline(ScriptedEngine(script)).run([item(1), item(2)])
+    assert [result.segments[0].text[:12] for result in results] == [" another", " again and a"]
 
 
 def test_a_temperature_that_was_asked_for_is_tried_once() -> None:
-    engine = ScriptedEngine(lambda name, prompt, temperature: said("x", logprob=-5.0))
+    engine = ScriptedEngine(lambda name, prompt, sampling: said("x", logprob=-5.0))
     results = Pipeline(engine).run([item(1, Options(temperature=0.7))])
     assert len(engine.batches("decode")) == 1
     assert results[0].segments[0].temperature == 0.7
 
 
 def test_silence_has_no_segments_and_is_not_tried_again() -> None:
-    engine = ScriptedEngine(lambda name, prompt, temperature: said("Thank you.", logprob=-1.5, no_speech=0.9))
+    engine = ScriptedEngine(lambda name, prompt, sampling: said("Thank you.", logprob=-1.5, no_speech=0.9))
     results = Pipeline(engine).run([item(1)])
     assert results[0].segments == ()
     assert len(engine.batches("decode")) == 1
 
 
 def test_a_window_goes_on_from_where_the_model_stopped() -> None:
-    def script(name: float, prompt: Prompt, temperature: float) -> Decoded:
+    def script(name: float, prompt: Prompt, sampling: Sampling) -> Decoded:
         return next(parts)
 
     parts = iter([said("one", seconds=10, resume=10.0), said("two", seconds=10, resume=10.0), said("three", seconds=5)])
@@ -92,7 +104,7 @@ def test_a_window_goes_on_from_where_the_model_stopped() -> None:
 
 
 def test_a_window_that_never_ends_is_given_up() -> None:
-    engine = ScriptedEngine(lambda name, prompt, temperature: said("more", seconds=0.1, resume=0.1))
+    engine = ScriptedEngine(lambda name, prompt, sampling: said("more", seconds=0.1, resume=0.1))
     results = Pipeline(engine).run([item(1, seconds=25)])
     assert 1 < len(results[0].segments) < 10
 
@@ -128,7 +140,7 @@ def test_words_of_a_window_that_shares_audio_are_aligned_to_tell_which_are_share
 
 
 def test_text_where_hardly_anything_was_heard_is_dropped_without_another_try() -> None:
-    engine = ScriptedEngine(lambda name, prompt, temperature: said("Thank you.", logprob=-0.5, no_speech=0.5))
+    engine = ScriptedEngine(lambda name, prompt, sampling: said("Thank you.", logprob=-0.5, no_speech=0.5))
     faint, sure = (Heard((Stretch(10.0, 11.0),), certainty) for certainty in (0.4, 0.9))
     items = [Item(replace(item(1).window, heard=heard), item(1).samples) for heard in (faint, sure, None)]
     results = Pipeline(engine).run(items)
@@ -137,12 +149,12 @@ def test_text_where_hardly_anything_was_heard_is_dropped_without_another_try() -
 
 
 def test_a_loop_that_is_too_short_for_compression_is_tried_again() -> None:
-    engine = ScriptedEngine(lambda name, prompt, temperature: said("dies " * 6 if temperature == 0 else "dièse"))
+    engine = ScriptedEngine(lambda name, prompt, sampling: said("dièse" if sampling.no_repeat else "dies " * 6))
     assert Pipeline(engine).run([item(1)])[0].segments[0].text == " dièse"
 
 
 def test_a_window_that_lacks_words_is_cut_in_a_pause_and_no_other_is() -> None:
-    def script(name: float, prompt: Prompt, temperature: float) -> Decoded:
+    def script(name: float, prompt: Prompt, sampling: Sampling) -> Decoded:
         once = "The conference will begin when the leader arrives."
         return said(once if name < 2 else f"{once} {once}", seconds=6.5 if name in (1, 2) else 3.0)
 
@@ -162,21 +174,42 @@ def test_a_window_that_lacks_words_is_cut_in_a_pause_and_no_other_is() -> None:
 
 def test_what_fails_from_a_short_input_is_decoded_again_from_the_full_one() -> None:
     told = {1: replace(said("x", logprob=-2.0), short=True), 2: said("x"), 3: replace(said("x"), short=True)}
-    engine = ScriptedEngine(lambda name, prompt, temperature: told[int(name)])
+    engine = ScriptedEngine(lambda name, prompt, sampling: told[int(name)])
     Pipeline(engine).run([item(1), item(2), item(3)])
     assert engine.batches("encode in full")[0] == [1]
     assert engine.batches("decode")[:2] == [[1, 2, 3], [1]]
 
 
-def test_the_full_input_comes_before_a_higher_temperature() -> None:
-    def script(name: float, prompt: Prompt, temperature: float) -> Decoded:
-        tries.append((temperature, len(engine.batches("encode in full"))))
-        return replace(said("x", logprob=-0.2 if temperature else -2.0), short=len(tries) == 1)
+def test_the_full_input_comes_before_another_rung() -> None:
+    def script(name: float, prompt: Prompt, sampling: Sampling) -> Decoded:
+        tries.append((sampling.no_repeat, len(engine.batches("encode in full"))))
+        return replace(said("x" if sampling.no_repeat else "on and " * 30), short=len(tries) == 1)
 
-    tries: list[tuple[float, int]] = []
+    tries: list[tuple[int, int]] = []
     engine = ScriptedEngine(script)
     Pipeline(engine).run([item(1)])
-    assert tries == [(0.0, 0), (0.0, 1), (0.2, 1)]
+    assert tries == [(0, 0), (0, 1), (LADDER[1], 1)]
+
+
+def test_a_step_that_raises_has_moved_nothing() -> None:
+    class Unwell(ScriptedEngine):
+        sick = True
+
+        def align(
+            self, rows: Sequence[Encoded], prompts: Sequence[Prompt], phrases: Sequence[Sequence[Phrase]]
+        ) -> list[list[list[Timed]]]:
+            if self.sick:
+                raise RuntimeError("not now")
+            return super().align(rows, prompts, phrases)
+
+    engine = Unwell()
+    pipeline = Pipeline(engine)
+    rows = [pipeline.begin(item(1)), pipeline.begin(item(2, Options(word_timestamps=True)))]
+    with pytest.raises(RuntimeError, match="not now"):
+        pipeline.step(rows)
+    engine.sick = False
+    assert pipeline.step(rows) == []
+    assert [len(row.result().segments) for row in rows] == [1, 1]
 
 
 @pytest.mark.parametrize(

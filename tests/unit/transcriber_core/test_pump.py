@@ -10,11 +10,12 @@ import numpy as np
 import pytest
 
 from unit.transcriber_core.gated import Gated
-from unit.transcriber_core.scripted import ScriptedEngine
+from unit.transcriber_core.scripted import ScriptedEngine, said
 from whisper_transcriber.batching import Item, Pipeline, Pump, Ticket
 from whisper_transcriber.domain.options import Options, UnsupportedOption
 from whisper_transcriber.domain.transcript import WindowResult
 from whisper_transcriber.domain.window import Window
+from whisper_transcriber.engine.port import Decoded, Prompt, Sampling
 from whisper_transcriber.metrics import Metrics
 
 LONG = 3600.0
@@ -108,6 +109,36 @@ async def test_a_dropped_job_frees_the_queue_at_once() -> None:
         assert (await dropped[0]).window.index == 1  # what is being computed comes to its end
         await other
     assert engine.begun == [[1], [9]]
+
+
+def looping(name: float, prompt: Prompt, sampling: Sampling) -> Decoded:
+    """Row 1 loops until it may not; the others are fine."""
+    return said("on and on " * 30 if name == 1 and not sampling.no_repeat else f"row {name:g}")
+
+
+async def test_between_two_tries_of_a_window_a_short_job_has_its_turn() -> None:
+    engine = Gated(script=looping)
+    async with pumping(engine, size=1) as pump:
+        long = await ask(pump, 1, Ticket("long", remaining=LONG))
+        await engine.entered()
+        short = await ask(pump, 9, Ticket("short", remaining=1.0))
+        engine.let(2)
+        await asyncio.gather(long, short)
+    assert engine.batches("decode") == [[1], [9], [1]]
+
+
+async def test_a_dropped_window_is_not_tried_again() -> None:
+    engine = Gated(script=looping)
+    async with pumping(engine, size=2) as pump:
+        again, done = [await ask(pump, n, Ticket("dropped")) for n in (1, 2)]
+        await engine.entered()
+        pump.drop("dropped", LookupError("cancelled"))
+        engine.let()
+        with pytest.raises(LookupError, match="cancelled"):
+            await again
+        with pytest.raises(LookupError, match="cancelled"):
+            await done
+    assert engine.batches("decode") == [[1]]
 
 
 async def test_a_cancelled_window_is_not_computed() -> None:

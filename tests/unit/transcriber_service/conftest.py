@@ -1,5 +1,6 @@
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -41,6 +42,14 @@ async def http(deps: Deps) -> AsyncIterator[httpx.AsyncClient]:
     headers = {"Authorization": f"Bearer {KEY}"}
     async with httpx.AsyncClient(transport=transport, base_url="http://api", headers=headers) as client:
         yield client
+
+
+@pytest.fixture
+def app(http: httpx.AsyncClient) -> Any:
+    """The application that `http` asks."""
+    transport = http._transport
+    assert isinstance(transport, httpx.ASGITransport)
+    return transport.app
 
 
 @pytest.fixture

@@ -8,8 +8,8 @@ from typing import Any
 import httpx
 import pytest
 
+from unit.transcriber_service.calls import CLIP, SYNC, claim, error
 from unit.transcriber_service.conftest import KEY
-from unit.transcriber_service.test_api import CLIP, SYNC, claim, error
 from whisper_transcriber.api.admission import Admission
 from whisper_transcriber.app import create_app
 from whisper_transcriber.deps import Deps, room

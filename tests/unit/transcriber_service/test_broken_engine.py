@@ -8,13 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from unit.transcriber_core.scripted import ScriptedEngine, said
-from unit.transcriber_service.test_worker import Scripted, submitted, worked
+from unit.transcriber_service.working import Scripted, submitted, worked
 from whisper_transcriber.batching.faults import judged, verdict
 from whisper_transcriber.deps import Deps
 from whisper_transcriber.domain.audio import Samples
 from whisper_transcriber.domain.model import BrokenEngine
 from whisper_transcriber.domain.options import Options, UnsupportedOption
-from whisper_transcriber.engine.port import Decoded, Encoded, Prompt
+from whisper_transcriber.engine.port import Decoded, Encoded, Prompt, Sampling
 from whisper_transcriber.worker import run
 
 LOST = "CUDA failed with error an illegal memory access was encountered"
@@ -24,7 +24,7 @@ class Breaking(ScriptedEngine):
     """Computes so many batches; from then on its device is lost."""
 
     def __init__(self, good: int) -> None:
-        super().__init__(lambda name, _prompt, _temperature: said(f"row {name:g}"))
+        super().__init__(lambda name, _prompt, _sampling: said(f"row {name:g}"))
         self.good = good
 
     def encode(self, batch: Sequence[Samples], *, full: bool = False) -> list[Encoded]:
@@ -89,7 +89,7 @@ async def test_a_window_that_breaks_every_device_fails_its_job_in_the_end(deps: 
 
 
 async def test_a_window_that_the_engine_cannot_do_breaks_nothing(deps: Deps) -> None:
-    def script(name: float, prompt: Prompt, _temperature: float) -> Decoded:
+    def script(name: float, prompt: Prompt, _sampling: Sampling) -> Decoded:
         if prompt.text == "poison":
             raise RuntimeError("index out of range")
         return said(f"row {name:g}")

@@ -16,8 +16,9 @@ from standardwebhooks import Webhook as Verifier
 
 from services.receiver import OK, SILENT, Received, receiver, status
 from services.servers import free_port, until
+from unit.transcriber_service.calls import succeed
 from unit.transcriber_service.conftest import ROOT
-from unit.transcriber_service.test_api import succeed
+from whisper_transcriber.api.told import EventBody
 from whisper_transcriber.bell.port import HOOKS
 from whisper_transcriber.deps import Deps
 from whisper_transcriber.deps.secrets import secrets
@@ -25,6 +26,7 @@ from whisper_transcriber.domain.deliveries import Delivery
 from whisper_transcriber.domain.job import DEFAULT_TENANT, Job, JobRequest, NewJob
 from whisper_transcriber.domain.webhooks import EVENTS, Webhook
 from whisper_transcriber.logs import JsonFormatter
+from whisper_transcriber.objects.s3 import Bucket, S3Objects
 from whisper_transcriber.worker.deliver import delivering
 
 
@@ -85,6 +87,7 @@ async def test_what_is_received_verifies_and_says_what_happened(hooked: Deps) ->
     assert event["data"]["id"] == str(job.id)
     assert (event["data"]["status"], event["data"]["metadata"]) == ("cancelled", {"course": "Größe"})
     assert "transcript" not in event["data"]
+    EventBody.model_validate_json(got.body, strict=True)
     assert (delivery.status, codes(delivery)) == ("delivered", [204])
 
 
@@ -235,10 +238,29 @@ async def test_the_transcript_goes_with_it_only_if_it_was_asked_for(hooked: Deps
             await hooked.store.create(NewJob(uuid4(), JobRequest("base", sha256="00"), webhook=hook))
             await succeed(hooked)
             await hooked.bell.ring(HOOKS)
-        data = [json.loads(each.body)["data"] for each in await there.got(2)]
+        for each in await there.got(2):
+            EventBody.model_validate_json(each.body, strict=True)
+        data = [json.loads(each.body)["data"] for each in there.requests]
     assert sorted("transcript" in each for each in data) == [False, True]
     assert [each["transcript"] for each in data if "transcript" in each] == ["Hello."]
     assert all(each["result"].endswith(f"/v1/jobs/{each['id']}/result") for each in data)
+
+
+async def test_a_transcript_that_cannot_be_read_is_waited_for(hooked: Deps) -> None:
+    settings = hooked.settings.model_copy(update={"webhook_timeout_seconds": 0.5})
+    nowhere = S3Objects(Bucket("audio", "us-east-1", f"http://127.0.0.1:{free_port()}", "key", "secret"))
+    async with receiver() as there:
+        hook = Webhook(there.url, (EVENTS[0],), True)
+        job, _ = await hooked.store.create(NewJob(uuid4(), JobRequest("base", sha256="00"), webhook=hook))
+        await succeed(hooked)
+        async with deliverer(replace(hooked, settings=settings, objects=nowhere)):
+            delivery = await over(hooked, job.id)
+        assert {each.error for each in delivery.log} == {"the transcript that was asked for could not be read"}
+        assert there.requests == []
+        await hooked.store.hooks.redeliver(job.id, delivery.id)
+        async with deliverer(hooked):
+            assert codes(await over(hooked, job.id))[-1] == 204
+    assert json.loads(there.requests[0].body)["data"]["transcript"] == "Hello."
 
 
 async def test_neither_secrets_nor_urls_are_logged(hooked: Deps, caplog: pytest.LogCaptureFixture) -> None:
@@ -252,6 +274,20 @@ async def test_neither_secrets_nor_urls_are_logged(hooked: Deps, caplog: pytest.
         assert hidden not in said
     outcomes = {name: hooked.metrics.webhooks.labels(name)._value.get() for name in ("delivered", "postponed")}
     assert outcomes == {"delivered": 1, "postponed": 1}
+
+
+async def test_what_is_being_sent_at_the_end_is_sent_to_its_end(hooked: Deps) -> None:
+    stop = asyncio.Event()
+    async with receiver(answered := asyncio.Event()) as there:
+        job = await ended(hooked, there.url)
+        task = asyncio.create_task(delivering(hooked, stop))
+        await there.got(1)
+        stop.set()
+        late = await ended(hooked, there.url)
+        answered.set()
+        await asyncio.wait_for(task, 30)
+    assert codes(await over(hooked, job.id)) == [204]
+    assert [each.status for each in await hooked.store.hooks.of(late.id)] == ["pending"]
 
 
 async def test_without_a_secret_nothing_is_sent(hooked: Deps) -> None:

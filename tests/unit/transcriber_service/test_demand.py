@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from unit.transcriber_core.scripted import said
-from unit.transcriber_service.test_worker import Scripted, submitted, working
+from unit.transcriber_service.working import Scripted, submitted, working
 from whisper_transcriber.deps import Deps
 from whisper_transcriber.domain.demand import Team, workers
 from whisper_transcriber.domain.job import JobRequest, NewJob, Queue

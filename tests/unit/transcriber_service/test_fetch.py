@@ -3,11 +3,13 @@
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from time import monotonic
 
 import pytest
 
 from whisper_transcriber.fetch.guard import FetchFailed, choose, host_of, public
-from whisper_transcriber.fetch.http import Limits, fetch
+from whisper_transcriber.fetch.http import Limits, fetch, post, retry_after
 
 OPEN = Limits(max_bytes=1000, max_seconds=30, allow_private=True)
 
@@ -69,6 +71,60 @@ async def test_a_bad_server_fails_with_a_reason(answer: bytes, says: str) -> Non
         with pytest.raises(FetchFailed, match=says):
             await got(f"http://files.example:{port}/")
         assert len(heads) <= 6
+
+
+@pytest.mark.parametrize(
+    "url", ["http://a..b/", "http://" + "a" * 64 + "/", "http://xn--/", "http://h/\x00", "http://h:0/"]
+)
+async def test_a_url_that_cannot_be_is_a_failure_like_any_other(url: str) -> None:
+    with pytest.raises(FetchFailed):
+        async for _ in fetch(url, Limits(1000, 5, allow_private=True)):
+            pass
+    with pytest.raises(FetchFailed):
+        await post(url, b"", {}, Limits(1000, 5, allow_private=True))
+
+
+@pytest.mark.parametrize("status", [200, 302, 410, 503])
+async def test_what_is_posted_goes_there_and_nowhere_else(status: int) -> None:
+    head = f"HTTP/1.1 {status} X\r\nLocation: http://elsewhere.example/\r\nContent-Length: 0\r\nRetry-After: 7\r\n\r\n"
+    async with server(head.encode()) as (port, heads):
+        taken = await post(f"http://hooks.example:{port}/a?b=c", b"{}", {"x-more": "1"}, OPEN, loopback)
+    assert (taken.status, taken.retry_after) == (status, 7.0)
+    assert len(heads) == 1
+    assert heads[0].startswith(b"POST /a?b=c HTTP/1.1\r\n")
+    for line in (f"host: hooks.example:{port}", "content-length: 2", "x-more: 1"):
+        assert line.encode() in heads[0].lower()
+
+
+async def test_nothing_is_posted_to_a_private_address() -> None:
+    async with server(ok(b"")) as (port, heads):
+        with pytest.raises(FetchFailed, match="not a public address"):
+            await post(f"http://hooks.example:{port}/", b"{}", {}, Limits(1000, 5), loopback)
+    assert heads == []
+
+
+async def test_an_endless_answer_to_a_post_is_left() -> None:
+    async with server(ok(bytes(1000), 10**9), hold=True) as (port, _):
+        started = monotonic()
+        assert (await post(f"http://hooks.example:{port}/", b"{}", {}, OPEN, loopback)).status == 200
+        assert monotonic() - started < 10
+
+
+@pytest.mark.parametrize(
+    ("said", "seconds"),
+    [
+        ("120", 120.0),
+        ("Wed, 01 Jan 2025 00:01:30 GMT", 90.0),
+        ("Tue, 31 Dec 2024 00:00:00 GMT", 0.0),
+        ("", 0.0),
+        ("soon", 0.0),
+        ("-5", 0.0),
+        ("9" * 30, 0.0),
+        ("\u0663", 0.0),
+    ],
+)
+def test_retry_after_is_seconds_or_a_date_or_nothing(said: str, seconds: float) -> None:
+    assert retry_after(said, datetime(2025, 1, 1, tzinfo=UTC)) == seconds
 
 
 async def test_a_slow_server_is_left() -> None:

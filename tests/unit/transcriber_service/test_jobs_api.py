@@ -12,7 +12,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from unit.transcriber_service.test_api import CLIP, claim, error, files, succeed
+from unit.transcriber_service.calls import CLIP, claim, error, files, succeed
 from whisper_transcriber.api import events
 from whisper_transcriber.app import create_app
 from whisper_transcriber.bell.port import ended

@@ -8,9 +8,10 @@ from uuid import UUID, uuid4
 import httpx
 import pytest
 
-from unit.transcriber_service.test_api import CLIP, claim, error
+from unit.transcriber_service.calls import CLIP, claim, error
 from whisper_transcriber.app import create_app
 from whisper_transcriber.deps import Deps
+from whisper_transcriber.domain.webhooks import Webhook
 from whisper_transcriber.store.port import Facts
 
 UPLOAD = {"bytes": 5, "filename": "a", "purpose": "user_data", "mime_type": "audio/wav"}
@@ -88,14 +89,16 @@ async def test_audio_that_is_used_up_is_a_429_until_midnight(http: httpx.AsyncCl
 
 async def test_no_endpoint_shows_what_is_another_tenants(http: httpx.AsyncClient, deps: Deps) -> None:
     """Every operation of the OpenAPI document that names something: new ones are tried as they come."""
-    ours, theirs = await key(http, tenant="a"), await key(http, tenant="b")
+    ours, theirs = await key(http, tenant="a"), await key(http, tenant="b", scopes=["jobs", "transcribe", "webhooks"])
     hook = {"webhook": json.dumps({"url": "https://receiver.example/"})}
     hooked = (await http.post("/v1/jobs", files=CLIP, data=hook, headers=ours)).json()["id"]
     await deps.store.cancel(UUID(hooked))
     (delivery,) = await deps.store.hooks.of(UUID(hooked))
+    endpoint = await deps.store.hooks.add(uuid4(), "a", Webhook("https://receiver.example/"))
+    assert endpoint is not None
     job = (await http.post("/v1/jobs", files=CLIP, headers=ours)).json()["id"]
     upload = (await http.post("/v1/uploads", json=UPLOAD, headers=ours)).json()["id"]
-    known = {"job_id": job, "upload_id": upload, "delivery_id": str(delivery.id)}
+    known = {"job_id": job, "upload_id": upload, "delivery_id": str(delivery.id), "endpoint_id": str(endpoint.id)}
     tried = 0
     for path, operations in (await http.get("/openapi.json")).json()["paths"].items():
         names = {
@@ -113,10 +116,12 @@ async def test_no_endpoint_shows_what_is_another_tenants(http: httpx.AsyncClient
             assert names <= known.keys(), f"make one of these for tenant a: {names}"
             tus = {"Upload-Offset": "0", **theirs}
             there = {**known, "job_id": hooked} if "delivery_id" in names else known
-            answer = await http.request(method, path.format(**there), headers=tus, json={"part_ids": ["x"]})
+            answer = await http.request(
+                method, path.format(**there), headers=tus, json={} if "endpoint_id" in names else {"part_ids": ["x"]}
+            )
             assert answer.status_code == 404, (method, path, answer.text)
             tried += 1
-    assert tried >= 16
+    assert tried >= 19
     by_id = {"source": {"upload": {"id": upload}}}
     assert (await http.post("/v1/jobs", json=by_id, headers=theirs)).status_code == 404
     assert (await http.get(f"/v1/uploads/{upload}", headers=ours)).json()["status"] == "pending"

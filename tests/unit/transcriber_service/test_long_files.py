@@ -14,11 +14,11 @@ from assets import speech
 from services.servers import until
 from unit.transcriber_core.gated import Gated
 from unit.transcriber_core.scripted import TONE, ScriptedEngine, said
-from unit.transcriber_service.test_worker import Scripted, submitted, worked, working
+from unit.transcriber_service.working import Scripted, submitted, worked, working
 from whisper_transcriber.deps import Deps, results
 from whisper_transcriber.deps.jobs import forget, until_ended
 from whisper_transcriber.domain.job import part_key
-from whisper_transcriber.engine.port import Decoded, Encoded, Language, Prompt
+from whisper_transcriber.engine.port import Decoded, Encoded, Language, Prompt, Sampling
 from whisper_transcriber.objects.port import Objects, Unavailable
 from whisper_transcriber.worker import run
 
@@ -29,7 +29,7 @@ def deps(deps: Deps) -> Deps:
     return replace(deps, settings=deps.settings.model_copy(update={"part_seconds": 10.0, "claim_lease_seconds": 1.0}))
 
 
-def saying(name: float, _prompt: Prompt, _temperature: float) -> Decoded:
+def saying(name: float, _prompt: Prompt, _sampling: Sampling) -> Decoded:
     return said(f"row {name:g}")
 
 
@@ -85,7 +85,7 @@ async def test_windows_of_unsure_language_are_heard_in_that_of_the_file_though_i
         return seen.setdefault(row.states, len(seen)) % 2 == 1
 
     models = Scripted(deps, saying)
-    models.engine = Unsure(lambda _name, prompt, _temperature: said(f"in {prompt.language}", seconds=30))
+    models.engine = Unsure(lambda _name, prompt, _sampling: said(f"in {prompt.language}", seconds=30))
     job = await submitted(deps, 60)
     found = await worked(deps, models, job)
     assert (found.status, found.language, found.windows_repeated) == ("succeeded", "en", 0)
@@ -102,11 +102,11 @@ async def body(deps: Deps, job: object) -> bytes:
 async def test_an_engine_that_fails_once_at_every_window_costs_attempts_but_no_window(deps: Deps) -> None:
     seen: set[float] = set()
 
-    def script(name: float, prompt: Prompt, temperature: float) -> Decoded:
+    def script(name: float, prompt: Prompt, sampling: Sampling) -> Decoded:
         if name != TONE and name not in seen:
             seen.add(name)
             raise RuntimeError("the engine broke")
-        return saying(name, prompt, temperature)
+        return saying(name, prompt, sampling)
 
     found = await worked(deps, Scripted(deps, script), await submitted(deps, 40))
     assert (found.status, found.windows_repeated) == ("succeeded", 0)
@@ -115,7 +115,7 @@ async def test_an_engine_that_fails_once_at_every_window_costs_attempts_but_no_w
 
 
 async def test_a_part_that_always_fails_ends_the_job_and_says_where(deps: Deps) -> None:
-    def script(name: float, _prompt: Prompt, _temperature: float) -> Decoded:
+    def script(name: float, _prompt: Prompt, _sampling: Sampling) -> Decoded:
         if name != TONE:
             raise RuntimeError("the engine broke")
         return said("la")

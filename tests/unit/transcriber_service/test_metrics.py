@@ -6,7 +6,7 @@ from pathlib import Path
 from prometheus_client import Metric
 
 from unit.transcriber_core.scripted import ScriptedEngine
-from unit.transcriber_service.test_worker import Scripted, submitted, value, worked
+from unit.transcriber_service.working import Scripted, submitted, value, worked
 from whisper_transcriber.deps import Deps
 from whisper_transcriber.domain.options import Options
 from whisper_transcriber.metrics import Metrics

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from unit.transcriber_service.test_api import CLIP, SYNC, succeed
+from unit.transcriber_service.calls import CLIP, SYNC, succeed
 from whisper_transcriber.deps import Deps
 from whisper_transcriber.logs import JsonFormatter
 

@@ -8,7 +8,7 @@ import pytest
 
 from whisper_transcriber.deps.catalogue import Catalogue, catalogue
 from whisper_transcriber.domain.model import ModelSpec
-from whisper_transcriber.settings import InvalidSettings, load_settings
+from whisper_transcriber.settings import InvalidSettings, Settings, load_settings, variables
 
 
 def problems(monkeypatch: pytest.MonkeyPatch, **env: str) -> list[str]:
@@ -23,6 +23,13 @@ def test_an_empty_environment_is_enough() -> None:
     settings = load_settings()
     assert settings.port == 8000
     assert catalogue(settings).default.name == "base"
+
+
+def test_help_tells_every_setting() -> None:
+    for name, field in Settings.model_fields.items():
+        assert f"  WHISPER_{name.upper()}" in variables()
+        assert field.description, name
+    assert "WHISPER_RETENTION_SECONDS=0\n" in variables()
 
 
 @pytest.mark.parametrize(

@@ -13,14 +13,14 @@ from unit.transcriber_core.gated import Gated
 from unit.transcriber_core.hostile.boxes import wav
 from unit.transcriber_core.media import samples_of
 from unit.transcriber_core.scripted import ScriptedEngine, said
-from unit.transcriber_service.test_worker import Scripted, holding, submitted, worked, working
+from unit.transcriber_service.working import Scripted, holding, submitted, worked, working
 from whisper_transcriber.bell.port import ended
 from whisper_transcriber.deps import Deps, results
 from whisper_transcriber.deps.jobs import until_ended
 from whisper_transcriber.domain.audio import Samples
 from whisper_transcriber.domain.options import Options
 from whisper_transcriber.domain.transcript import Transcript
-from whisper_transcriber.engine.port import Decoded, Encoded, Language, Prompt
+from whisper_transcriber.engine.port import Decoded, Encoded, Language, Prompt, Sampling
 from whisper_transcriber.worker import run
 
 SPEAKERS = Options(channels="speakers")
@@ -52,7 +52,7 @@ class ByLoudness(ScriptedEngine):
         return [Encoded(float(np.abs(samples).max() > 0.3), len(samples) / 16_000) for samples in batch]
 
 
-def saying(name: float, prompt: Prompt, _temperature: float) -> Decoded:
+def saying(name: float, prompt: Prompt, _sampling: Sampling) -> Decoded:
     return said(f"{'loud' if name else 'soft'} {prompt.language}", seconds=1.0)
 
 

@@ -11,8 +11,8 @@ import httpx
 import openai
 import pytest
 
+from unit.transcriber_service.calls import claim, error, files
 from unit.transcriber_service.conftest import KEY
-from unit.transcriber_service.test_api import claim, error, files
 from whisper_transcriber.api import tus
 from whisper_transcriber.app import create_app
 from whisper_transcriber.deps import Deps
@@ -113,6 +113,18 @@ async def test_what_tus_forbids_is_refused(http: httpx.AsyncClient, stored: Path
     assert (await http.head(place)).status_code == 404
     assert files(stored) == []
     assert (await http.options("/v1/tus")).headers["tus-max-size"] == "1000"
+
+
+@pytest.mark.parametrize("metadata", ["file name YQ==", "filename YQ", "filename ???", ",", "a YQ==,a YQ=="])
+async def test_metadata_that_nobody_could_read_is_refused(http: httpx.AsyncClient, metadata: str) -> None:
+    answer = await http.post("/v1/tus", headers={"Upload-Length": "9", "Upload-Metadata": metadata})
+    assert (answer.status_code, error(answer)["param"]) == (400, "Upload-Metadata")
+
+
+@pytest.mark.parametrize("metadata", ["filename YQ==, private", "a YQ==,b"])
+async def test_metadata_may_have_names_without_a_value(http: httpx.AsyncClient, metadata: str) -> None:
+    answer = await http.post("/v1/tus", headers={"Upload-Length": "9", "Upload-Metadata": metadata})
+    assert (await http.head(answer.headers["location"])).headers["upload-metadata"] == metadata
 
 
 async def test_the_openai_client_uploads_in_parts(http: httpx.AsyncClient, deps: Deps) -> None:

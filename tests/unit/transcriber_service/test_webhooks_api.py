@@ -9,11 +9,12 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
-from unit.transcriber_service.test_api import CLIP, error
+from unit.transcriber_service.calls import CLIP, error
 from unit.transcriber_service.test_keys_api import key
 from whisper_transcriber.app import create_app
 from whisper_transcriber.deps import Deps
 from whisper_transcriber.domain.webhooks import EVENTS
+from whisper_transcriber.store.hooks import ENDPOINTS as MOST
 
 URL = "https://receiver.example/hook"
 SECRET = "/v1/webhooks/secret"
@@ -110,3 +111,51 @@ async def test_a_service_without_a_secret_takes_no_webhooks(deps: Deps) -> None:
         for answer in (await made(http, {"url": URL}), await http.get(SECRET)):
             assert (answer.status_code, error(answer)["code"]) == (400, "webhooks_not_set_up")
         assert (await http.post("/v1/jobs", files=CLIP)).status_code == 201
+
+
+ENDPOINTS_URL = "/v1/webhooks/endpoints"
+
+
+async def test_a_tenant_registers_whom_all_its_jobs_tell(http: httpx.AsyncClient) -> None:
+    made = await http.post(ENDPOINTS_URL, json={"url": URL, "events": [EVENTS[2], EVENTS[2]]})
+    assert made.status_code == 201
+    one = made.json()
+    assert (one["url"], one["events"], one["enabled"], one["disabled_at"]) == (URL, [EVENTS[2]], True, None)
+    assert (await http.get(ENDPOINTS_URL)).json()["data"] == [one]
+    path = f"{ENDPOINTS_URL}/{one['id']}"
+    assert (await http.get(path)).json() == one
+    job = (await http.post("/v1/jobs", files=CLIP)).json()["id"]
+    await http.post(f"/v1/jobs/{job}/cancel")
+    (told,) = (await http.get(f"/v1/jobs/{job}/deliveries")).json()["data"]
+    assert (told["url"], told["type"]) == (URL, EVENTS[2])
+    off = (await http.patch(path, json={"enabled": False, "transcript": True})).json()
+    assert (off["enabled"], off["transcript"], off["events"]) == (False, True, [EVENTS[2]])
+    assert off["disabled_at"] is not None
+    assert (await http.patch(path, json={"enabled": True})).json()["disabled_at"] is None
+    assert (await http.patch(path, json={"url": "http://10.0.0.1/"})).status_code == 400
+    assert (await http.delete(path)).status_code == 204
+    assert (await http.get(path)).status_code == 404
+    assert (await http.get(f"/v1/jobs/{job}/deliveries")).json()["data"] == []
+
+
+@pytest.mark.parametrize("body", [{}, {"url": "ftp://a"}, {"url": "http://127.0.0.1/"}, {"url": URL, "events": []}])
+async def test_an_endpoint_that_makes_no_sense_is_a_400(http: httpx.AsyncClient, body: Any) -> None:
+    answer = await http.post(ENDPOINTS_URL, json=body)
+    assert answer.status_code == 400
+    error(answer)
+    assert (await http.get(ENDPOINTS_URL)).json()["data"] == []
+
+
+async def test_a_tenant_may_not_have_any_number_of_endpoints(http: httpx.AsyncClient) -> None:
+    answers = [await http.post(ENDPOINTS_URL, json={"url": URL}) for _ in range(MOST + 1)]
+    assert [answer.status_code for answer in answers] == [201] * MOST + [409]
+    assert error(answers[-1])["code"] == "too_many_webhooks"
+
+
+async def test_the_document_says_what_is_sent(http: httpx.AsyncClient) -> None:
+    document = (await http.get("/openapi.json")).json()
+    sent = document["webhooks"]["job-ended"]["post"]
+    assert {each["name"] for each in sent["parameters"]} == {"webhook-id", "webhook-timestamp", "webhook-signature"}
+    body = sent["requestBody"]["content"]["application/json"]["schema"]["$ref"].rpartition("/")[2]
+    assert document["components"]["schemas"][body]["properties"]["type"]["enum"] == list(EVENTS)
+    assert "HTTPValidationError" not in json.dumps(document)

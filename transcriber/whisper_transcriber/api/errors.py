@@ -12,6 +12,7 @@ from whisper_transcriber.deps.room import Full
 from whisper_transcriber.domain.job import ErrorCode, Failure, Job
 from whisper_transcriber.logs import Log
 from whisper_transcriber.objects.port import Unavailable as ObjectsUnavailable
+from whisper_transcriber.objects.port import Unreadable
 from whisper_transcriber.store.port import Unavailable as StoreUnavailable
 
 log = Log(__name__)
@@ -92,13 +93,14 @@ def install(app: FastAPI) -> None:
     app.exception_handler(HTTPException)(_http)
     app.exception_handler(StoreUnavailable)(_unavailable)
     app.exception_handler(ObjectsUnavailable)(_unavailable)
+    app.exception_handler(Unreadable)(_unreadable)
     app.exception_handler(Full)(_full)
 
 
 def invalid(problems: Sequence[Any]) -> ApiError:
     """A 400 for pydantic's first problem, its field as the parameter."""
     first = problems[0]
-    path = [str(part) for part in first["loc"] if part not in ("body", "query", "path")]
+    path = [str(part) for part in first["loc"] if part not in ("body", "query", "path", "header")]
     param = ".".join(path) or None
     return bad(f"{param}: {first['msg']}" if param else first["msg"], param)
 
@@ -128,6 +130,12 @@ async def _http(request: Request, error: Exception) -> JSONResponse:
 async def _unavailable(_request: Request, error: Exception) -> JSONResponse:
     log.warning("Refused a request for now", reason=str(error))
     return unavailable().response()
+
+
+async def _unreadable(_request: Request, error: Exception) -> JSONResponse:
+    log.error("Could not read what was written", reason=str(error))
+    message = "What the object store holds cannot be read; the API's log says why."
+    return ApiError(500, message, code="unreadable_object", final=True).response()
 
 
 async def _full(_request: Request, _error: Exception) -> JSONResponse:

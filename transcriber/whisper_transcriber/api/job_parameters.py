@@ -61,10 +61,13 @@ Name = Annotated[str, StringConstraints(min_length=1, max_length=64)]
 Metadata = Annotated[dict[Name, Annotated[str, StringConstraints(max_length=512)]], Field(max_length=16)]
 
 
+WebhookUrl = Annotated[str, StringConstraints(pattern=r"^https?://[^\s/?#@]+([/?]\S*)?$", max_length=2048)]
+
+
 class WebhookFields(Value):
     """Whom to tell of a job's end."""
 
-    url: str = Field(pattern=r"^https?://[^\s/?#@]+([/?]\S*)?$", max_length=2048, description="Gets a POST")
+    url: WebhookUrl = Field(description="Gets a POST")
     events: tuple[Event, ...] = Field(EVENTS, min_length=1, max_length=len(EVENTS), description="Which; all if absent")
     transcript: bool = Field(False, description="Whether the text goes with it; otherwise only where it is")
 
@@ -129,6 +132,9 @@ def job_of_body(asked: NewJobBody, models: Catalogue, sha256: str | None = None)
 
 def _asked(asked: JobFields, models: Catalogue, **source: Any) -> Asked:
     request = request_of(asked, models, asked.task, asked.word_timestamps, priority=asked.priority, **source)
-    hook = asked.webhook
-    webhook = Webhook(hook.url, tuple(dict.fromkeys(hook.events)), hook.transcript) if hook else None
-    return Asked(request, asked.metadata, asked.reuse, webhook)
+    return Asked(request, asked.metadata, asked.reuse, webhook_of(asked.webhook) if asked.webhook else None)
+
+
+def webhook_of(asked: WebhookFields) -> Webhook:
+    """Whom to tell."""
+    return Webhook(asked.url, tuple(dict.fromkeys(asked.events)), asked.transcript)

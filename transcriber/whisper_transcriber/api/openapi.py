@@ -7,6 +7,7 @@ from fastapi.openapi.utils import get_openapi
 
 from whisper_transcriber.api.chunking import ServerVad
 from whisper_transcriber.api.job_parameters import JobFields, S3Source, WebhookFields
+from whisper_transcriber.api.told import router as told
 from whisper_transcriber.render import FORMATS, GRANULARITIES
 
 _FILE = {"type": "string", "format": "binary", "description": "Audio or video in any common format"}
@@ -125,6 +126,7 @@ def document(app: FastAPI) -> dict[str, Any]:
         version=app.version,
         description="OpenAI's audio API, and jobs beside it. Errors have OpenAI's form.",
         routes=app.routes,
+        webhooks=told.routes,
     )
     parts = made["components"]
     for name in ("HTTPValidationError", "ValidationError"):
@@ -136,6 +138,8 @@ def document(app: FastAPI) -> dict[str, Any]:
             operation["responses"].pop("422", None)
             if path.startswith(("/v1/", "/internal/")):
                 _guarded(operation)
+    for item in made["webhooks"].values():
+        item["post"]["responses"].pop("422")
     return made
 
 

@@ -34,31 +34,30 @@ class Transcription(_Body):
     logprobs: list[Logprob] = Field([], description="With `include[]=logprobs`; together they are the text")
 
 
-class TranscriptWord(_Body):
-    """A word; times in seconds of the file."""
-
-    word: str
+class _Stretch(_Body):
     start: float
     end: float
     channel: int = Field(1, description="With `channels=speakers`")
     speaker: str = Field("", description="With `channels=speakers`")
 
 
-class TranscriptSegment(_Body):
+class TranscriptWord(_Stretch):
+    """A word; times in seconds of the file."""
+
+    word: str
+
+
+class TranscriptSegment(_Stretch):
     """A phrase; times in seconds of the file, the figures as openai-whisper defines them."""
 
     id: int
     seek: int
-    start: float
-    end: float
     text: str
     tokens: list[int]
     temperature: float
     avg_logprob: float
     compression_ratio: float
     no_speech_prob: float
-    channel: int = Field(1, description="With `channels=speakers`")
-    speaker: str = Field("", description="With `channels=speakers`")
 
 
 class VerboseTranscription(_Body):

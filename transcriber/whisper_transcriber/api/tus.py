@@ -45,6 +45,7 @@ async def create(
     metadata: Annotated[str, Header(alias="Upload-Metadata", max_length=4096)] = "",
 ) -> Response:
     """Begin an upload; its Location is where it goes on."""
+    _check_metadata(metadata)
     file = new_file(deps, who.tenant, "tus", length, metadata=metadata)
     if length == 0:
         raise bad("An empty file is no audio.", "Upload-Length")
@@ -142,6 +143,21 @@ async def _recorded(deps: Deps, file: File, segments: list[Segment]) -> File:
     if saved is None:
         raise ApiError(409, "Another request goes on with this upload.", code="wrong_offset")
     return saved
+
+
+def _check_metadata(metadata: str) -> None:
+    """Raises ApiError (400) unless it is `name base64,name base64`, each name once; a value may be missing."""
+    names = set()
+    for pair in metadata.split(",") if metadata else ():
+        name, _, value = pair.strip().partition(" ")
+        try:
+            base64.b64decode(value, validate=True)
+        except ValueError:
+            name = ""
+        if not name or name in names:
+            message = f"A name without spaces and its value in base64 is expected, each name once, not {pair!r}."
+            raise bad(message, "Upload-Metadata")
+        names.add(name)
 
 
 def _digest(checksum: str | None) -> tuple[Any, bytes]:

@@ -40,11 +40,13 @@ class Limits:
 
     `max_seconds` of audio; `cpu_seconds` of the decoder's processor time; `wait_seconds` that a reader waits for the
     decoder in all (the time in which the decoder waits for the reader is free, so a slow model costs nothing here).
+    `niceness` is how far its process gives way to others.
     """
 
     max_seconds: float = 12 * 3600.0
     cpu_seconds: int = 1800
     wait_seconds: float = 1800.0
+    niceness: int = 0
 
 
 class Decoding(Iterator[Samples]):
@@ -163,7 +165,7 @@ def _start(path: Path, limits: Limits, *more: str) -> subprocess.Popen[bytes]:
     command = [sys.executable, "-I", str(_PROGRAM), "--max-seconds", str(limits.max_seconds)]
     with path.open("rb") as source:
         return subprocess.Popen(
-            [*command, "--cpu-seconds", str(limits.cpu_seconds), *more],
+            [*command, "--cpu-seconds", str(limits.cpu_seconds), "--niceness", str(limits.niceness), *more],
             stdin=source,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+import sys
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, TypeAlias, TypeVar
 
@@ -42,11 +43,15 @@ class Policy:
     """How batches are chosen: `size` rows at most; `patience` s that a batch which is not full may wait for more.
 
     Work that has had nothing for `ageing` s counts as one priority higher, and so on: whatever comes, nothing starves.
+    `fits` says how many rows of a key are done in time. Rows that are not `alike` the first in length are left out
+    where each row costs its own time, so that a short one does not last as long as they do.
     """
 
     size: int
     patience: float = 0.0
     ageing: float = 30.0
+    fits: Callable[[Hashable], int] = lambda key: sys.maxsize
+    alike: bool = False
 
 
 Served: TypeAlias = Mapping[str, float]
@@ -65,8 +70,11 @@ def due(waiting: Sequence[W], served: Served, now: float, policy: Policy, *, mor
         return ()
     pool = turns(waiting, served, now, policy, _POOL * policy.size)
     first = pool[0]
-    batch = sorted(pool, key=lambda each: (-_level(each, now, policy), _apart(each, first)))[: policy.size]
-    full = len(batch) == policy.size or not more
+    size = min(policy.size, policy.fits(first.key))
+    if policy.alike:
+        pool = [each for each in pool if not _apart(each, first)]
+    batch = sorted(pool, key=lambda each: (-_level(each, now, policy), _apart(each, first)))[:size]
+    full = len(batch) == size or not more
     return batch if full or now - min(each.since for each in batch) >= policy.patience else ()
 
 

@@ -36,7 +36,7 @@ def verdict(raised: BaseException, *, sound: bool) -> Verdict:
     return "full" if out_of_memory(raised) else "poisoned"
 
 
-def judged(answers: Sequence[R | Exception], check: Callable[[], Exception | None]) -> tuple[list[R | Exception], bool]:
+def judged(answers: Sequence[R], check: Callable[[], Exception | None]) -> tuple[Sequence[R | BrokenEngine], bool]:
     """The answers of a batch, and whether the engine is broken: then it is what those say that raised.
 
     `check` computes what any engine can and gives what that raised; it is asked only where something else was raised.

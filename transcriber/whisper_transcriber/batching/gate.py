@@ -15,9 +15,6 @@ from typing import Final
 from whisper_transcriber.domain.window import Heard, Stretch
 from whisper_transcriber.engine.port import Decoded
 
-LADDER: Final = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
-"""Temperatures, tried in this order until a window passes."""
-
 MOST_REPETITIVE: Final = 2.4  # compression ratio; above it the decoder is in a loop
 LEAST_LOGPROB: Final = -1.0
 SILENCE: Final = 0.6  # probability of no speech; openai-whisper's
@@ -89,7 +86,12 @@ def passes(decoded: Decoded, heard: Heard | None = None) -> bool:
     """Whether the window need not be tried again."""
     if silent(decoded, heard):
         return True
-    return _straight(decoded, heard) and decoded.avg_logprob >= LEAST_LOGPROB
+    return straight(decoded, heard) and decoded.avg_logprob >= LEAST_LOGPROB
+
+
+def straight(decoded: Decoded, heard: Heard | None) -> bool:
+    """Whether it is no loop and not too long."""
+    return not repetitive(decoded.text) and not excessive(decoded.text, heard)
 
 
 def doubtful(decoded: Decoded, heard: Heard | None = None) -> bool:
@@ -120,8 +122,8 @@ def best(tries: Sequence[Decoded], heard: Heard | None = None) -> Decoded:
     """The last try if it passed; else the likeliest that is no loop and not too long; else the likeliest."""
     if passes(tries[-1], heard):
         return tries[-1]
-    straight = [each for each in tries if _straight(each, heard)]
-    return max(straight or tries, key=lambda each: each.avg_logprob)
+    sound = [each for each in tries if straight(each, heard)]
+    return max(sound or tries, key=lambda each: each.avg_logprob)
 
 
 def _letters(text: str) -> int:
@@ -132,10 +134,6 @@ def _letters(text: str) -> int:
 def _spaced(text: str) -> bool:
     words = re.findall(r"\w+", text)
     return sum(map(len, words)) <= _LETTERS_PER_WORD * len(words)
-
-
-def _straight(decoded: Decoded, heard: Heard | None) -> bool:
-    return not repetitive(decoded.text) and not excessive(decoded.text, heard)
 
 
 def _follows_itself(words: Sequence[str], size: int) -> bool:

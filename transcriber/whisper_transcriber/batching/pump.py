@@ -1,7 +1,8 @@
 """The one queue of windows before a loaded model: windows of all jobs go in, and every lane of the engine takes the
 next batch when it is free.
 
-Which one that is, `due` decides; here is only the machinery around it. One event loop owns a pump.
+Which one that is, `due` decides; here is only the machinery around it. A batch is one step of its windows: those that
+need another one come back into the queue, so nobody waits for more than a step. One event loop owns a pump.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from collections.abc import Hashable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, TypeAlias
 
 from prometheus_client import Gauge
 
@@ -20,8 +21,7 @@ from whisper_transcriber.batching.due import Policy, Ticket, Waiting, charged, d
 from whisper_transcriber.batching.faults import bisected, judged, out_of_memory
 from whisper_transcriber.batching.pace import Pace
 from whisper_transcriber.batching.pipeline import Pipeline
-from whisper_transcriber.batching.rows import Item
-from whisper_transcriber.domain.audio import SAMPLE_RATE
+from whisper_transcriber.batching.rows import Item, Row
 from whisper_transcriber.domain.cutting import CutRules, rules_for
 from whisper_transcriber.domain.model import BrokenEngine
 from whisper_transcriber.domain.options import Options
@@ -33,14 +33,15 @@ from whisper_transcriber.metrics import Metrics
 log = Log(__name__)
 _AGEING: Final = 30.0  # seconds
 _OVERDUE_SHARE: Final = 0.25  # of the device, that work which ages may take from work whose turn it would be
-_PATIENCE: Final = 0.1  # of the seconds that a full batch takes
+_PATIENCE: Final = 0.1  # of the seconds that a batch takes
+_Outcome: TypeAlias = WindowResult | Row | Exception
 
 
 @dataclass(frozen=True, eq=False)
 class _Queued(Waiting):
-    """A window in the queue, with what it is and who waits for the answer."""
+    """A window in the queue, how far it is on its way, and who waits for the answer."""
 
-    item: Item
+    row: Row
     answer: asyncio.Future[WindowResult]
     came: float
 
@@ -55,10 +56,12 @@ class Pump:
     def __init__(self, pipeline: Pipeline, *, size: int = 1, seconds: float = 2.0, metrics: Metrics | None = None):
         self._pipeline = pipeline
         self._metrics = metrics or Metrics()
+        self._size = size
         self._pace = Pace(size, seconds)
         self._ahead = pipeline.engine.lanes * size + max(2, size)
         self._queue: list[_Queued] = []
         self._computing: list[_Queued] = []
+        self._dropped: dict[asyncio.Future[WindowResult], Exception] = {}
         self._served: dict[str, float] = {}
         self._cutting = 0
         self._broken: BrokenEngine | None = None
@@ -95,12 +98,13 @@ class Pump:
         """
         if self._broken is not None:
             raise self._broken
-        item = replace(item, options=self.check(item.options))
+        row = self._pipeline.begin(item)
         answer: asyncio.Future[WindowResult] = asyncio.get_running_loop().create_future()
-        now, seconds = time.monotonic(), len(item.samples) / SAMPLE_RATE
+        now = time.monotonic()
         self._start()
-        self._served = joined(self._served, ticket.tenant, self._active())
-        self._queue.append(_Queued(ticket, self._pipeline.key(item), seconds, now, item, answer, now))
+        active = frozenset(each.ticket.tenant for each in (*self._queue, *self._computing))
+        self._served = joined(self._served, ticket.tenant, active)
+        self._queue.append(_Queued(ticket, self._pipeline.key(row), row.seconds, now, row, answer, now))
         self._news.set()
         try:
             return await answer
@@ -108,7 +112,8 @@ class Pump:
             self._queue = [each for each in self._queue if each.answer is not answer]
 
     def drop(self, job: Hashable, error: Exception) -> None:
-        """Let all windows of a job that are not being computed end with `error`, at once."""
+        """Let all windows of a job end with `error`: at once, or those being computed if they are not done then."""
+        self._dropped |= {each.answer: error for each in self._computing if each.ticket.job == job}
         dropped = [each for each in self._queue if each.ticket.job == job]
         self._queue = [each for each in self._queue if each.ticket.job != job]
         for each in dropped:
@@ -171,20 +176,35 @@ class Pump:
             self._metrics.stage_seconds.labels("queue").observe(started - each.came)
         self._metrics.batch_windows.observe(len(batch))
         self._computing += batch
-        run, items = asyncio.get_running_loop().run_in_executor, [each.item for each in batch]
-        answers, broken = await run(self._threads, lambda: self._answers(items))
+        rows = [each.row for each in batch]
+        answers, broken = await asyncio.get_running_loop().run_in_executor(self._threads, self._answers, rows)
         self._computing = [each for each in self._computing if each not in batch]
         took = time.monotonic() - started
-        self._pace.took(len(batch), took)
+        self._pace.took(batch[0].key, len(batch), took)
         self._metrics.batch_seconds.observe(took)
-        for each, answer in zip(batch, answers, strict=True):
-            _answer(each.answer, answer)
+        self._queue = [*self._settled(batch, answers, started), *self._queue]
         if broken:
             self._break(next(answer for answer in answers if isinstance(answer, BrokenEngine)))
+        self._news.set()
 
-    def _answers(self, items: Sequence[Item]) -> tuple[list[WindowResult | Exception], bool]:
-        """The answers of a batch, and whether the engine is broken; in a lane's thread."""
-        return judged(bisected(self._pipeline.together, items, self._failed), self._pipeline.trouble)
+    def _settled(self, batch: Sequence[_Queued], answers: Sequence[_Outcome], started: float) -> list[_Queued]:
+        """Answer whoever waits for a window that is done or dropped; the others, to be queued again."""
+        again = []
+        for each, answer in zip(batch, answers, strict=True):
+            error = self._dropped.pop(each.answer, self._broken)
+            if not isinstance(answer, Row):
+                _answer(each.answer, answer)
+            elif error is not None:
+                _answer(each.answer, error)
+            elif not each.answer.done():
+                key = self._pipeline.key(answer)
+                again.append(replace(each, key=key, seconds=answer.seconds, since=started, came=time.monotonic()))
+        return again
+
+    def _answers(self, rows: Sequence[Row]) -> tuple[Sequence[_Outcome], bool]:
+        """What became of each row in one step, and whether the engine is broken; in a lane's thread."""
+        answers: list[_Outcome] = [*bisected(self._pipeline.advanced, rows, self._failed)]
+        return judged(answers, self._pipeline.trouble)
 
     def _break(self, error: BrokenEngine) -> None:
         """Compute nothing more: whoever waits, or comes, is told so, and that it is not for them."""
@@ -207,10 +227,8 @@ class Pump:
         jobs = len({each.ticket.job for each in self._queue})
         # If each waiting job had one batch in this time, they would take their share of the device and no more.
         turns = jobs * self._pace.seconds / (self.engine.lanes * _OVERDUE_SHARE)
-        return Policy(self._pace.size, min(_PATIENCE * self._pace.seconds, _PATIENCE), max(_AGEING, turns))
-
-    def _active(self) -> frozenset[str]:
-        return frozenset(each.ticket.tenant for each in (*self._queue, *self._computing))
+        patience = min(_PATIENCE * self._pace.seconds, _PATIENCE)
+        return Policy(self._size, patience, max(_AGEING, turns), self._pace.size, alike=self.engine.device == "cpu")
 
     def _show(self) -> None:
         """What is asked for whenever the metrics are read."""

@@ -6,14 +6,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from math import log
 from sys import float_info
+from typing import Final
 
-from whisper_transcriber.batching.filters import heard_from
-from whisper_transcriber.batching.gate import compression_ratio, silent
+from whisper_transcriber.batching.filters import believed, heard_from
+from whisper_transcriber.batching.gate import best, compression_ratio, silent
+from whisper_transcriber.batching.ladder import CUTS, Cut, Higher, InFull, Move, move
 from whisper_transcriber.domain.audio import SAMPLE_RATE, Samples
 from whisper_transcriber.domain.options import Options
 from whisper_transcriber.domain.transcript import Segment, Token, WindowResult, Word
 from whisper_transcriber.domain.window import Heard, Window
 from whisper_transcriber.engine.port import Decoded, Encoded, Language, Phrase, Prompt, Timed
+
+_ROUNDS: Final = 8  # how often one window is gone on with where the model stopped short
+_CUTTING: Final = 4  # of the rounds; the others are left for what is not decoded yet
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,11 +32,20 @@ class Item:
 
 @dataclass(eq=False)
 class Row:
-    """A stretch of a window on its way: all of it at first, then what is left where the model stopped short."""
+    """A stretch of a window on its way: all of it at first, then what is left where the model stopped short.
+
+    `rung` is how far up the ladder it is to be decoded next, `full` whether from the full encoder input though it is
+    short; `tries` are what was decoded of this stretch so far.
+    """
 
     item: Item
-    offset: float  # seconds of the window
+    offset: float = 0.0  # seconds of the window
     until: float | None = None  # where it is cut in two; the rest comes in the next round
+    round: int = 0  # stretches that are done
+    cuts: int = 0
+    rung: int = 0
+    full: bool = False
+    tries: list[Decoded] = field(default_factory=list)
     language: Language | None = None
     encoded: Encoded | None = None
     segments: list[Segment] = field(default_factory=list)
@@ -59,6 +73,36 @@ class Row:
         end = None if self.until is None else round(self.until * SAMPLE_RATE)
         return self.item.samples[round(self.offset * SAMPLE_RATE) : end]
 
+    @property
+    def seconds(self) -> float:
+        """How long this stretch is."""
+        return len(self.audio) / SAMPLE_RATE
+
+    def judged(self, decoded: Decoded) -> Move:
+        """What is to be done after this decoding of it."""
+        may_cut = self.cuts < CUTS and self.round < _CUTTING
+        once = self.item.options.temperature > 0
+        tries = [*self.tries, decoded]
+        return move(tries, self.heard, self.rung, full=self.full, may_cut=may_cut, once=once)
+
+    def believed(self, decoded: Decoded) -> Decoded:
+        """What is believed of this stretch, if this was the last try."""
+        return believed(best([*self.tries, decoded], self.heard), self.heard)
+
+    def tried(self, decoded: Decoded, then: Cut | InFull | Higher) -> None:
+        """Take note of a decoding that was not the last one."""
+        self.tries.append(decoded)
+        match then:
+            case Cut(at):
+                self.until = self.offset + at
+                self.cuts += 1
+                self.encoded = None
+                self.tries.clear()
+            case InFull():
+                self.full, self.encoded = True, None
+            case Higher():
+                self.rung += 1
+
     def goes_on(self, decoded: Decoded) -> bool:
         """Move on to what is left of the window, now that this has been decoded; False if nothing is."""
         if decoded.resume is not None and not silent(decoded, self.heard):
@@ -67,7 +111,10 @@ class Row:
             self.offset, self.until = self.until, None
         else:
             return False
-        return True
+        self.round += 1
+        self.cuts, self.rung, self.full, self.encoded = 0, 0, False, None
+        self.tries.clear()
+        return self.round < _ROUNDS
 
     @property
     def needs_words(self) -> bool:

@@ -1,22 +1,19 @@
 """The bell over Redis: publish and subscribe, nothing stored, so nothing can be lost but time."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from contextvars import Context
-from typing import Any
 
-from redis.asyncio import BlockingConnectionPool, Redis
-from redis.asyncio.connection import SSLConnection
 from redis.exceptions import RedisError
 
+from whisper_transcriber.bell.clients import PATIENCE, clients
 from whisper_transcriber.bell.memory import Ear, MemoryBell
 from whisper_transcriber.logs import Log
 from whisper_transcriber.trust import Trust
 
 log = Log(__name__)
 _PREFIX = "whisper:bell:"
-_PATIENCE = 1.0
 _RINGERS = 8
 _AWAY = (RedisError, OSError, TimeoutError)
 
@@ -32,17 +29,9 @@ class RedisBell:
         tls: bool | None = None,
         trust: Trust | None = None,
     ) -> None:
-        options: dict[str, Any] = {"socket_connect_timeout": _PATIENCE, "health_check_interval": 15}
-        url = _schemed(url, tls)
-        # However many ring at once: they take turns, and who gets none in time has not rung.
-        turns = BlockingConnectionPool.from_url(
-            url, max_connections=_RINGERS, timeout=_PATIENCE, socket_timeout=_PATIENCE, **options
-        )
-        self._ringer = Redis.from_pool(turns)
-        self._hearer = Redis.from_url(url, **options)
-        if trust is not None and url.startswith("rediss:"):
-            for client in (self._ringer, self._hearer):  # a URL's own class goes before an argument
-                client.connection_pool.connection_class = _trusting(trust)
+        self._clients = clients(url, tls, trust)
+        self._ringer, self._hearer = self._clients.ringer, self._clients.hearer
+        self._turns = asyncio.Semaphore(_RINGERS)
         self._local = MemoryBell()
         self._on_failure = on_failure
         self._task: asyncio.Task[None] | None = None
@@ -50,10 +39,15 @@ class RedisBell:
 
     async def ring(self, topic: str) -> None:
         try:
-            await asyncio.wait_for(self._ringer.publish(_PREFIX + topic, b""), _PATIENCE)
+            await asyncio.wait_for(self._publish(topic), PATIENCE)
         except _AWAY as error:
             self._on_failure()
             log.warning("Could not ring, listeners will find out by polling", error=type(error).__name__)
+
+    async def _publish(self, topic: str) -> None:
+        # However many ring at once, they take turns at a few connections; who gets none in time has not rung.
+        async with self._turns:
+            await self._ringer.publish(_PREFIX + topic, b"")
 
     def listen(self, topic: str) -> AbstractAsyncContextManager[Ear]:
         return self._listen(topic)
@@ -65,13 +59,13 @@ class RedisBell:
         async with self._local.listen(topic) as ear:
             # The first ears wait a moment for the subscription; without Redis they go on and poll, as all others do.
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._tried.wait(), _PATIENCE)
+                await asyncio.wait_for(self._tried.wait(), PATIENCE)
             yield ear
 
     async def healthy(self) -> bool:
         try:
             # redis-py types the asynchronous ping as maybe synchronous.
-            await asyncio.wait_for(self._ringer.ping(), _PATIENCE)  # type: ignore[arg-type]
+            await asyncio.wait_for(self._ringer.ping(), PATIENCE)  # type: ignore[arg-type]
         except _AWAY:
             return False
         return True
@@ -81,8 +75,7 @@ class RedisBell:
             self._task.cancel()
             with suppress(asyncio.CancelledError):
                 await self._task
-        await self._ringer.aclose()
-        await self._hearer.aclose()
+        await self._clients.close()
 
     async def _hear(self) -> None:
         wait = 0.1
@@ -100,21 +93,3 @@ class RedisBell:
             self._tried.set()
             await asyncio.sleep(wait)
             wait = min(wait * 2, 5.0)
-
-
-def _schemed(url: str, tls: bool | None) -> str:
-    """The URL with the scheme for TLS, or for none; `None` leaves it as it is."""
-    scheme, _, rest = url.partition(":")
-    if tls is None or scheme not in ("redis", "rediss"):
-        return url
-    return f"{'rediss' if tls else 'redis'}:{rest}"
-
-
-def _trusting(trust: Trust) -> type[SSLConnection]:
-    """Connections that ask at each connect whom to trust: redis-py would read a file of authorities once."""
-
-    class Trusting(SSLConnection):
-        def _connection_arguments(self) -> Mapping[str, Any]:
-            return {**super()._connection_arguments(), "ssl": trust.context()}
-
-    return Trusting

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from uuid import UUID
 
 from whisper_transcriber.domain.job import Job, Status
-from whisper_transcriber.domain.webhooks import PREFIX, Event, signatures
+from whisper_transcriber.domain.webhooks import PREFIX, Event, Webhook, signatures
 
 DeliveryStatus = Literal["pending", "delivered", "failed"]
 JITTER: Final = 0.2
@@ -25,7 +25,6 @@ LOGGED: Final = 50
 TRANSCRIPT_CHARACTERS: Final = 1024**2
 """A longer transcript is not put into an event."""
 
-_GONE: Final = 410
 _EVENTS: Final[Mapping[Status, Event]] = {
     "succeeded": "transcription.job.completed",
     "failed": "transcription.job.failed",
@@ -43,6 +42,11 @@ class Attempt:
     error: str | None = None
 
     @property
+    def gone(self) -> bool:
+        """Whether the receiver wants to hear of nothing any more."""
+        return self.status_code == 410
+
+    @property
     def ok(self) -> bool:
         """Whether the receiver has taken it."""
         return self.status_code is not None and 200 <= self.status_code < 300
@@ -52,7 +56,8 @@ class Attempt:
 class Delivery:
     """An event on its way to one URL. Whoever tries it holds it until `lease_until`; `fence` counts those holds.
 
-    `data` is of the job as it ended, `attempts` are those since it was last asked for, `log` are all that are known.
+    `endpoint` is the tenant's that is told; None: the job's own webhook. `data` is of the job as it ended, `attempts`
+    are those since it was last asked for, `log` are all that are known.
     """
 
     id: UUID
@@ -68,6 +73,7 @@ class Delivery:
     next_at: datetime | None = None
     lease_until: datetime | None = None
     fence: int = 0
+    endpoint: UUID | None = None
     log: tuple[Attempt, ...] = ()
 
     @property
@@ -81,10 +87,10 @@ class Delivery:
         return urlsplit(self.url).netloc
 
 
-def event_of(job: Job) -> Event | None:
-    """What a job's end is called, if somebody wants to hear of it."""
+def event_of(job: Job, webhook: Webhook) -> Event | None:
+    """What a job's end is called, if the webhook wants to hear of it."""
     event = _EVENTS.get(job.status)
-    return event if job.webhook is not None and event in job.webhook.events else None
+    return event if event in webhook.events else None
 
 
 def about(job: Job) -> dict[str, Any]:
@@ -137,7 +143,7 @@ def pause(
 
     `retry_after` is what the receiver asked for (s), `spread` a random number from 0 to 1.
     """
-    if attempt.ok or attempt.status_code == _GONE or attempts > len(schedule):
+    if attempt.ok or attempt.gone or attempts > len(schedule):
         return None
     wait = schedule[max(attempts, 1) - 1] * (1 + JITTER * spread)
     return max(wait, min(retry_after, LONGEST_WAIT))

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Literal
 from uuid import UUID
 
+FILES = "uploads/"
 Kind = Literal["parts", "tus"]
 FileStatus = Literal["pending", "completed", "cancelled"]
 
@@ -46,7 +47,7 @@ class File:
 
 def files_folder(file: UUID) -> str:
     """Where the segments of a file lie, with the closing slash."""
-    return f"uploads/{file}/"
+    return f"{FILES}{file}/"
 
 
 def segment_key(file: UUID, segment: UUID) -> str:

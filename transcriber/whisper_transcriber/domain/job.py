@@ -19,6 +19,7 @@ ErrorCode = Literal[
 Kind = Literal["open", "part", "close"]
 ENDED: frozenset[Status] = frozenset({"succeeded", "failed", "cancelled"})
 DEFAULT_TENANT = "default"
+JOBS = "jobs/"
 
 
 @dataclass(frozen=True)
@@ -177,7 +178,7 @@ class Queue:
 
 def folder(job: UUID) -> str:
     """Where all objects of a job lie, with the closing slash."""
-    return f"jobs/{job}/"
+    return f"{JOBS}{job}/"
 
 
 def audio_key(job: UUID) -> str:

@@ -42,8 +42,8 @@ class Options:
     """How to transcribe one audio file.
 
     `language` is a Whisper code, or None to detect it in each window, among `languages` if there are any. `temperature`
-    0 means: try 0, and go up the ladder to 1 for the windows that fail the quality gate; any other value is used as it
-    is. `prompt` and `hotwords`, words that are likely to occur, are given to every window, so that each window's text
+    0 means: no chance in it, and once more without repetitions what is a loop; any other value: samples at random.
+    `prompt` and `hotwords`, words that are likely to occur, are given to every window, so that each window's text
     depends on nothing but its own audio. `channels` are ``mixed`` down to one, or are ``speakers``, each transcribed by
     itself. `logprobs`: how likely each token was is wanted, too.
     """

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Literal, get_args
+from uuid import UUID
 
 Event = Literal["transcription.job.completed", "transcription.job.failed", "transcription.job.cancelled"]
 EVENTS: Final[tuple[Event, ...]] = get_args(Event)
@@ -19,6 +20,17 @@ class Webhook:
     url: str
     events: tuple[Event, ...] = EVENTS
     transcript: bool = False
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """A webhook of all jobs of a tenant, but those that a request waits for. `disabled_at`: it is told no more."""
+
+    id: UUID
+    tenant: str
+    webhook: Webhook
+    created_at: datetime
+    disabled_at: datetime | None = None
 
 
 @dataclass(frozen=True)

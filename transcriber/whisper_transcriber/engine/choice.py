@@ -1,4 +1,4 @@
-"""Which language it is, of those that come into question: pure."""
+"""Which language it is, of those that come into question, and which tokens are out of the question: pure."""
 
 from __future__ import annotations
 
@@ -19,3 +19,12 @@ def likeliest(probabilities: Sequence[tuple[str, float]], among: Sequence[str] =
     code, most = max(left, key=lambda pair: pair[1])
     whole = sum(each for _, each in left)
     return Language(code, most / whole if whole else 1.0 / len(left))
+
+
+def ending_again(said: Sequence[int], size: int) -> list[int]:
+    """The tokens that would end a run of `size` tokens which is in `said` already."""
+    if len(said) < size:
+        return []
+    last = list(said[len(said) - size + 1 :])
+    starts = range(len(said) - size + 1)
+    return [said[start + size - 1] for start in starts if list(said[start : start + size - 1]) == last]

@@ -78,6 +78,7 @@ class CTranslate2Engine(RowEngine):
             num_hypotheses=sampling.best_of if warm else 1,
             sampling_topk=0 if warm else 1,  # at the default of 1 the temperature would do nothing
             sampling_temperature=sampling.temperature if warm else 1.0,
+            no_repeat_ngram_size=sampling.no_repeat,
             max_length=CONTEXT,
             return_scores=True,
             return_no_speech_prob=True,

@@ -10,14 +10,14 @@ from typing import Any, Final
 import numpy as np
 import torch
 import torch.nn.functional as functional
-from whisper.decoding import DecodingOptions, DecodingTask
+from whisper.decoding import DecodingOptions, DecodingTask, LogitFilter
 from whisper.tokenizer import get_tokenizer
 
 from whisper_transcriber.domain.audio import SAMPLE_RATE, Samples
 from whisper_transcriber.domain.languages import LANGUAGES
 from whisper_transcriber.domain.model import ModelFiles, ModelSpec, ModelUnavailable
 from whisper_transcriber.engine.attention import attention, token_paths
-from whisper_transcriber.engine.choice import likeliest
+from whisper_transcriber.engine.choice import ending_again, likeliest
 from whisper_transcriber.engine.features import HOP, log_mel
 from whisper_transcriber.engine.port import Decoded, Encoded, Language, Prompt, Sampling
 from whisper_transcriber.engine.rows import Path, RowEngine
@@ -93,7 +93,8 @@ class OpenAIWhisperEngine(RowEngine):
         results: list[Any] = []
         for at in range(0, len(rows), size):
             with self._lane() as model:
-                results += _Task(model, options, tokens[at : at + size]).run(_joined(rows[at : at + size]))
+                task = _Task(model, options, tokens[at : at + size], sampling.no_repeat)
+                results += task.run(_joined(rows[at : at + size]))
         return [
             self._decoded(
                 each.tokens,
@@ -139,9 +140,11 @@ class _Task(DecodingTask):  # type: ignore[misc]
     The library starts every row from the same tokens, and forgets to repeat the states for the beams of more than one.
     """
 
-    def __init__(self, model: Any, options: Any, prompts: Sequence[Sequence[int]]) -> None:
+    def __init__(self, model: Any, options: Any, prompts: Sequence[Sequence[int]], no_repeat: int) -> None:
         self._prompts = prompts
         super().__init__(model, options)
+        if no_repeat:
+            self.logit_filters.insert(0, _NoRepeat(no_repeat, len(prompts[0])))
 
     def _get_initial_tokens(self) -> tuple[int, ...]:
         return tuple(self._prompts[0])
@@ -153,6 +156,18 @@ class _Task(DecodingTask):  # type: ignore[misc]
     def _detect_language(self, audio_features: Any, tokens: Any) -> tuple[list[None], None]:
         tokens[:] = torch.tensor(self._prompts)
         return [None] * len(self._prompts), None
+
+
+class _NoRepeat(LogitFilter):  # type: ignore[misc]
+    """Forbids each token that would end a run of `size` tokens a second time; what stands before `start` is no text."""
+
+    def __init__(self, size: int, start: int) -> None:
+        self._size = size
+        self._start = start
+
+    def apply(self, logits: Any, tokens: Any) -> None:
+        for row, said in enumerate(tokens[:, self._start :].tolist()):
+            logits[row, ending_again(said, self._size)] = -torch.inf
 
 
 class _Alphabet:

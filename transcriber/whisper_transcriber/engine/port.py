@@ -40,12 +40,14 @@ class Language:
 class Sampling:
     """How tokens are chosen; one for a whole decode batch.
 
-    At temperature 0 it is beam search with `beam_size`; above, the best of `best_of` random samples.
+    At temperature 0 it is beam search with `beam_size`; above, the best of `best_of` random samples. No run of
+    `no_repeat` tokens comes twice in a row's text; with 0 any may.
     """
 
     temperature: float = 0.0
     beam_size: int = 5
     best_of: int = 5
+    no_repeat: int = 0
 
 
 @dataclass(frozen=True)

@@ -2,12 +2,22 @@
 
 from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from typing import TYPE_CHECKING
 
 import obstore
-from obstore.exceptions import BaseError, NotFoundError
+from obstore.exceptions import (
+    BaseError,
+    GenericError,
+    NotFoundError,
+    PermissionDeniedError,
+    UnauthenticatedError,
+)
 from obstore.store import ObjectStore
 
 from whisper_transcriber.objects.port import Missing, Unavailable
+
+if TYPE_CHECKING:  # types without a run-time form
+    from obstore import GetResult, OffsetRange
 
 # Parts of 8 MiB, two on their way at once: 24 MiB at most for an upload of any size (S3 takes 10,000 parts).
 _PART = 8 * 1024**2
@@ -49,11 +59,22 @@ class ObstoreObjects:
                 closing.enter_context(self._errors(key, OSError))
         return size
 
-    async def get(self, key: str) -> AsyncGenerator[bytes, None]:
+    async def get(self, key: str, start: int = 0, end: int | None = None) -> AsyncGenerator[bytes, None]:
         with self._errors(key):
-            found = await obstore.get_async(self._store, key)
+            if (start, end) == (0, None):
+                found: GetResult | None = await obstore.get_async(self._store, key)
+            else:
+                found = await self._range(key, start, end)
+            if found is None:
+                return
             async for chunk in found.stream(min_chunk_size=_CHUNK):
                 yield bytes(chunk)
+
+    async def list(self, prefix: str) -> AsyncGenerator[str, None]:
+        with self._errors(prefix):
+            async for page in obstore.list(self._store, prefix=prefix):
+                for entry in page:
+                    yield entry["path"]
 
     async def delete(self, key: str) -> None:
         with suppress(Missing), self._errors(key):
@@ -63,6 +84,19 @@ class ObstoreObjects:
         with self._errors(prefix):
             async for page in obstore.list(self._store, prefix=prefix):
                 await obstore.delete_async(self._store, [entry["path"] for entry in page])
+
+    async def _range(self, key: str, start: int, end: int | None) -> "GetResult | None":
+        """The answer to a range; None where there is nothing in it: stores refuse such a range, each in its own way."""
+        if end is not None and end <= start:
+            await obstore.head_async(self._store, key)
+            return None
+        wanted: OffsetRange | tuple[int, int] = {"offset": start} if end is None else (start, end)
+        try:
+            return await obstore.get_async(self._store, key, options={"range": wanted})
+        except GenericError:
+            if start < (await obstore.head_async(self._store, key))["size"]:
+                raise
+            return None
 
     @contextmanager
     def _errors(self, what: str, also: type[Exception] = BaseError) -> Iterator[None]:
@@ -74,4 +108,6 @@ class ObstoreObjects:
         except (BaseError, also) as error:
             # The first line only: the rest is obstore's debug output.
             reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-            raise Unavailable(f"{self._name} does not take {what}: {reason}") from error
+            refused = isinstance(error, (PermissionDeniedError, UnauthenticatedError))
+            word = "access refused" if refused else "unavailable"
+            raise Unavailable(f"{self._name} does not take {what}: {reason}", word) from error

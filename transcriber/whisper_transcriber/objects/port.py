@@ -9,7 +9,19 @@ class Missing(Exception):
 
 
 class Unavailable(Exception):
-    """The object store does not answer now; the same call may work later."""
+    """The object store does not answer now; the same call may work later. `word`: what everybody may be told of it."""
+
+    def __init__(self, message: str = "", word: str = "unavailable") -> None:
+        super().__init__(message)
+        self.word = word
+
+
+class KeyMissing(Unavailable):
+    """This process does not have the key that an object is encrypted by; after a restart it may."""
+
+
+class Unreadable(Exception):
+    """The object is there, but it is not what was written, or this service may not read it. Trying again is no use."""
 
 
 class Objects(Protocol):
@@ -27,8 +39,14 @@ class Objects(Protocol):
         Memory stays flat whatever the size. An exception of `chunks` comes out as it is, and leaves no object.
         """
 
-    def get(self, key: str) -> AsyncGenerator[bytes, None]:
-        """The object's bytes, in chunks of about 1 MiB. Raises Missing at the first step."""
+    def get(self, key: str, start: int = 0, end: int | None = None) -> AsyncGenerator[bytes, None]:
+        """The object's bytes, in chunks of about 1 MiB; of a range those from `start` up to `end`, not itself.
+
+        What of a range is past the object's end is left out. Raises Missing at the first step, Unreadable at any.
+        """
+
+    def list(self, prefix: str) -> AsyncGenerator[str, None]:
+        """The keys that start with `prefix`, which ends with a slash, in the store's order."""
 
     async def delete(self, key: str) -> None:
         """Delete one object; none is fine."""

@@ -6,9 +6,13 @@ from typing import Final, Protocol
 from uuid import UUID
 
 from whisper_transcriber.domain.deliveries import Attempt, Delivery
+from whisper_transcriber.domain.webhooks import Endpoint, Webhook
 
 LISTED: Final = 100
 """How many deliveries of a job are listed, the newest."""
+
+ENDPOINTS: Final = 10
+"""How many a tenant may have: each job's end is told to all of them."""
 
 
 @dataclass(frozen=True)
@@ -35,11 +39,24 @@ class Hooks(Protocol):
     async def record(self, delivery: Delivery, attempt: Attempt, again: float | None) -> bool:
         """Log what came of a try; it is due `again` after so many seconds, None ends it.
 
-        False if somebody else has it by now, or it is gone: then nothing is changed.
+        An endpoint that is gone is disabled. False if somebody else has the delivery by now, or nobody: then nothing is
+        changed.
         """
 
     async def redeliver(self, job: UUID, delivery: UUID) -> Delivery | None:
         """Make a delivery due now, with all its tries, whatever came of it; None if the job has none of that id."""
+
+    async def add(self, endpoint: UUID, tenant: str, webhook: Webhook) -> Endpoint | None:
+        """Tell this webhook of the tenant's jobs from now on; None if the tenant has `ENDPOINTS` already."""
+
+    async def endpoints(self, tenant: str) -> Sequence[Endpoint]:
+        """The tenant's, oldest first."""
+
+    async def change(self, tenant: str, endpoint: UUID, webhook: Webhook, *, enabled: bool) -> Endpoint | None:
+        """Replace what an endpoint says; what is on its way already goes where it was to go."""
+
+    async def remove(self, tenant: str, endpoint: UUID) -> bool:
+        """Forget an endpoint with its deliveries; False if the tenant has none of that id."""
 
     async def outbox(self) -> Outbox:
         """How much waits."""

@@ -59,7 +59,7 @@ class MemoryStore:
                 windows_total=before.job.windows_total,
                 reused_from=before.job.id,
             )
-            self.hooks.announce(row.change(status="succeeded", finished_at=self._now()))
+            self.hooks.announce(row.change(status="succeeded", finished_at=self._now()), synchronous=row.synchronous)
         return row.job, True
 
     async def join(self, new: NewJob) -> tuple[Job, bool]:
@@ -298,7 +298,7 @@ class MemoryStore:
         row.lease_until = None
         ended = row.change(status=status, finished_at=self._now())
         self.keys.charge(row)
-        self.hooks.announce(ended)
+        self.hooks.announce(ended, synchronous=row.synchronous)
         return ended
 
 

@@ -8,7 +8,8 @@ from uuid import UUID, uuid4
 
 from whisper_transcriber.domain.deliveries import LOGGED, Attempt, Delivery, about, event_of
 from whisper_transcriber.domain.job import Job
-from whisper_transcriber.store.hooks import LISTED, Outbox
+from whisper_transcriber.domain.webhooks import Endpoint, Webhook
+from whisper_transcriber.store.hooks import ENDPOINTS, LISTED, Outbox
 
 
 class MemoryHooks:
@@ -17,14 +18,22 @@ class MemoryHooks:
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
         self.deliveries: defaultdict[UUID, dict[UUID, Delivery]] = defaultdict(dict)
+        self.known: dict[UUID, Endpoint] = {}
 
-    def announce(self, job: Job) -> None:
-        """Record that a job has ended, if somebody wants to hear of it."""
-        event, now = event_of(job), self._now()
-        if event is not None and job.webhook is not None:
-            hook = job.webhook
-            made = Delivery(uuid4(), job.id, job.tenant, hook.url, event, about(job), now, hook.transcript, next_at=now)
-            self.deliveries[job.id][made.id] = made
+    def announce(self, job: Job, *, synchronous: bool) -> None:
+        """Record that a job has ended, if somebody wants to hear of it; of a synchronous one no endpoint does."""
+        if job.webhook is not None:
+            self._tell(job, job.webhook, None)
+        if not synchronous:
+            for each in self.known.values():
+                if each.tenant == job.tenant and each.disabled_at is None:
+                    self._tell(job, each.webhook, each.id)
+
+    def _tell(self, job: Job, to: Webhook, endpoint: UUID | None) -> None:
+        event, now = event_of(job, to), self._now()
+        if event is not None:
+            made = Delivery(uuid4(), job.id, job.tenant, to.url, event, about(job), now, to.transcript, next_at=now)
+            self.deliveries[job.id][made.id] = replace(made, endpoint=endpoint)
 
     async def of(self, job: UUID) -> Sequence[Delivery]:
         return [*self.deliveries.get(job, {}).values()][::-1][:LISTED]
@@ -46,6 +55,10 @@ class MemoryHooks:
         if known is None or known.fence != delivery.fence or known.lease_until is None:
             return False
         log = (*known.log, attempt)[-LOGGED:]
+        there = self.known.get(known.endpoint) if known.endpoint else None
+        if attempt.gone and there is not None:
+            self.known[there.id] = replace(there, disabled_at=there.disabled_at or self._now())
+            await self._endpoints_changed()
         if again is None:
             over = replace(known, status="delivered" if attempt.ok else "failed", next_at=None)
             await self._put(replace(over, lease_until=None, log=log))
@@ -61,6 +74,36 @@ class MemoryHooks:
         fresh = replace(known, status="pending", attempts=0, next_at=self._now(), lease_until=None)
         return await self._put(replace(fresh, fence=known.fence + 1))
 
+    async def add(self, endpoint: UUID, tenant: str, webhook: Webhook) -> Endpoint | None:
+        if len(await self.endpoints(tenant)) >= ENDPOINTS:
+            return None
+        made = self.known[endpoint] = Endpoint(endpoint, tenant, webhook, self._now())
+        await self._endpoints_changed()
+        return made
+
+    async def endpoints(self, tenant: str) -> Sequence[Endpoint]:
+        return [each for each in self.known.values() if each.tenant == tenant]
+
+    async def change(self, tenant: str, endpoint: UUID, webhook: Webhook, *, enabled: bool) -> Endpoint | None:
+        found = self.known.get(endpoint)
+        if found is None or found.tenant != tenant:
+            return None
+        disabled_at = None if enabled else found.disabled_at or self._now()
+        changed = self.known[endpoint] = replace(found, webhook=webhook, disabled_at=disabled_at)
+        await self._endpoints_changed()
+        return changed
+
+    async def remove(self, tenant: str, endpoint: UUID) -> bool:
+        found = self.known.get(endpoint)
+        if found is None or found.tenant != tenant:
+            return False
+        del self.known[endpoint]
+        await self._endpoints_changed()
+        for each in [each for each in self._all() if each.endpoint == endpoint]:
+            del self.deliveries[each.job][each.id]
+            await self._changed(each.job)
+        return True
+
     async def outbox(self) -> Outbox:
         now = self._now()
         pending = [each for each in self._all() if each.status == "pending"]
@@ -75,6 +118,9 @@ class MemoryHooks:
 
     async def _changed(self, job: UUID) -> None:
         """For a store that writes it down."""
+
+    async def _endpoints_changed(self) -> None:
+        """The same."""
 
     def _all(self) -> Iterator[Delivery]:
         return (each for deliveries in self.deliveries.values() for each in deliveries.values())

@@ -19,8 +19,8 @@ from whisper_transcriber.store.memory import MemoryStore
 from whisper_transcriber.store.memory_rows import NOBODY, Row
 from whisper_transcriber.store.port import Facts, Unavailable
 from whisper_transcriber.store.sqlite_files import PREFIX, SqliteFiles
+from whisper_transcriber.store.sqlite_hooks import ENDPOINTS, SqliteHooks
 from whisper_transcriber.store.sqlite_hooks import PREFIX as HOOKS
-from whisper_transcriber.store.sqlite_hooks import SqliteHooks
 from whisper_transcriber.store.sqlite_keys import SqliteKeys
 
 T = TypeVar("T")
@@ -48,7 +48,7 @@ class SqliteStore(MemoryStore):
         super().__init__()
         self.keys: SqliteKeys = SqliteKeys(self._clock, self._rows, self._keys_written)
         self.files: SqliteFiles = SqliteFiles(self._clock, self._document_written)
-        self.hooks: SqliteHooks = SqliteHooks(self._clock, self._written)
+        self.hooks: SqliteHooks = SqliteHooks(self._clock, self._written, self._document_written)
         self._file = file
         self._database: sqlite3.Connection | None = None
         self._thread = ThreadPoolExecutor(1, "sqlite")
@@ -173,7 +173,7 @@ class SqliteStore(MemoryStore):
             changes = [("INSERT OR REPLACE INTO uploads VALUES (?, ?)", (name, begun))]
         if row is None or row.job.ended:
             changes.append(("DELETE FROM windows WHERE job = ?", (name,)))
-        if row is None or row.job.webhook is not None:
+        if row is None or job in self.hooks.deliveries:
             changes.append(_document(f"{HOOKS}{name}", self.hooks.to_json(job)))
         if row is None:
             return [*changes, ("DELETE FROM jobs WHERE id = ?", (name,))]
@@ -246,6 +246,8 @@ class SqliteStore(MemoryStore):
             self.files.read(text)
         for (text,) in database.execute("SELECT value FROM documents WHERE name GLOB ?", (f"{HOOKS}*",)):
             self.hooks.read(text)
+        for (text,) in database.execute("SELECT value FROM documents WHERE name = ?", (ENDPOINTS,)):
+            self.hooks.read_endpoints(text)
         self._created = max((row.order for row in self._rows.values()), default=0)
 
 

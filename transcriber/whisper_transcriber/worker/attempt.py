@@ -14,7 +14,7 @@ from whisper_transcriber.domain.parts import Part
 from whisper_transcriber.domain.transcript import WindowResult
 from whisper_transcriber.fetch.guard import FetchFailed
 from whisper_transcriber.logs import Log
-from whisper_transcriber.objects.port import Missing
+from whisper_transcriber.objects.port import Missing, Unreadable
 from whisper_transcriber.objects.port import Unavailable as ObjectsUnavailable
 from whisper_transcriber.store.port import StaleClaim, Unavailable
 from whisper_transcriber.worker.desk import Desk, longest
@@ -90,6 +90,9 @@ async def _work(deps: Deps, models: Models, desk: Desk, hold: Hold) -> Outcome:
         return await _hand_back(deps, hold, "crashed" if error.suspect else "handed_back")
     except Missing:
         return await _fail(deps, hold, Failure("internal_error", "The audio is gone from the object store."))
+    except Unreadable as error:
+        log.error("Could not read what was written", job=job.id, reason=str(error))
+        return await _fail(deps, hold, Failure("internal_error", "What the object store holds cannot be read."))
     except StaleClaim:
         raise
     except Exception as error:

@@ -54,6 +54,9 @@ async def deliver(deps: Deps, delivery: Delivery) -> None:
     except Unavailable as error:
         log.warning("Left a webhook to run out", **about, reason=str(error))
         return
+    except Exception:
+        log.error("Failed at a webhook", trace=True, **about)
+        taken, attempt = Taken(0), Attempt(began, round(monotonic() - started, 3), error="the service had an error")
     deps.metrics.webhook_seconds.observe(attempt.seconds)
     schedule = deps.settings.webhook_schedule
     again = pause(delivery.attempts, attempt, taken.retry_after, schedule, random.random())  # noqa: S311 - jitter
@@ -71,7 +74,8 @@ async def deliver(deps: Deps, delivery: Delivery) -> None:
 
 async def _claim(deps: Deps) -> Delivery | None:
     try:
-        return await deps.store.hooks.claim(deps.settings.webhook_timeout_seconds + _SPARE_SECONDS)
+        # So long to read the transcript, and as long to send it.
+        return await deps.store.hooks.claim(2 * deps.settings.webhook_timeout_seconds + _SPARE_SECONDS)
     except Unavailable as error:
         log.warning("Could not look for webhooks, looking again", reason=str(error))
         return None
@@ -89,8 +93,9 @@ async def _send(deps: Deps, delivery: Delivery) -> Taken:
 
 async def _transcript(deps: Deps, delivery: Delivery) -> str | None:
     try:
-        return (await results.read(deps.objects, delivery.job)).text
+        async with asyncio.timeout(deps.settings.webhook_timeout_seconds):
+            return (await results.read(deps.objects, delivery.job)).text
     except Missing:
         return None
-    except ObjectsUnavailable:
+    except (ObjectsUnavailable, TimeoutError):
         raise FetchFailed("the transcript that was asked for could not be read") from None

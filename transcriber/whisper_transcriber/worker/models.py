@@ -15,6 +15,7 @@ from whisper_transcriber.engine import Engine, load
 from whisper_transcriber.engine.memory import budget, carries_cuda, footprint, gpu_memory
 from whisper_transcriber.logs import Log
 from whisper_transcriber.models import resolve
+from whisper_transcriber.worker.calm import calmly
 from whisper_transcriber.worker.room import Kept, to_unload
 
 log = Log(__name__)
@@ -45,6 +46,7 @@ class Models:
         self._door = asyncio.Lock()  # who waits for room keeps those behind from using it up: first come, first served
         self._left = asyncio.Event()
         self._warm = False
+        self.trouble = ""  # why the default model could not be loaded at the last attempt
         self.lost: BrokenEngine | None = None  # once an engine is, nothing is computed in this process any more
 
     @property
@@ -86,6 +88,7 @@ class Models:
                 self.lost = error
                 stop.set()
             except ModelUnavailable as error:
+                self.trouble = str(error)
                 log.error("Could not load the default model, trying again", reason=str(error), seconds=wait)
                 await _pause(stop, wait)
                 wait = min(wait * 2, _LONGEST_WAIT)
@@ -142,7 +145,7 @@ class Models:
 
     async def _loaded(self, spec: ModelSpec) -> Pump:
         try:
-            pump = self._pump(await asyncio.to_thread(self._load, spec))
+            pump = self._pump(await calmly(lambda: self._load(spec)))
         except BaseException:
             self._places.pop(spec.name, None)  # `close` has taken it out already
             raise

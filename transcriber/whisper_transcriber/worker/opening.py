@@ -14,6 +14,7 @@ from whisper_transcriber.domain.parts import Part, PartRules
 from whisper_transcriber.engine import Engine
 from whisper_transcriber.logs import Log
 from whisper_transcriber.store.port import Facts
+from whisper_transcriber.worker.calm import NICENESS
 from whisper_transcriber.worker.desk import Desk, longest
 from whisper_transcriber.worker.hold import Hold
 from whisper_transcriber.worker.transcribe import File
@@ -64,7 +65,8 @@ async def split(deps: Deps, hold: Hold, file: File, desk: Desk) -> Claim | None:
     """
     job = hold.claim.job
     known = await hold.persist(lambda: deps.store.parts(job.id))
-    with await asyncio.to_thread(file.decode) as decoding:
+    calm = replace(file, limits=replace(file.limits, niceness=NICENESS))  # short files are decoded before a long one
+    with await asyncio.to_thread(calm.decode) as decoding:
         cut = parts(_checked(decoding, hold), _rules(deps), known[-1] if known else None)
         while (found := await asyncio.to_thread(_next, deps, cut)) is not None:
             part, audio = found

@@ -53,7 +53,8 @@ class Passage:
         `record` is False: then a claim that ends too early loses it.
 
         When the claim is lost or the worker is to stop, the windows that wait are dropped at once, and those that are
-        being computed are still recorded. Raises StaleClaim, Stopping, what the stream raises, what the engine raises.
+        being computed are still recorded, as far as this step was their last. Raises StaleClaim, Stopping, what the
+        stream raises, what the engine raises.
         """
         deps, hold, claim = self._deps, self._hold, self._hold.claim
         results: list[WindowResult] = []

@@ -11,19 +11,17 @@ from whisper_operator.api.v1alpha1.base import (
     Lenient,
     LocalRef,
     Model,
-    ObjectName,
     Resource,
-    SecretKey,
     keyed,
     rules,
 )
 from whisper_operator.api.v1alpha1.conditions import Condition
+from whisper_operator.api.v1alpha1.job_source import JobSource
 from whisper_operator.api.v1alpha1.speech import ModelName
 from whisper_operator.api.v1alpha1.webhook import JobWebhook
 
 Format = Literal["json", "text", "srt", "vtt", "verbose_json"]
 FORMATS: tuple[Format, ...] = get_args(Format)
-Url = Annotated[str, StringConstraints(pattern=r"^https?://[^\s]+$", max_length=4096)]
 
 MUTABLE = ("cancel", "ttlSecondsAfterFinished")
 _FIXED = (
@@ -33,43 +31,6 @@ _FIXED = (
 Language = Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}$", max_length=3)]
 Keyword = Annotated[str, StringConstraints(pattern=r"^\S(.*\S)?$", max_length=100)]
 _KEYWORD_BYTES = 400
-
-
-class Http(Model):
-    """Audio at a URL, fetched by the transcriber."""
-
-    url: Url = Field(
-        description="http:// or https:// URL of an audio or video file. Private addresses are refused unless the "
-        "transcriber's spec.fetch.allowPrivateNetworks is true."
-    )
-
-
-class ConfigMapKey(Model):
-    """Audio in a ConfigMap, for clips up to 1 MiB."""
-
-    name: ObjectName = Field(description="Name of the ConfigMap, in the namespace of this resource.")
-    key: SecretKey = Field(description="Key (of binaryData or data) that holds the audio file.")
-
-
-class JobSource(
-    Model,
-    json_schema_extra=rules(
-        (
-            "has(self.http) != has(self.configMap)",
-            "spec.source takes exactly one of http and configMap",
-        )
-    ),
-):
-    """Where the audio is: exactly one of these."""
-
-    http: Http | None = Field(None, description="At a URL.")
-    config_map: ConfigMapKey | None = Field(None, description="In a ConfigMap.")
-
-    @model_validator(mode="after")
-    def _one(self) -> Self:
-        if (self.http is None) == (self.config_map is None):
-            raise ValueError("takes exactly one of http and configMap")
-        return self
 
 
 class Vad(Model):
@@ -145,8 +106,8 @@ class JobSpec(Model, json_schema_extra=_RULES):
         0.0,
         ge=0,
         le=1,
-        description="0 decodes each window at 0, and again up to 1 where the result looks wrong; any other value is "
-        "used as it is, once.",
+        description="0 is beam search, the same every time, and once more without repetitions where the result is a "
+        "loop; any other value samples at random, once.",
     )
     word_timestamps: bool = Field(False, description="Give each word its start and end.")
     priority: int = Field(0, ge=-100, le=100, description="Higher goes first; -100 to 100.")

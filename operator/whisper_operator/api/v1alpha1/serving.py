@@ -5,7 +5,7 @@ from typing import Annotated, Self
 from pydantic import Field, StringConstraints, model_validator
 
 from whisper_operator.api.v1alpha1.base import UNIQUE, Model, ObjectName, rules
-from whisper_operator.api.v1alpha1.pods import LabelKey, LabelValue, Text
+from whisper_operator.api.v1alpha1.pods import LabelKey, LabelValue, Resources, Text
 
 Host = Annotated[
     str,
@@ -13,6 +13,7 @@ Host = Annotated[
         pattern=r"^(\*\.)?[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$", max_length=253
     ),
 ]
+Origin = Annotated[str, StringConstraints(pattern=r"^(\*|https?://[^\s/?#@]+)$", max_length=256)]
 Path = Annotated[str, StringConstraints(pattern=r"^/[^\s]*$", max_length=256)]
 
 
@@ -44,6 +45,17 @@ class Ingress(Model):
     )
 
 
+class Cors(Model):
+    """Which web pages may call from a browser. Each call still needs a key."""
+
+    allowed_origins: tuple[Origin, ...] = Field(
+        min_length=1,
+        max_length=64,
+        json_schema_extra=UNIQUE,
+        description='Origins such as https://app.example.com, without a path; "*" is any page.',
+    )
+
+
 class ApiAutoscaling(
     Model,
     json_schema_extra=rules(("self.min <= self.max", "spec.api.autoscaling.min must not be more than max")),
@@ -63,11 +75,23 @@ class ApiAutoscaling(
         return self
 
 
+class Exporters(Model):
+    """Metrics of the managed PostgreSQL and Redis, by a second container in their pods."""
+
+    enabled: bool = Field(False, description="Run them. A change restarts PostgreSQL and Redis.")
+    resources: Resources | None = Field(
+        None,
+        description="Resources of each exporter; each given map replaces the operator's own. Default: requests of 5m "
+        "CPU and 24Mi of memory, and a limit of 128Mi.",
+    )
+
+
 class Monitoring(Model):
-    """ServiceMonitor (API) and PodMonitor (workers), where the cluster has their CRDs."""
+    """ServiceMonitor (API) and PodMonitors (workers, exporters), where the cluster has their CRDs."""
 
     enabled: bool = Field(True, description="Make them, as soon as their CRDs are there.")
     interval_seconds: int = Field(30, ge=1, le=3600, description="Seconds between two scrapes by Prometheus.")
     labels: dict[LabelKey, LabelValue] = Field(
         {}, max_length=16, description="Labels by which Prometheus selects them, such as release. Default: none."
     )
+    exporters: Exporters = Field(Exporters(), description="Metrics of the managed PostgreSQL and Redis. Default: none.")

@@ -2,21 +2,15 @@
 
 from typing import Annotated, Any, Self
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
-from whisper_operator.api.names import KEY_CA, KEY_URI, REGION
+from whisper_operator.api.names import KEY_CA, KEY_OBJECTS_KEYS, KEY_URI, REGION
 from whisper_operator.api.v1alpha1.base import LocalRef, Model, ObjectName, Quantity, SecretKey, rules
+from whisper_operator.api.v1alpha1.parameters import PARAMETER_RULES, ParameterName, ParameterValue, checked
 from whisper_operator.api.v1alpha1.pods import PodOptions
 
 StorageClass = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$", max_length=253)]
-ParameterName = Annotated[str, StringConstraints(max_length=63)]
-ParameterValue = Annotated[str, StringConstraints(pattern=r"^[^\n\r]*$", max_length=1024)]
 
-_PARAMETERS_OURS = (
-    *("listen_addresses", "port", "data_directory", "config_file", "hba_file", "ident_file", "external_pid_file"),
-    *("unix_socket_directories", "password_encryption"),
-    *("ssl", "ssl_cert_file", "ssl_key_file"),
-)
 _LEAST = "256Mi"
 
 
@@ -63,20 +57,12 @@ class ManagedPostgres(Model):
     storage_class_name: StorageClass | None = Field(
         None, description="StorageClass of the volume; cannot be changed. Default: the cluster's default class."
     )
-    parameters: dict[ParameterName, ParameterValue] = Field(
+    parameters: Annotated[dict[ParameterName, ParameterValue], AfterValidator(checked)] = Field(
         {},
         max_length=64,
-        json_schema_extra=rules(
-            (
-                "self.all(k, k.matches('^[a-z_][a-z0-9_]*([.][a-z_][a-z0-9_]*)?$'))",
-                "spec.postgres.managed.parameters takes names of PostgreSQL settings, such as max_connections",
-            ),
-            (
-                f"self.all(k, !(k in {list(_PARAMETERS_OURS)!r}))",
-                f"spec.postgres.managed.parameters cannot set {', '.join(_PARAMETERS_OURS)}: they are the operator's",
-            ),
-        ),
-        description='Settings of postgresql.conf as strings, such as max_connections: "200". Default: none.',
+        json_schema_extra=PARAMETER_RULES,
+        description='Settings of postgresql.conf as strings, such as max_connections: "400", before those that follow '
+        "from the pod's memory and the volume. The server restarts only where one needs it. Default: none.",
     )
     pod: PodOptions = Field(PodOptions(), description="How the pod runs.")
 
@@ -128,7 +114,11 @@ class ManagedRedis(Model):
 class ExternalRedis(Model):
     """A Redis of yours (7 or newer)."""
 
-    secret_ref: SecretUri = Field(description="Secret with redis://:password@host:6379/0, or rediss:// for TLS.")
+    secret_ref: SecretUri = Field(
+        description="Secret with redis://:password@host:6379/0; for Sentinels redis+sentinel://:password@host:26379,"
+        "host:26379/service; for a cluster redis+cluster://:password@host:6379,host:6379. TLS: rediss in the place of "
+        "redis."
+    )
     ca_secret_ref: SecretCa | None = Field(
         None,
         description="Secret with the authorities that the server's certificate is verified by, for rediss://. "
@@ -174,8 +164,36 @@ class ExternalObjects(Model):
     )
 
 
+class SecretKeys(Model):
+    """A key of a Secret that holds encryption keys."""
+
+    name: ObjectName = Field(description="Name of the Secret, in the namespace of this resource.")
+    key: SecretKey = Field(
+        KEY_OBJECTS_KEYS,
+        description="Key whose value has a line `id: 64 hexadecimal digits` for each key; the first one encrypts.",
+    )
+
+
+class Encryption(Model):
+    """AES-256-GCM, before anything leaves a pod; a key for each object, wrapped by one of yours."""
+
+    secret_ref: SecretKeys | None = Field(
+        None,
+        description="Secret with the keys. Default: <name>-objects-keys, made by the operator. Back it up: without it "
+        "audio and transcripts are lost.",
+    )
+    read_unencrypted: bool = Field(
+        False, description="Also read what was written before this was switched on. Anything else is refused."
+    )
+
+
 class Objects(_Either, json_schema_extra=either("objects")):
     """Where audio and transcripts are kept."""
 
     managed: ManagedObjects | None = Field(None, description="Run by the operator. This is the default.")
     external: ExternalObjects | None = Field(None, description="Yours; the operator runs none then.")
+    encryption: Encryption | None = Field(
+        None,
+        description="Encrypt audio and transcripts before they are stored. Default: no, which is right where the "
+        "volume or bucket is encrypted already.",
+    )

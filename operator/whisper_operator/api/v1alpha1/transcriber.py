@@ -15,9 +15,10 @@ from whisper_operator.api.v1alpha1.base import (
     keyed,
 )
 from whisper_operator.api.v1alpha1.conditions import Condition
+from whisper_operator.api.v1alpha1.fetching import Fetch
 from whisper_operator.api.v1alpha1.network import NetworkPolicy
 from whisper_operator.api.v1alpha1.pods import PodOptions, PullPolicy
-from whisper_operator.api.v1alpha1.serving import ApiAutoscaling, Ingress, Monitoring
+from whisper_operator.api.v1alpha1.serving import ApiAutoscaling, Cors, Ingress, Monitoring
 from whisper_operator.api.v1alpha1.speech import ModelName, SpeechModel
 from whisper_operator.api.v1alpha1.stores import Objects, Postgres, Redis
 from whisper_operator.api.v1alpha1.tls import Tls
@@ -25,6 +26,8 @@ from whisper_operator.api.v1alpha1.transcriber_rules import SPEC_RULES
 from whisper_operator.api.v1alpha1.workers import Workers
 
 Tag = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_][A-Za-z0-9._-]*$", min_length=1, max_length=128)]
+
+LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
 
 
 class Images(Model):
@@ -39,7 +42,7 @@ class Images(Model):
         (),
         max_length=16,
         json_schema_extra=keyed("name"),
-        description="Secrets with registry credentials. Default: none.",
+        description="Secrets with registry credentials. Default: the operator's, which must exist here.",
     )
 
 
@@ -75,19 +78,10 @@ class Api(Model):
     replicas: int = Field(1, ge=0, le=100, description="Number of API pods. Two or more get a PodDisruptionBudget.")
     auth: Auth = Field(Auth(), description="Who may call.")
     limits: Limits = Field(Limits(), description="What requests may ask for.")
+    cors: Cors | None = Field(None, description="Web pages that may call from a browser. Default: none.")
     autoscaling: ApiAutoscaling | None = Field(None, description="Scale on CPU. Default: replicas, always.")
     ingress: Ingress | None = Field(None, description="The way in from outside the cluster. Default: none.")
     pod: PodOptions = Field(PodOptions(), description="How the pods run.")
-
-
-class Fetch(Model):
-    """How audio is fetched from URLs."""
-
-    allow_private_networks: bool = Field(
-        False,
-        description="Fetch from private, loopback and link-local addresses too, where networkPolicy lets it: to "
-        "link-local ones it never does. Anyone with the API key could then reach servers inside your network.",
-    )
 
 
 class TranscriberSpec(Model, json_schema_extra=SPEC_RULES):
@@ -106,6 +100,14 @@ class TranscriberSpec(Model, json_schema_extra=SPEC_RULES):
         description="What deleting this resource does to volumes and generated Secrets: Retain keeps them for a "
         "resource of the same name to adopt, Delete deletes them.",
     )
+    retention_seconds: int = Field(
+        0,
+        ge=0,
+        le=10 * 365 * 86400,
+        description="Seconds that jobs, with audio and transcripts, stay after their end, where their tenant has no "
+        "rule of its own. 0 is until they are deleted.",
+    )
+    log_level: LogLevel = Field("INFO", description="How much API and workers log: DEBUG, INFO, WARNING or ERROR.")
     images: Images = Field(Images(), description="Where images come from.")
     models: tuple[SpeechModel, ...] = Field(
         (SpeechModel(name="base"),),
@@ -125,7 +127,7 @@ class TranscriberSpec(Model, json_schema_extra=SPEC_RULES):
         Objects(), description="Where audio and transcripts are kept. Default: run by the operator."
     )
     monitoring: Monitoring = Field(Monitoring(), description="How Prometheus finds the metrics.")
-    fetch: Fetch = Field(Fetch(), description="How audio is fetched from URLs.")
+    fetch: Fetch = Field(Fetch(), description="How audio is fetched that is not sent.")
     tls: Tls = Field(Tls(), description="How connections between the parts are encrypted. Default: all, by our own CA.")
     network_policy: NetworkPolicy = Field(
         NetworkPolicy(),

@@ -30,7 +30,7 @@ class JobWebhook(
     url: WebhookUrl | None = Field(
         None,
         description="http:// or https:// URL that gets a POST. Private addresses are refused unless the transcriber's "
-        "spec.fetch.allowPrivateNetworks is true.",
+        "spec.fetch.allowPrivateNetworks is true. Default: the one of urlSecretRef.",
     )
     url_secret_ref: SecretUrl | None = Field(None, description="Secret with the URL, if the URL itself is a secret.")
     events: tuple[Event, ...] = Field(

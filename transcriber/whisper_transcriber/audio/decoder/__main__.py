@@ -27,9 +27,11 @@ def main() -> int:
     parser = argparse.ArgumentParser()
     parser.add_argument("--max-seconds", type=float, required=True)
     parser.add_argument("--cpu-seconds", type=int, required=True)
+    parser.add_argument("--niceness", type=int, default=0)
     parser.add_argument("--channels", type=int)
     parser.add_argument("--probe", action="store_true")
     arguments = parser.parse_args()
+    os.nice(arguments.niceness)
     sandbox.limit(arguments.cpu_seconds)
     try:
         import media  # after the limits

@@ -1,0 +1,1 @@
+SELECT * FROM endpoints WHERE tenant = $1 ORDER BY created_at, id

@@ -3,7 +3,7 @@
 import httpx
 import pytest
 
-from unit.transcriber_service.test_api import CLIP
+from unit.transcriber_service.calls import CLIP
 
 
 @pytest.fixture

@@ -188,6 +188,9 @@ def test_a_volume_that_takes_its_time_is_no_fault_but_a_failed_one_is() -> None:
     assert verdict and verdict.reason == "VolumePending" and not verdict.stalled
     verdict = redis(claims=[claim()], events=[event("uid-claim", "ProvisioningFailed", "out of disks")])
     assert verdict and verdict.reason == "VolumePending" and verdict.stalled and "out of disks" in verdict.message
+    late = "Error saving claim: Operation cannot be fulfilled: the object has been modified; please try again"
+    verdict = redis(claims=[claim()], events=[event("uid-claim", "ProvisioningFailed", late)])
+    assert verdict and verdict.reason == "VolumePending" and not verdict.stalled
 
 
 def test_who_is_asked_for_events() -> None:

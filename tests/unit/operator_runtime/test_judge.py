@@ -223,6 +223,17 @@ def test_a_crash_is_known_by_its_last_words(said: str, reason: str) -> None:
     assert verdict and verdict.reason == reason and verdict.stalled and said in verdict.message
 
 
+def test_known_last_words_are_told_at_once_and_until_it_is_ready() -> None:
+    ended = {"exitCode": 1, "message": FULL_DISK}
+    again = container("worker", restarts=1, ended=ended)
+    verdict = workers(pod("w-1", "worker", again))
+    assert verdict and verdict.reason == "VolumeFull"
+    over = {"name": "worker", "state": {"terminated": ended}, "restartCount": 0, "ready": False}
+    verdict = workers(pod("w-1", "worker", over))
+    assert verdict and verdict.reason == "VolumeFull"
+    assert workers(pod("w-1", "worker", {**again, "ready": True})) != verdict
+
+
 def running(name: str, component: str, *, since: str = "2026-05-01T11:59:00Z") -> dict[str, Any]:
     """A pod that runs and is not ready."""
     found = pod(name, component, {**container(component), "state": {"running": {"startedAt": since}}})

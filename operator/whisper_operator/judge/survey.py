@@ -1,7 +1,7 @@
 """From children to one complaint (or none) for each condition of a WhisperTranscriber."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from whisper_operator.api.names import LABEL_COMPONENT
@@ -95,6 +95,8 @@ def _judge(scene: Scene, part: Part) -> Verdict | None:
     if part in (Part.API, Part.WORKER) and component.planned is None and component.live is None:
         said = f"{TITLES[part]} can start once the database carries this version's schema."
         return next(iter(component.trouble), Verdict("WaitingForMigration", said))
+    if part in (Part.API, Part.WORKER) and component.planned is None:
+        component = replace(component, planned=component.live)  # it serves until the migration is done
     return _complaint(part, component)
 
 

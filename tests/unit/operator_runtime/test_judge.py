@@ -88,6 +88,16 @@ def test_a_crash_loop_gives_container_and_exit_code() -> None:
     assert "exit code 3" in verdict.message and "kubectl logs w-1 --container worker" in verdict.message
 
 
+def test_what_serves_until_a_migration_is_done_is_judged_meanwhile() -> None:
+    live = workload("Deployment", "main-api", "api")
+    status = container("api", waiting="CrashLoopBackOff", restarts=1, ended={"exitCode": 1})
+    seen = Scene([], {("Deployment", "main-api"): live}, pods=[pod("a-1", "api", status)])
+    verdict = survey(seen)["ApiReady"]
+    assert verdict and verdict.reason == "CrashLooping"
+    live["status"] |= {"readyReplicas": 1, "updatedReplicas": 1}
+    assert survey(seen)["ApiReady"] is None
+
+
 def test_one_restart_is_no_crash_loop() -> None:
     verdict = workers(pod("w-1", "worker", container("worker", restarts=1, ended={"exitCode": 1})))
     assert verdict and verdict.reason == "Progressing" and not verdict.stalled
@@ -178,6 +188,9 @@ def test_a_volume_that_takes_its_time_is_no_fault_but_a_failed_one_is() -> None:
     assert verdict and verdict.reason == "VolumePending" and not verdict.stalled
     verdict = redis(claims=[claim()], events=[event("uid-claim", "ProvisioningFailed", "out of disks")])
     assert verdict and verdict.reason == "VolumePending" and verdict.stalled and "out of disks" in verdict.message
+    late = "Error saving claim: Operation cannot be fulfilled: the object has been modified; please try again"
+    verdict = redis(claims=[claim()], events=[event("uid-claim", "ProvisioningFailed", late)])
+    assert verdict and verdict.reason == "VolumePending" and not verdict.stalled
 
 
 def test_who_is_asked_for_events() -> None:

@@ -83,13 +83,13 @@ def out_of_memory(container: Container) -> Verdict | None:
 
 
 def crash(container: Container) -> Verdict | None:
-    """A container that ends again and again."""
-    backing_off = container.waiting.get("reason") == "CrashLoopBackOff"
-    again = int(container.status.get("restartCount") or 0) >= 2 and bool(container.ended.get("exitCode"))
-    if container.status.get("ready") or not (backing_off or again):
-        return None
+    """A container that ends again and again; or once, if its last words are known."""
     ended = container.ended
     words = str(ended.get("message") or "")
+    backing_off = container.waiting.get("reason") == "CrashLoopBackOff"
+    again = int(container.status.get("restartCount") or 0) >= 2 or known(words) is not None
+    if container.status.get("ready") or not (backing_off or (again and bool(ended.get("exitCode")))):
+        return None
     trouble, said = known(words), f": {tail(words)}" if words.strip() else ""
     advice = f"{trouble.advice} " if trouble else ""
     return Verdict(

@@ -188,6 +188,9 @@ def test_a_volume_that_takes_its_time_is_no_fault_but_a_failed_one_is() -> None:
     assert verdict and verdict.reason == "VolumePending" and not verdict.stalled
     verdict = redis(claims=[claim()], events=[event("uid-claim", "ProvisioningFailed", "out of disks")])
     assert verdict and verdict.reason == "VolumePending" and verdict.stalled and "out of disks" in verdict.message
+    late = "Error saving claim: Operation cannot be fulfilled: the object has been modified; please try again"
+    verdict = redis(claims=[claim()], events=[event("uid-claim", "ProvisioningFailed", late)])
+    assert verdict and verdict.reason == "VolumePending" and not verdict.stalled
 
 
 def test_who_is_asked_for_events() -> None:
@@ -218,6 +221,17 @@ def test_a_crash_is_known_by_its_last_words(said: str, reason: str) -> None:
     status = container("worker", waiting="CrashLoopBackOff", restarts=4, ended={"exitCode": 1, "message": said})
     verdict = workers(pod("w-1", "worker", status))
     assert verdict and verdict.reason == reason and verdict.stalled and said in verdict.message
+
+
+def test_known_last_words_are_told_at_once_and_until_it_is_ready() -> None:
+    ended = {"exitCode": 1, "message": FULL_DISK}
+    again = container("worker", restarts=1, ended=ended)
+    verdict = workers(pod("w-1", "worker", again))
+    assert verdict and verdict.reason == "VolumeFull"
+    over = {"name": "worker", "state": {"terminated": ended}, "restartCount": 0, "ready": False}
+    verdict = workers(pod("w-1", "worker", over))
+    assert verdict and verdict.reason == "VolumeFull"
+    assert workers(pod("w-1", "worker", {**again, "ready": True})) != verdict
 
 
 def running(name: str, component: str, *, since: str = "2026-05-01T11:59:00Z") -> dict[str, Any]:

@@ -78,14 +78,18 @@ test: check images ## Everything: checks, then the tests on a real cluster
 
 .PHONY: bench-engine
 bench-engine: venv ## The engine beside its peers in one run (docs/benchmarks.md; ARGS="clips --rounds 5")
-	GLIBC_TUNABLES=glibc.malloc.hugetlb=1 $(BIN)/python -m benchmarks.engine $(ARGS)
+	GLIBC_TUNABLES=glibc.malloc.hugetlb=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m benchmarks.engine $(ARGS)
 
 .PHONY: bench-operator
 bench-operator: venv ## 1000 WhisperTranscribers beside a bare loop of the same manifests (ARGS="--count 100 --jobs 500")
 	$(BIN)/python -m benchmarks.operator $(ARGS)
 
+.PHONY: bench-api
+bench-api: venv ## The API beside a bare upload, under a crowd, and without its servers in turn (ARGS="load --clients 50")
+	$(BIN)/python -m benchmarks.api $(ARGS)
+
 .PHONY: bench
-bench: bench-engine bench-operator ## All benchmarks
+bench: bench-engine bench-operator bench-api ## All benchmarks
 
 .PHONY: clean
 clean: ## Remove what the targets above made in this folder (not the caches outside it)

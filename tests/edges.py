@@ -19,7 +19,7 @@ redis       -     -        -        -        =       -        -        -      - 
 objects     -     -        -        -        -       =        -        -      -        -      -
 stranger    x     -        -        -        -       -        =        x      x        x      x
 guest       x     -        -        -        -       -        x        =      x        x      x
-operator    x     -        -        -        -       -        .        .      .        .      x
+operator    x     x        -        -        -       -        .        .      .        .      x
 public      -     -        -        -        -       -        x        x      .        .      .
 private     -     -        -        -        -       -        x        x      .        .      .
 """

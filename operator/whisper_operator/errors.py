@@ -9,6 +9,10 @@ class Transient(Exception):
     """The world must change first (API server away, throttled, a child going away): back off and try again."""
 
 
+class WebhookFailed(Transient):
+    """An admission webhook of somebody else's does not answer, and the API server lets nothing past it."""
+
+
 class Conflict(Transient):
     """Somebody else wrote the object meanwhile, or it exists already."""
 

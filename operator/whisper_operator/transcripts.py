@@ -15,6 +15,7 @@ from pydantic import BaseModel, ValidationError
 from whisper_operator.api import names
 from whisper_operator.errors import Transient
 
+BRIEFLY = aiohttp.ClientTimeout(total=5, connect=2)
 TIMEOUT = aiohttp.ClientTimeout(total=60, connect=5)
 
 
@@ -110,13 +111,11 @@ class Transcripts:
 
         Raises: Transient, where these are no certificates.
         """
-        url = self._url.format(name=name, namespace=namespace)
-        if authorities is None:
-            return Way(url)
-        try:
-            return Way(_secure(url), _trusting(authorities))
-        except (OSError, ValueError) as error:  # an SSLError is an OSError
-            raise Transient("the authorities that certify the transcriber's API cannot be read") from error
+        return _way(self._url.format(name=name, namespace=namespace), authorities)
+
+    def pod(self, address: str, authorities: str | None = None) -> Way:
+        """The way to one pod of it, by address and port. Raises: Transient, as above."""
+        return _way(f"http://{address}", authorities)
 
     async def submit(
         self, way: Way, key: str | None, idempotency: str, fields: Mapping[str, Any], upload: Upload | None
@@ -156,6 +155,14 @@ class Transcripts:
         except ValidationError as error:
             raise Transient(f"the transcriber's API answered {url} with something else") from error
 
+    async def readiness(self, way: Way, host: str) -> str:
+        """What one pod's `/readyz` answers while it is not ready, else "". `host`: whose certificate it has.
+
+        Raises: Transient.
+        """
+        status, data = await self._send(way, "GET", f"{way.url}/readyz", {}, timeout=BRIEFLY, server_hostname=host)
+        return data[:2000].decode(errors="replace") if status == 503 else ""
+
     async def _ask(self, way: Way, method: str, url: str, headers: Mapping[str, str], **body: Any) -> Job:
         status, data = await self._send(way, method, url, headers, **body)
         if status in (200, 201, 202):
@@ -175,6 +182,15 @@ class Transcripts:
                 return answer.status, await answer.read()
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise Transient(f"the transcriber's API does not answer: {error or type(error).__name__}") from error
+
+
+def _way(url: str, authorities: str | None) -> Way:
+    if authorities is None:
+        return Way(url)
+    try:
+        return Way(_secure(url), _trusting(authorities))
+    except (OSError, ValueError) as error:  # an SSLError is an OSError
+        raise Transient("the authorities that certify the transcriber's API cannot be read") from error
 
 
 def _secure(url: str) -> str:

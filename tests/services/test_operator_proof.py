@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import time
 import uuid
 from collections import Counter
+from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -155,24 +157,30 @@ async def test_an_api_server_that_is_restarted_finds_everything_as_it_was_and_he
 async def test_leaders_killed_in_the_middle_of_changes_make_nothing_twice(
     cluster: LiveCluster, control_plane: Path, namespace: str, scope: tuple[str, ...], tmp_path: Path
 ) -> None:
-    many = [f"t{n}" for n in range(6)]
-    async with (
-        operator(control_plane, tmp_path, *scope, "--concurrency=1") as first,
-        operator(control_plane, tmp_path, *scope, "--concurrency=1") as second,
-        operator(control_plane, tmp_path, *scope, "--concurrency=1") as third,
-    ):
-        await until_answers(first, "/readyz", 30, lambda status, _: status == 200)
-        standing = [first, second, third]
-        for name in many:
-            await cluster.apply(resource(TRANSCRIBER, name, namespace))
-        for half in (many[1], many[4]):  # the leader has begun with this one
-            await until(cluster, CONFIG_MAP, namespace, f"{half}-config", exists, 30)
+    """Twice in the suite, $WHISPER_LEADER_KILLS times where asked: each time three resources come and one changes."""
+    kills = int(os.environ.get("WHISPER_LEADER_KILLS", "2"))
+    takeovers: list[float] = []
+    async with AsyncExitStack() as stack:
+
+        async def another() -> Process:
+            return await stack.enter_async_context(operator(control_plane, tmp_path, *scope, "--concurrency=1"))
+
+        standing = [await another(), await another()]
+        await leading(standing)
+        for round in range(kills):
+            for name in (f"t{round}-{n}" for n in range(3)):
+                await cluster.apply(resource(TRANSCRIBER, name, namespace))
+            await cluster.apply(resource(TRANSCRIBER, "t0-0", namespace, api={"replicas": round + 1}))
+            half = f"t{round}-1-config"  # the leader has begun with this one
+            await until(cluster, CONFIG_MAP, namespace, half, exists, 30)
             leader = await leading(standing)
             standing.remove(leader)
             await leader.signal(signal.SIGKILL)
             killed = time.monotonic()
             await leading(standing)
-            assert time.monotonic() - killed < 15
+            takeovers.append(time.monotonic() - killed)
+            standing.append(await another())
+        many = [f"t{round}-{n}" for round in range(kills) for n in range(3)]
         for name in many:
             await until_ready(cluster, namespace, name, 60)
             found = await cluster.get(TRANSCRIBER, namespace, name)
@@ -182,7 +190,10 @@ async def test_leaders_killed_in_the_middle_of_changes_make_nothing_twice(
         for write in audit.writes(control_plane)
         if write.namespace == namespace and write.made and write.resource not in ("events", "leases")
     )
-    assert {("secrets", "t0-postgres"), ("deployments", "t5-api")} <= set(made)
+    print(f"{kills} takeovers: at most {max(takeovers):.1f} s; {len(made)} objects, each made once")
+    assert max(takeovers) < 15
+    assert {("secrets", "t0-0-postgres"), ("deployments", f"{many[-1]}-api")} <= set(made)
+    # A change may make a new migration Job or budget beside the old one, by another name: nothing twice by its own.
     assert {key: count for key, count in made.items() if count > 1} == {}
 
 

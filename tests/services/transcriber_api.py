@@ -13,7 +13,10 @@ from aiohttp.test_utils import TestServer
 
 
 class TranscriberApi:
-    """`jobs` by id, `submissions` as (idempotency key, fields, audio). `key`: what Authorization must carry."""
+    """`jobs` by id, `submissions` as (idempotency key, fields, audio). `key`: what Authorization must carry.
+
+    `readiness`: the checks that keep it from being ready.
+    """
 
     def __init__(self, key: str | None = None) -> None:
         self.key = key
@@ -21,6 +24,7 @@ class TranscriberApi:
         self.submissions: list[tuple[str, dict[str, Any], bytes | None]] = []
         self.refusal: tuple[int, str, str] | None = None
         self.demand: dict[str, Any] = {"workers": 0}
+        self.readiness: dict[str, str] = {"store": "unavailable"}
         self.url = ""
         self._ids = itertools.count(1)
         self._by_key: dict[str, str] = {}
@@ -43,6 +47,7 @@ class TranscriberApi:
         app.router.add_post("/v1/jobs", self._submit)
         app.router.add_get("/v1/jobs/{id}", self._get)
         app.router.add_get("/internal/demand", self._demand)
+        app.router.add_get("/readyz", self._readyz)
         app.router.add_post("/v1/jobs/{id}/cancel", self._cancel)
         server = TestServer(app)
         await server.start_server(ssl=tls)
@@ -86,6 +91,10 @@ class TranscriberApi:
 
     async def _demand(self, request: web.Request) -> web.Response:
         return _error(*self.refusal) if self.refusal else web.json_response(self.demand)
+
+    async def _readyz(self, _: web.Request) -> web.Response:
+        ready = not self.readiness
+        return web.json_response({"ready": ready, "checks": self.readiness}, status=200 if ready else 503)
 
     async def _cancel(self, request: web.Request) -> web.Response:
         job = self.jobs.get(request.match_info["id"])

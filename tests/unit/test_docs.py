@@ -24,7 +24,7 @@ PAGES = {
     page.relative_to(ROOT).as_posix(): page.read_text() for page in [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")]
 }
 # Read by the tests' own tools, which are described beside the settings.
-TOOLS = {"WHISPER_CACHE", "WHISPER_CLUSTER", "WHISPER_KEEP_CLUSTER"}
+TOOLS = {"WHISPER_CACHE", "WHISPER_CLUSTER", "WHISPER_KEEP_CLUSTER", "WHISPER_LEADER_KILLS"}
 KINDS: dict[str, Any] = {"WhisperTranscriber": WhisperTranscriber, "TranscriptionJob": TranscriptionJob}
 # What a fragment leaves out.
 REST = {"TranscriptionJob": {"transcriberRef": {"name": "main"}, "source": {"http": {"url": "https://example.com/a"}}}}
@@ -68,6 +68,14 @@ def test_every_example_is_on_a_page() -> None:
     told = "".join(PAGES.values())
     for example in (ROOT / "examples").glob("*.yaml"):
         assert f"examples/{example.name}" in told, example.name
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "examples").glob("*.yaml")), ids=lambda path: path.stem)
+def test_examples_are_understood(path: Path) -> None:
+    """By our models, which also refuse fields that contradict each other."""
+    ours = [body for body in yaml.safe_load_all(path.read_text()) if body["kind"] in KINDS]
+    for body in ours:
+        KINDS[body["kind"]].parse({**body, "metadata": {"namespace": "ns", "uid": "1", **body["metadata"]}})
 
 
 @pytest.mark.parametrize("name", PAGES)

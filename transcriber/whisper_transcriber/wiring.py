@@ -2,9 +2,11 @@
 
 import asyncio
 import signal
+import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
+from pathlib import Path
 from typing import Any, TypeVar
 
 from whisper_transcriber.bell.memory import MemoryBell
@@ -29,7 +31,9 @@ from whisper_transcriber.trust import Trust
 
 log = Log(__name__)
 T = TypeVar("T")
-_MIGRATE_SECONDS = 600.0
+_MIGRATE_SECONDS = 30.0
+TROUBLE = Path(tempfile.gettempdir()) / "whisper-trouble"
+"""Why a migration has to wait: a readiness probe hands it on."""
 
 
 def build(settings: Settings) -> Deps:
@@ -119,12 +123,18 @@ async def process(deps: Deps, threads: int = 0) -> AsyncIterator[asyncio.Event]:
 
 
 async def _patiently(action: Callable[[], Awaitable[T]], stop: asyncio.Event) -> T:
-    """Try until it works, SIGTERM comes, or ten minutes are over."""
+    """Try until it works, SIGTERM comes, or half a minute is over. TROUBLE says meanwhile why it does not.
+
+    Whoever starts it anew gives it the passwords of then: what it was started with may be what is wrong.
+    """
     deadline, wait = asyncio.get_running_loop().time() + _MIGRATE_SECONDS, 0.2
     while True:
         try:
-            return await action()
+            done = await action()
+            TROUBLE.unlink(missing_ok=True)
+            return done
         except (StoreUnavailable, ObjectsUnavailable) as error:
+            TROUBLE.write_text(str(error))
             if stop.is_set() or asyncio.get_running_loop().time() > deadline:
                 raise
             log.warning("Not there yet, trying again", reason=str(error), seconds=wait)

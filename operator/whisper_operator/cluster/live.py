@@ -14,7 +14,7 @@ from kubernetes.aio import client, config
 
 from whisper_operator.cluster import watching
 from whisper_operator.cluster.port import Kind, Manifest, News, kind_of
-from whisper_operator.errors import Conflict, Immutable, Rejected, Transient
+from whisper_operator.errors import Conflict, Immutable, Rejected, Transient, WebhookFailed
 from whisper_operator.metrics import API_CALLS
 
 FIELD_MANAGER = "whisper-operator"
@@ -240,6 +240,10 @@ def refusal(status: int, body: bytes, what: str) -> Exception:
         return Rejected("NotFound", message)
     if status == 409:
         return Conflict(message)
+    if status >= 500 and "failed calling webhook" in message:
+        return WebhookFailed(message)
+    if status >= 500 and "failed to create typed" in message:  # so the API server calls a field that no schema has
+        return Rejected("Invalid", message)
     if status in (401, 408, 429) or status >= 500:
         return Transient(f"{what}: {status} {message}")
     if status == 403 and "exceeded quota" in message:

@@ -21,6 +21,7 @@ from whisper_operator.errors import Stale
 from whisper_operator.handlers.feed import Feed
 from whisper_operator.handlers.pump import Pump
 from whisper_operator.handlers.recorder import Recorder
+from whisper_operator.handlers.witness import Witness
 from whisper_operator.jobs import TRANSCRIPTION_JOB, Keys, abandon, follow
 from whisper_operator.reconcile import CHILD_KINDS, OPTIONAL_KINDS, TRANSCRIBER, Applied, Outcome, reconcile
 from whisper_operator.scaling import Scaler, poll
@@ -114,8 +115,10 @@ class Operator:
         def work(view: Cluster, memory: Memory) -> Awaitable[Outcome]:
             scaler = self._scalers.get((namespace, name))
             scale, queue = (scaler.scale, scaler.queue) if scaler else (None, None)
-            now = datetime.now(UTC)
-            return reconcile(view, namespace, name, self._settings, memory.applied, now, scale=scale, queue=queue)
+            ask, now = Witness(view, self._api).ask, datetime.now(UTC)
+            return reconcile(
+                view, namespace, name, self._settings, memory.applied, now, scale=scale, queue=queue, ask=ask
+            )
 
         return await self._look(TRANSCRIBER, namespace, name, work)
 

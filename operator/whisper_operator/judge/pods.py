@@ -2,14 +2,17 @@
 
 import re
 from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from whisper_operator.cluster.port import Manifest, name_of
-from whisper_operator.judge.scene import Check, Component, Verdict
+from whisper_operator.judge.scene import Check, Component, Verdict, newest
+from whisper_operator.judge.words import known, tail
 
 PULL = frozenset({"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull", "RegistryUnavailable"})
 # An extended resource, such as a GPU, that no node has left.
 _LACKING = re.compile(r"Insufficient ([a-z0-9.-]+/[A-Za-z0-9._-]+)")
+_PROBE_FAILED = "Readiness probe failed"
 CONFIG = frozenset({"CreateContainerConfigError", "CreateContainerError", "RunContainerError", "PreCreateHookError"})
 
 
@@ -58,9 +61,10 @@ def container_config(container: Container) -> Verdict | None:
     if container.waiting.get("reason") not in CONFIG:
         return None
     said = container.waiting.get("message") or container.waiting["reason"]
-    missing = said.startswith('secret "') or "couldn't find key" in said
+    keyless = "couldn't find key" in said and "in Secret" in said
+    missing = "SecretNotFound" if said.startswith('secret "') else "ContainerCannotStart"
     return Verdict(
-        "SecretNotFound" if missing else "ContainerCannotStart",
+        "SecretIncomplete" if keyless else missing,
         f"Container {container.status['name']} of pod {name_of(container.pod)} cannot start: {said}.",
         stalled=True,
     )
@@ -79,18 +83,20 @@ def out_of_memory(container: Container) -> Verdict | None:
 
 
 def crash(container: Container) -> Verdict | None:
-    """A container that ends again and again."""
-    backing_off = container.waiting.get("reason") == "CrashLoopBackOff"
-    again = int(container.status.get("restartCount") or 0) >= 2 and bool(container.ended.get("exitCode"))
-    if container.status.get("ready") or not (backing_off or again):
-        return None
+    """A container that ends again and again; or once, if its last words are known."""
     ended = container.ended
-    said = f": {ended['message'].strip()}" if ended.get("message") else ""
+    words = str(ended.get("message") or "")
+    backing_off = container.waiting.get("reason") == "CrashLoopBackOff"
+    again = int(container.status.get("restartCount") or 0) >= 2 or known(words) is not None
+    if container.status.get("ready") or not (backing_off or (again and bool(ended.get("exitCode")))):
+        return None
+    trouble, said = known(words), f": {tail(words)}" if words.strip() else ""
+    advice = f"{trouble.advice} " if trouble else ""
     return Verdict(
-        "CrashLooping",
+        trouble.reason if trouble else "CrashLooping",
         f"Container {container.status['name']} of pod {name_of(container.pod)} ended with exit code "
         f"{ended.get('exitCode', 'unknown')} after {container.status.get('restartCount', 0)} restarts{said}. "
-        f"Its last words: {container.logs}",
+        f"{advice}Its last words: {container.logs}",
         stalled=True,
     )
 
@@ -117,6 +123,18 @@ def unschedulable(component: Component) -> Verdict | None:
     return None
 
 
+def unready(component: Component) -> Verdict | None:
+    """A container that runs, and says itself or by its probe what keeps it from being ready."""
+    for pod in component.pods:
+        said = _said(component, pod)
+        trouble = known(said)
+        for container in _of(pod):
+            if trouble and _waits(container):
+                what = f"Container {container.status['name']} of pod {name_of(pod)} is not ready: {said}."
+                return Verdict(trouble.reason, f"{what} {trouble.advice}", stalled=True)
+    return None
+
+
 def evicted(component: Component) -> Verdict | None:
     """A pod that the node threw out."""
     for pod in component.pods:
@@ -135,9 +153,40 @@ def not_ready(component: Component) -> Verdict | None:
             if container.status.get("ready") or container.ended.get("exitCode") == 0:
                 continue
             running = "running" in (container.status.get("state") or {})
+            said = _said(component, pod) if running else ""
             does = "runs, but does not answer its probe yet" if running else "is starting"
-            return Verdict("Progressing", f"Container {container.status['name']} of pod {name_of(pod)} {does}.")
+            what = f"Container {container.status['name']} of pod {name_of(pod)} {does}"
+            return Verdict("Progressing", f"{what}: {said}" if said else f"{what}.")
     return None
+
+
+def silent(pods: Sequence[Manifest], now: datetime, patience: float) -> list[Manifest]:
+    """The pods with a container that is not ready, and runs for more than `patience` seconds or not the first time."""
+
+    def late(container: Container) -> bool:
+        return bool(container.status.get("restartCount")) or _age(container, now) > patience
+
+    return [pod for pod in pods if any(_waits(c) and late(c) for c in _of(pod))]
+
+
+def _waits(container: Container) -> bool:
+    """A container that runs and is not ready."""
+    running = (container.status.get("state") or {}).get("running")
+    return running is not None and not container.status.get("ready")
+
+
+def _age(container: Container, now: datetime) -> float:
+    started = ((container.status.get("state") or {}).get("running") or {}).get("startedAt")
+    return (now - datetime.fromisoformat(started)) / timedelta(seconds=1) if started else 0.0
+
+
+def _said(component: Component, pod: Manifest) -> str:
+    """What a pod answered to the question why it is not ready; else what its readiness probe got to hear last."""
+    uid = pod["metadata"].get("uid", "")
+    failed = [event for event in component.events if str(event.get("note") or "").startswith(_PROBE_FAILED)]
+    last = newest(failed, uid) or {}
+    heard = str(last.get("note") or "").removeprefix(_PROBE_FAILED).strip(": ")
+    return tail(component.answers.get(uid) or heard)
 
 
 def each(check: Callable[[Container], Verdict | None]) -> Check:
@@ -157,6 +206,7 @@ FAULTS: Sequence[Check] = (
     each(out_of_memory),
     each(crash),
     evicted,
+    unready,
 )
 
 

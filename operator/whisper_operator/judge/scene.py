@@ -25,8 +25,9 @@ class Component:
     """One workload (Deployment, StatefulSet or Job) with what belongs to it.
 
     `planned` is None while the plan does not hold it yet, `live` is None while it does not exist. `events` are those
-    about the workload and its claims, any order. `trouble` holds what went wrong before anything could be observed:
-    a Secret that is missing, a manifest that the API server refused.
+    about the workload, its pods and its claims, any order. `trouble` holds what went wrong before anything could be
+    observed: a Secret that is missing, a manifest that the API server refused. `answers`: what pods say keeps them from
+    being ready, by uid.
     """
 
     title: str
@@ -36,6 +37,7 @@ class Component:
     claims: Sequence[Manifest] = ()
     events: Sequence[Manifest] = ()
     trouble: Sequence[Verdict] = field(default=())
+    answers: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def replicas(self) -> int:

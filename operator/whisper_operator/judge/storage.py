@@ -32,7 +32,8 @@ def _claim(claim: Manifest, component: Component) -> Verdict | None:
             f"Create it, or delete the claim and name another one in {_field(component)}.",
             stalled=True,
         )
-    if (event or {}).get("type") == "Warning":
+    # Two who write the same claim at once is no fault: whoever came too late tries again at once.
+    if (event or {}).get("type") == "Warning" and "the object has been modified" not in said:
         return Verdict(
             "VolumePending", f"PersistentVolumeClaim {name} (StorageClass {wanted!r}) waits: {said}", stalled=True
         )

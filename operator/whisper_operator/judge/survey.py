@@ -1,7 +1,7 @@
 """From children to one complaint (or none) for each condition of a WhisperTranscriber."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from whisper_operator.api.names import LABEL_COMPONENT
@@ -26,6 +26,7 @@ CONDITIONS: Mapping[str, Sequence[Part]] = {
     "ApiReady": (Part.API,),
 }
 CERTIFICATES = "CertificatesReady"
+_STORES = {"DatabaseUnreachable": "DatabaseReady", "ObjectsUnreachable": "ObjectsReady"}
 SERVERS = ("Deployment", "StatefulSet")
 
 
@@ -34,7 +35,7 @@ class Scene:
     """Everything that is known about one transcriber's children.
 
     `children` by (kind, name). `trouble` by component: Secrets that are missing, manifests that were refused.
-    `certificates`: what is wrong with one of them.
+    `certificates`: what is wrong with one of them. `answers`: what pods say keeps them from being ready, by uid.
     """
 
     planned: Sequence[Manifest]
@@ -44,6 +45,7 @@ class Scene:
     events: Sequence[Manifest] = ()
     trouble: Mapping[str, Sequence[Verdict]] = field(default_factory=dict)
     certificates: Verdict | None = None
+    answers: Mapping[str, str] = field(default_factory=dict)
 
     def component(self, part: Part) -> Component:
         """One component with its workload, pods, claims, events and trouble."""
@@ -53,7 +55,7 @@ class Scene:
         claims = [claim for claim in self.claims if part_of(claim) == part]
         pods = [pod for pod in self.pods if part_of(pod) == part and _belongs(pod, live)]
         trouble = self.trouble.get(part, ())
-        return Component(TITLES[part], planned, live, pods, claims, self.events, trouble)
+        return Component(TITLES[part], planned, live, pods, claims, self.events, trouble, self.answers)
 
     def _leftover(self, part: Part, kinds: Sequence[str]) -> Manifest | None:
         return next((m for (kind, _), m in self.children.items() if kind in kinds and part_of(m) == part), None)
@@ -62,7 +64,15 @@ class Scene:
 def survey(scene: Scene) -> dict[str, Verdict | None]:
     """For each condition of a component: the first complaint, or None when it is ready."""
     found = {kind: next(filter(None, (_judge(scene, p) for p in parts)), None) for kind, parts in CONDITIONS.items()}
+    stores = {reason: found[kind] for reason, kind in _STORES.items()}
+    found = {kind: _follows(verdict, stores) if verdict else None for kind, verdict in found.items()}
     return {**found, CERTIFICATES: scene.certificates}
+
+
+def _follows(verdict: Verdict, stores: Mapping[str, Verdict | None]) -> Verdict:
+    """What cannot reach a store that is not ready itself waits for it, and is no fault of its own."""
+    cause = stores.get(verdict.reason)
+    return verdict if cause in (None, verdict) else Verdict("Progressing", verdict.message)
 
 
 def part_of(manifest: Mapping[str, Any]) -> str | None:
@@ -85,6 +95,8 @@ def _judge(scene: Scene, part: Part) -> Verdict | None:
     if part in (Part.API, Part.WORKER) and component.planned is None and component.live is None:
         said = f"{TITLES[part]} can start once the database carries this version's schema."
         return next(iter(component.trouble), Verdict("WaitingForMigration", said))
+    if part in (Part.API, Part.WORKER) and component.planned is None:
+        component = replace(component, planned=component.live)  # it serves until the migration is done
     return _complaint(part, component)
 
 

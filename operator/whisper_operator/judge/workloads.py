@@ -25,6 +25,9 @@ def refused_pods(component: Component) -> Verdict | None:
             f"{name} may not create its pods: {said}. Raise the ResourceQuota, or lower the component's resources.",
             stalled=True,
         )
+    if "failed calling webhook" in said:
+        advice = "Repair that webhook, or remove it; it is tried again."
+        return Verdict("WebhookFailed", f"{name} may not create its pods: {said}. {advice}", stalled=True)
     return Verdict("PodRefused", f"{name} may not create its pods: {said}", stalled=True)
 
 

@@ -2,6 +2,8 @@
 
 from secrets import token_hex
 
+from whisper_operator.api import names
+from whisper_operator.api.names import Component
 from whisper_operator.api.v1alpha1.transcriber import WhisperTranscriber
 from whisper_operator.plan.accounts import accounts
 from whisper_operator.plan.api import api, api_service
@@ -28,9 +30,12 @@ def desired(cr: WhisperTranscriber, observed: Observed, settings: PlanSettings, 
 
     Secrets are in it only while `observed` has none of their name. The migration Job is in it once the database
     answers, and API and workers once that Job is complete: pods never meet an older schema, and on an upgrade the pods
-    that run stay as they are meanwhile. Where a server has no certificate yet, nothing that would need it is changed.
+    that run stay as they are meanwhile, and so does what they live by; the same while a Secret is missing. Where a
+    server has no certificate yet, nothing that would need it is changed.
     """
     job = migrate(cr, settings)
+    runs = ("Deployment", names.api(cr.name)) in observed.children
+    ready = done(job, observed) and not (observed.incomplete and runs)
     there = {*observed.secrets, lost(cr, observed.secrets, observed.children)}
     made = [secret for secret in generate(cr, rng) if secret["metadata"]["name"] not in there]
     if observed.uncertified:
@@ -48,11 +53,16 @@ def desired(cr: WhisperTranscriber, observed: Observed, settings: PlanSettings, 
         *ingress(cr),
         *monitors(cr, observed),
         *([job] if due(cr, job, observed) else []),
-        *(
-            [*api(cr, observed, settings), *worker(cr, observed, settings), *scalers(cr, observed)]
-            if done(job, observed)
-            else []
-        ),
+        *([*api(cr, observed, settings), *worker(cr, observed, settings), *scalers(cr, observed)] if ready else []),
     ]
+    if runs and not ready:
+        plan = [m for m in plan if not _lived_by(cr, m, observed)]
     values = {**observed.values, **{secret["metadata"]["name"]: secret["data"] for secret in made}}
     return stamped(cr, plan, values, observed)
+
+
+def _lived_by(cr: WhisperTranscriber, manifest: Manifest, observed: Observed) -> bool:
+    """Whether pods of the API or workers live by this very object: they may run with what it said before."""
+    key = (manifest["kind"], manifest["metadata"]["name"])
+    own = {("NetworkPolicy", names.child(cr.name, str(part))) for part in (Component.API, Component.WORKER)}
+    return key in observed.children and key in {("ConfigMap", names.config(cr.name)), *own}

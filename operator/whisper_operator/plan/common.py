@@ -35,7 +35,8 @@ class Observed:
     (kind, name), with their status; claims among them let volumes grow. `values`: the data (base64) of every Secret
     that pods use, by its name. `workers`: how many the operator's own scaler has decided on; None: nothing yet.
     `bundle`: the authorities that clients of the managed stores trust, PEM. `uncertified`: servers that lack a
-    certificate; while there are any, what runs stays as it is. `served`: the optional kinds that the cluster knows,
+    certificate; while there are any, what runs stays as it is. `incomplete`: a Secret that the spec names is missing or
+    lacks a key; then too. `served`: the optional kinds that the cluster knows,
     by name.
     """
 
@@ -46,6 +47,7 @@ class Observed:
     served: frozenset[str] = frozenset()
     bundle: str = ""
     uncertified: frozenset[Component] = frozenset()
+    incomplete: bool = False
 
 
 def labels(cr: WhisperTranscriber, component: Component | None) -> dict[str, str]:
@@ -82,9 +84,14 @@ def manifest(
 
 
 def service(cr: WhisperTranscriber, name: str, component: Component, port: int, port_name: str) -> Manifest:
-    """A Service in front of a component's pods, whose container port has the same name."""
+    """A Service in front of a component's pods, whose container port has the same name.
+
+    A store has one pod: while that is not ready, say for want of room, its data can still be read and deleted.
+    """
     ports = [{"name": port_name, "port": port, "targetPort": port_name, "protocol": "TCP"}]
-    spec = {"type": "ClusterIP", "selector": names.selector(cr.name, component), "ports": ports}
+    spec: Manifest = {"type": "ClusterIP", "selector": names.selector(cr.name, component), "ports": ports}
+    if component != Component.API:
+        spec["publishNotReadyAddresses"] = True
     return manifest("v1", "Service", cr, name, component, spec=spec)
 
 

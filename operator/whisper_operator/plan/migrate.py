@@ -8,7 +8,7 @@ from whisper_operator.api.names import Component
 from whisper_operator.api.v1alpha1.transcriber import WhisperTranscriber
 from whisper_operator.plan.common import Manifest, Observed, PlanSettings, manifest
 from whisper_operator.plan.config import credentials, object_store
-from whisper_operator.plan.pods import Pod, template
+from whisper_operator.plan.pods import Pod, exec_probe, template
 from whisper_operator.plan.tls import trust_files, trust_variables
 
 _ENOUGH = 10000
@@ -24,7 +24,12 @@ def migrate(cr: WhisperTranscriber, settings: PlanSettings) -> Manifest:
         image="transcriber-api",
         account=names.api(cr.name),
         options=options.model_copy(update={"resources": None}),
-        container={"args": ["migrate"], "env": [*plain, *credentials(cr)]},
+        container={
+            "args": ["migrate"],
+            "env": [*plain, *credentials(cr)],
+            # Nobody needs it to be ready: this hands on why it has to wait, if it has to.
+            "readinessProbe": exec_probe(("sh", "-c", "! cat /tmp/whisper-trouble 2>/dev/null"), period=5, failures=1),
+        },
         mounts={"/tmp": {"emptyDir": {}}, **trust_files(cr)},  # noqa: S108  a path in the pod
         requests={"cpu": "25m", "memory": "96Mi"},
         limits={"memory": "512Mi"},

@@ -31,7 +31,7 @@ def network(cr: WhisperTranscriber, observed: Observed, settings: PlanSettings) 
         _policy(
             cr,
             Component.WORKER,
-            _from(_watchers(cr, observed), names.API_PORT),
+            _from([*_operators(settings), *_watchers(cr, observed)], names.API_PORT),
             [*_dns(cr), *_stores(cr, Component.WORKER, observed), *_out(cr)],
         ),
         _policy(cr, Component.MIGRATE, [], [*_dns(cr), *_stores(cr, Component.MIGRATE, observed)]),
@@ -68,16 +68,16 @@ def _watchers(cr: WhisperTranscriber, observed: Observed) -> list[Manifest]:
 def _api(cr: WhisperTranscriber, observed: Observed, settings: PlanSettings) -> list[Manifest]:
     given = cr.spec.network_policy.ingress.api
     callers = [_EVERY_POD] if given is None else external.peers(given)
-    operator = [_operator(settings.namespace)] if settings.namespace else []
-    return _from([*operator, *callers, *_watchers(cr, observed)], names.API_PORT)
+    return _from([*_operators(settings), *callers, *_watchers(cr, observed)], names.API_PORT)
 
 
-def _operator(namespace: str) -> Manifest:
-    """It hands jobs to the API and reads how they are."""
-    return {
-        "namespaceSelector": {"matchLabels": {external.NAMESPACE_NAME: namespace}},
+def _operators(settings: PlanSettings) -> list[Manifest]:
+    """The operator hands jobs to the API, and asks pods what keeps them from being ready."""
+    peer = {
+        "namespaceSelector": {"matchLabels": {external.NAMESPACE_NAME: settings.namespace}},
         "podSelector": {"matchLabels": {names.LABEL_COMPONENT: names.OPERATOR}},
     }
+    return [peer] if settings.namespace else []
 
 
 def _stores(cr: WhisperTranscriber, component: Component, observed: Observed) -> list[Manifest]:

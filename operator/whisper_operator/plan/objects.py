@@ -5,7 +5,7 @@ from whisper_operator.api.names import Component
 from whisper_operator.api.v1alpha1.stores import ManagedObjects
 from whisper_operator.api.v1alpha1.transcriber import WhisperTranscriber
 from whisper_operator.plan.common import Manifest, Observed, PlanSettings, service
-from whisper_operator.plan.pods import Pod, http_probe, secret_files, template
+from whisper_operator.plan.pods import Pod, http_probe, room_probe, secret_files, template
 from whisper_operator.plan.storage import grown, stateful_set
 from whisper_operator.plan.tls import server_files, server_variables
 
@@ -32,7 +32,7 @@ def objects(cr: WhisperTranscriber, observed: Observed, settings: PlanSettings) 
             ],
             "ports": [{"name": "s3", "containerPort": names.OBJECTS_PORT, "protocol": "TCP"}],
             "startupProbe": http_probe(_HEALTH, period=2, failures=150, port="s3", tls=cr.spec.tls.enabled),
-            "readinessProbe": http_probe(_HEALTH, period=5, failures=3, port="s3", tls=cr.spec.tls.enabled),
+            "readinessProbe": room_probe(("healthcheck",), "/data", period=5, failures=3),
             "livenessProbe": http_probe(_HEALTH, period=15, failures=4, port="s3", tls=cr.spec.tls.enabled),
         },
         mounts={

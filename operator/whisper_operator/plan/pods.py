@@ -1,6 +1,7 @@
 """Pods: one template for every component, fit for Pod Security `restricted`, with the user's PodOptions on top."""
 
 import hashlib
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +16,13 @@ from whisper_operator.plan.quantity import parse
 
 USER = 10001
 SECRET_MODE = 0o440
+ROOM = 32 * 1024**2
+"""Bytes that a volume must have left: two segments of PostgreSQL's log."""
+_ROOM = """{command} || exit 1
+set -- $(stat -f -c '%a %S' {path})
+free=$(($1 * $2 / 1048576))
+[ "$free" -ge {least} ] || {{ echo "the volume is full: $free MiB are left"; exit 1; }}
+"""
 CONTAINER_SECURITY: Manifest = {
     "allowPrivilegeEscalation": False,
     "readOnlyRootFilesystem": True,
@@ -70,6 +78,8 @@ def template(cr: WhisperTranscriber, settings: PlanSettings, pod: Pod) -> Manife
         mounted |= one.mounts
     same = {
         "image": image(cr, settings, pod.image, options),
+        # Its last lines, should it end with an error: the conditions can then say more than that it ended.
+        "terminationMessagePolicy": "FallbackToLogsOnError",
         "imagePullPolicy": cr.spec.images.pull_policy or settings.image_pull_policy,
         "securityContext": CONTAINER_SECURITY,
     }
@@ -160,6 +170,12 @@ def tcp_probe(port: str, period: int, failures: int) -> Manifest:
 def exec_probe(command: Sequence[str], period: int, failures: int, timeout: int = 5) -> Manifest:
     """A command in the container."""
     return _probe({"exec": {"command": list(command)}}, period, failures, timeout)
+
+
+def room_probe(command: Sequence[str], path: str, period: int, failures: int) -> Manifest:
+    """A command in the container, and room left on the volume at `path`: before it is full, people are told."""
+    words = shlex.join(command)
+    return exec_probe(("sh", "-c", _ROOM.format(command=words, path=path, least=ROOM // 1024**2)), period, failures)
 
 
 def _probe(action: Manifest, period: int, failures: int, timeout: int) -> Manifest:

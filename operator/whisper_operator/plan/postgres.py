@@ -9,7 +9,7 @@ from whisper_operator.api.v1alpha1.transcriber import WhisperTranscriber
 from whisper_operator.plan import exporters
 from whisper_operator.plan.common import Manifest, Observed, PlanSettings, manifest, service
 from whisper_operator.plan.config import checksum
-from whisper_operator.plan.pods import Pod, exec_probe, resources, secret_files, template
+from whisper_operator.plan.pods import Pod, exec_probe, resources, room_probe, secret_files, template
 from whisper_operator.plan.quantity import parse
 from whisper_operator.plan.storage import grown, stateful_set
 from whisper_operator.plan.tls import server_files, server_variables
@@ -51,7 +51,7 @@ def postgres(cr: WhisperTranscriber, observed: Observed, settings: PlanSettings)
             "ports": [{"name": "postgres", "containerPort": names.POSTGRES_PORT, "protocol": "TCP"}],
             # A crash is recovered from the log, which may take long: never killed for being slow to start.
             "startupProbe": exec_probe(_READY, period=2, failures=900),
-            "readinessProbe": exec_probe(_READY, period=5, failures=3),
+            "readinessProbe": room_probe(_READY, _DATA, period=5, failures=3),
             "livenessProbe": exec_probe(_READY, period=15, failures=8, timeout=10),
         },
         mounts={

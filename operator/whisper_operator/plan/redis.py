@@ -6,7 +6,7 @@ from whisper_operator.api.v1alpha1.stores import ManagedRedis
 from whisper_operator.api.v1alpha1.transcriber import WhisperTranscriber
 from whisper_operator.plan import exporters
 from whisper_operator.plan.common import Manifest, Observed, PlanSettings, service
-from whisper_operator.plan.pods import Pod, exec_probe, secret_files, tcp_probe, template
+from whisper_operator.plan.pods import Pod, exec_probe, room_probe, secret_files, tcp_probe, template
 from whisper_operator.plan.quantity import parse
 from whisper_operator.plan.storage import grown, stateful_set
 from whisper_operator.plan.tls import server_files, server_variables
@@ -39,7 +39,7 @@ def redis(cr: WhisperTranscriber, observed: Observed, settings: PlanSettings) ->
             ],
             "ports": [{"name": "redis", "containerPort": names.REDIS_PORT, "protocol": "TCP"}],
             "startupProbe": exec_probe(_PING, period=2, failures=300),
-            "readinessProbe": exec_probe(_PING, period=5, failures=3),
+            "readinessProbe": room_probe(_PING, "/data", period=5, failures=3),
             "livenessProbe": tcp_probe("redis", period=15, failures=4),
         },
         mounts={

@@ -24,6 +24,8 @@ def stateful_set(
     spec = {
         "serviceName": name,
         "replicas": 1,
+        # In order, a pod that never becomes ready would not be replaced by one that can.
+        "podManagementPolicy": "Parallel",
         "revisionHistoryLimit": 2,
         "selector": {"matchLabels": names.selector(cr.name, component)},
         "template": template,

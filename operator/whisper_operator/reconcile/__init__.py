@@ -4,7 +4,8 @@ Level-based: no memory is needed. What is remembered (`Applied`) only saves writ
 applies.
 """
 
-from collections.abc import Mapping, Sequence
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -15,7 +16,7 @@ from whisper_operator.api.v1alpha1.transcriber import TranscriberStatus, Whisper
 from whisper_operator.certs import Certified, certify
 from whisper_operator.cluster.port import Cluster, Kind, Manifest
 from whisper_operator.errors import InvalidSpec
-from whisper_operator.judge import Scene, conditions, invalid, survey, suspects
+from whisper_operator.judge import Scene, conditions, invalid, silent, survey, suspects
 from whisper_operator.plan import Observed, PlanSettings, desired
 from whisper_operator.plan.autoscaling import Queue, Scale
 from whisper_operator.reconcile.act import Applied, Guessed, adopt, apply, prune
@@ -25,11 +26,14 @@ from whisper_operator.reconcile.report import facts, measure, rendered, unmeasur
 from whisper_operator.reconcile.secure import secure
 from whisper_operator.settings import Settings
 
-__all__ = ["CHILD_KINDS", "OPTIONAL_KINDS", "TRANSCRIBER", "Applied", "Outcome", "reconcile"]
+__all__ = ["CHILD_KINDS", "OPTIONAL_KINDS", "TRANSCRIBER", "Applied", "Ask", "Outcome", "reconcile"]
 
 PATIENCE = 6
 SOON = 0.8  # of `recheck`, which varies by a tenth; whole seconds are kept
+WITNESSES = 3  # pods that are asked at a look: a hundred of them would all say the same
 TRANSCRIBER = Kind(names.API_VERSION, names.TRANSCRIBER_KIND)
+Ask = Callable[[WhisperTranscriber, Manifest], Awaitable[str]]
+"""Asks a pod what keeps it from being ready; "" where it has nothing to say."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +58,7 @@ async def reconcile(
     *,
     scale: Scale | None = None,
     queue: Queue | None = None,
+    ask: Ask | None = None,
 ) -> Outcome:
     """Make one transcriber's children what its spec says, and its status what they are.
 
@@ -68,9 +73,9 @@ async def reconcile(
     try:
         # One that nobody has looked at has nothing yet, or what an earlier one of its name left behind.
         new = not (body.get("status") or {}).get("conditions")
-        return await _act(cluster, body, settings, applied, now, scale, queue, new=new)
+        return await _act(cluster, body, settings, applied, now, scale, queue, ask, new=new)
     except Guessed:
-        return await _act(cluster, body, settings, applied, now, scale, queue, new=False)
+        return await _act(cluster, body, settings, applied, now, scale, queue, ask, new=False)
 
 
 async def _act(
@@ -81,6 +86,7 @@ async def _act(
     now: datetime,
     scale: Scale | None,
     queue: Queue | None,
+    ask: Ask | None,
     *,
     new: bool,
 ) -> Outcome:
@@ -103,9 +109,7 @@ async def _act(
         sight = sight if certified.missing else await prune(cluster, cr, planned, sight)
     distrust = next(iter(certified.trouble.values()), None)
     scene = Scene(planned, sight.children, sight.pods, sight.claims, trouble=sight.trouble, certificates=distrust)
-    asked = set(suspects(scene)) - touched(sight) if overdue(settings, old.conditions, now) else ()
-    if asked:
-        scene = replace(scene, events=await events_about(cluster, cr.namespace, sorted(asked)))
+    scene = await _heard(cluster, cr, scene, sight, settings, now, ask, late=overdue(settings, old.conditions, now))
     complaints = survey(scene)
     judged = conditions(old.conditions, complaints, cr.metadata.generation, now, paused=cr.spec.paused)
     found = facts(cr, sight, settings.version, scale, queue)
@@ -114,6 +118,27 @@ async def _act(
         return Outcome("ok", until(certified.again, settings.resync, now))
     stalled = any(verdict and verdict.stalled for verdict in complaints.values())
     return Outcome("stalled" if stalled else "waiting", pause(settings, judged, now))
+
+
+async def _heard(
+    cluster: Cluster,
+    cr: WhisperTranscriber,
+    scene: Scene,
+    sight: Sight,
+    settings: Settings,
+    now: datetime,
+    ask: Ask | None,
+    *,
+    late: bool,
+) -> Scene:
+    """The scene with what Events and the pods themselves say, where something has been missing for a while."""
+    quiet = silent(scene.pods, now, SOON * settings.recheck)[:WITNESSES]
+    asked = {pod["metadata"]["uid"] for pod in quiet}
+    asked |= set(suspects(scene)) - touched(sight) if late else set()
+    events = await events_about(cluster, cr.namespace, sorted(asked)) if asked else ()
+    answers = await asyncio.gather(*(ask(cr, pod) for pod in quiet)) if ask else ()
+    said = {pod["metadata"]["uid"]: answer for pod, answer in zip(quiet, answers, strict=False)}
+    return replace(scene, events=events, answers=said)
 
 
 def touched(sight: Sight) -> set[str]:
@@ -151,6 +176,7 @@ def observed(sight: Sight, certified: Certified, scale: Scale | None) -> Observe
         served=sight.served,
         bundle=certified.bundle,
         uncertified=certified.missing,
+        incomplete=any(sight.trouble.values()),
     )
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from whisper_operator.api import names
 from whisper_operator.api.v1alpha1.transcriber import WhisperTranscriber
 from whisper_operator.cluster.port import PVC, SECRET, Cluster, Manifest, kind_of, name_of
-from whisper_operator.errors import Conflict, Immutable, Rejected
+from whisper_operator.errors import Conflict, Immutable, Rejected, WebhookFailed
 from whisper_operator.judge import Verdict, part_of
 from whisper_operator.logs import Log
 from whisper_operator.reconcile.events import Budget, Deed
@@ -23,7 +23,13 @@ PRUNED = frozenset(
     | {"HorizontalPodAutoscaler", "Ingress", "ServiceMonitor", "PodMonitor", "ScaledObject", "TriggerAuthentication"}
     | {"Certificate", "Issuer"}
 )
+_CLIENTS = (names.Component.API, names.Component.WORKER)
+_WAYS = frozenset({"Service", "NetworkPolicy", "ConfigMap"})
 VOLATILE = frozenset({"resourceVersion", "managedFields", "generation"})
+
+
+Refusal = tuple[Manifest, Rejected | WebhookFailed]
+"""What the API server would not do for one object now."""
 
 
 class Guessed(Exception):
@@ -54,7 +60,8 @@ async def apply(
 
     Raises: Transient, Guessed.
     """
-    children, refused, deeds = dict(sight.children), [], list(sight.deeds)
+    children, deeds = dict(sight.children), list(sight.deeds)
+    refused: list[Refusal] = []
     for manifest in planned:
         try:
             if manifest["kind"] == SECRET.name:
@@ -64,7 +71,7 @@ async def apply(
                 if live is not None:
                     children[_key(manifest)] = live
             deeds += [Deed(what, manifest["kind"], name_of(manifest))] if what else []
-        except Rejected as error:
+        except (Rejected, WebhookFailed) as error:
             refused.append((manifest, error))
     return troubled(cr, replace(sight, children=children, deeds=deeds), refused)
 
@@ -111,7 +118,7 @@ async def adopt(cluster: Cluster, cr: WhisperTranscriber, sight: Sight) -> Sight
     Volumes need no such care: the StatefulSets' retention policy says the same of them. Returns what is seen now, with
     refusals as trouble. Raises: Transient.
     """
-    refused = []
+    refused: list[Refusal] = []
     for child in sight.secrets.values():
         owners: list[Manifest] = child["metadata"].get("ownerReferences") or []
         ours = [owner for owner in owners if owner["uid"] == cr.metadata.uid]
@@ -124,6 +131,8 @@ async def adopt(cluster: Cluster, cr: WhisperTranscriber, sight: Sight) -> Sight
         except Rejected as error:
             if error.reason != "NotFound":  # deleted meanwhile: the next look makes a new one
                 refused.append((child, error))
+        except WebhookFailed as error:
+            refused.append((child, error))
     return troubled(cr, sight, refused)
 
 
@@ -132,13 +141,14 @@ async def prune(cluster: Cluster, cr: WhisperTranscriber, planned: Sequence[Mani
 
     Returns what is seen now, with refusals as trouble. Raises: Transient.
     """
-    refused, deeds = [], list(sight.deeds)
+    refused: list[Refusal] = []
+    deeds = list(sight.deeds)
     for child in doomed(cr, planned, sight.children):
         try:
             await cluster.delete(kind_of(child), cr.namespace, name_of(child), uid=child["metadata"]["uid"])
             log.info("Pruned child", transcriber=cr.key, kind=child["kind"], name=name_of(child))
             deeds.append(Deed("Deleted", child["kind"], name_of(child)))
-        except Rejected as error:
+        except (Rejected, WebhookFailed) as error:
             refused.append((child, error))
     return troubled(cr, replace(sight, deeds=deeds), refused)
 
@@ -148,11 +158,14 @@ def doomed(
 ) -> list[Manifest]:
     """Which children go: ours by label and by owner, not planned, not holding data, and not at work.
 
-    A component's Deployments stay while the plan has none for it: they serve until the migration is done. A migration
-    Job stays while one of its pods runs.
+    A component's Deployments stay while the plan has none for it: they serve until the migration is done. The way to a
+    store stays until no pod runs that was made for it. A migration Job stays while one of its pods runs.
     """
     kept = {_key(manifest) for manifest in planned}
     replaced = {part_of(manifest) for manifest in planned if manifest["kind"] == "Deployment"}
+    rolled = all(part in replaced for part in _CLIENTS) and all(
+        _rolled(child) for child in children.values() if child["kind"] == "Deployment"
+    )
 
     def goes(child: Manifest) -> bool:
         owners: Iterable[Mapping[str, Any]] = child["metadata"].get("ownerReferences") or ()
@@ -161,9 +174,19 @@ def doomed(
             return False
         if child["kind"] == "Deployment":
             return part_of(child) in replaced
+        if child["kind"] in _WAYS and not rolled:
+            return False
         return child["kind"] != "Job" or not (child.get("status") or {}).get("ready")
 
     return [child for key, child in children.items() if key not in kept and goes(child)]
+
+
+def _rolled(deployment: Manifest) -> bool:
+    """Whether every pod of a Deployment is of its newest template, and ready."""
+    status, wanted = deployment.get("status") or {}, deployment["spec"].get("replicas", 1)
+    current = int(status.get("observedGeneration") or 0) >= deployment["metadata"]["generation"]
+    counts = (int(status.get(key) or 0) for key in ("replicas", "updatedReplicas", "readyReplicas"))
+    return current and all(count == wanted for count in counts)
 
 
 def essence(live: Manifest) -> Manifest:
@@ -181,22 +204,25 @@ def _key(manifest: Manifest) -> tuple[str, str]:
     return manifest["kind"], name_of(manifest)
 
 
-def troubled(cr: WhisperTranscriber, sight: Sight, refused: Sequence[tuple[Manifest, Rejected]]) -> Sight:
+def troubled(cr: WhisperTranscriber, sight: Sight, refused: Sequence[Refusal]) -> Sight:
     """The sight with what the API server refused, by component; what belongs to none is told with the API's."""
     trouble = {part: [*verdicts] for part, verdicts in sight.trouble.items()}
     for child, error in refused:
         what = f"{child['kind']} {name_of(child)}"
-        log.warning("API server refused a child", transcriber=cr.key, child=what, reason=error.reason)
-        said = Verdict(_reason(child, error), f"The API server refused {what}: {error}", stalled=True)
+        reason = _reason(child, error)
+        log.warning("API server refused a child", transcriber=cr.key, child=what, reason=reason)
+        said = Verdict(reason, f"The API server refused {what}: {error}", stalled=True)
         trouble.setdefault(part_of(child) or names.Component.API, []).append(said)
     return replace(sight, trouble=trouble)
 
 
-def _reason(manifest: Manifest, error: Rejected) -> str:
+def _reason(manifest: Manifest, error: Rejected | WebhookFailed) -> str:
     """The API server's own word where people know it (Forbidden, QuotaExceeded); its Invalid is no invalid CR.
 
     A claim is only ever applied to grow, which its StorageClass may forbid.
     """
+    if isinstance(error, WebhookFailed):
+        return "WebhookFailed"
     if manifest["kind"] == PVC.name and "resize" in str(error):
         return "VolumeCannotGrow"
     return "ChildRejected" if error.reason in ("Invalid", "BadRequest", "ImmutableField") else error.reason

@@ -29,21 +29,19 @@ class Deed(NamedTuple):
 
 
 class Budget:
-    """How many Events may be told of one resource: BURST at once, then one each REFILL."""
+    """How many Events may be told of one resource: BURST at once, then one each REFILL. Of each type: what is done must
+    not keep faults from being told."""
 
     def __init__(self) -> None:
-        self._spent = 0.0
-        self._when: datetime | None = None
+        self._spent: dict[str, tuple[float, datetime]] = {}
 
-    def take(self, now: datetime) -> bool:
-        """Whether there is one left; it is taken."""
-        if self._when is not None:
-            self._spent = max(0.0, self._spent - (now - self._when) / REFILL)
-        self._when = now
-        if self._spent > BURST - 1:
-            return False
-        self._spent += 1
-        return True
+    def take(self, now: datetime, severity: str = "Normal") -> bool:
+        """Whether there is one of that type left; it is taken."""
+        spent, when = self._spent.get(severity, (0.0, now))
+        spent = max(0.0, spent - (now - when) / REFILL)
+        left = spent <= BURST - 1
+        self._spent[severity] = (spent + left, now)
+        return left
 
 
 def noteworthy(old: Sequence[Condition], new: Sequence[Condition]) -> Condition | None:
@@ -114,7 +112,7 @@ def scaled(body: Manifest, before: int, scale: Scale, now: datetime, reporter: s
 async def record(cluster: Cluster, events: Iterable[Manifest], budget: Budget, now: datetime) -> None:
     """Record Events as far as the budget goes. What is beyond it is lost, and counted."""
     for manifest in events:
-        if not budget.take(now):
+        if not budget.take(now, manifest["type"]):
             EVENTS.labels("dropped").inc()
             continue
         try:

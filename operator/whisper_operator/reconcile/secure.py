@@ -5,7 +5,7 @@ from dataclasses import replace
 from whisper_operator.api.v1alpha1.transcriber import WhisperTranscriber
 from whisper_operator.certs import Certified
 from whisper_operator.cluster.port import Cluster, Manifest, name_of
-from whisper_operator.errors import Conflict, Rejected, Transient
+from whisper_operator.errors import Conflict, Rejected, Transient, WebhookFailed
 from whisper_operator.judge import Verdict
 from whisper_operator.logs import Log
 from whisper_operator.reconcile.act import Guessed, troubled
@@ -26,9 +26,10 @@ async def secure(
     for manifest in certified.writes:
         try:
             live, what = await _write(cluster, manifest, sight)
-        except Rejected as error:
+        except (Rejected, WebhookFailed) as error:
             seen = troubled(cr, replace(sight, secrets=secrets, deeds=deeds), [(manifest, error)])
-            said = Verdict(error.reason, f"The API server refused Secret {name_of(manifest)}: {error}", stalled=True)
+            reason = "WebhookFailed" if isinstance(error, WebhookFailed) else error.reason
+            said = Verdict(reason, f"The API server refused Secret {name_of(manifest)}: {error}", stalled=True)
             trouble = dict.fromkeys(certified.servers, said)
             return replace(certified, bundle="", missing=certified.servers, trouble=trouble), seen
         log.info(f"{what} certificate", transcriber=cr.key, secret=name_of(manifest))

@@ -3,6 +3,8 @@
 import asyncio
 import time
 
+from redis.asyncio import Redis
+
 from services import servers
 from services.servers import until
 from whisper_transcriber.bell.port import Bell
@@ -34,6 +36,16 @@ async def test_silence_is_no_ring(bell: Bell) -> None:
         while await ear.heard(SHORT):
             pass
         assert not await ear.heard(SHORT)
+
+
+async def test_however_many_ring_at_once_redis_has_few_connections() -> None:
+    redis, failures = servers.new_redis(), list[None]()
+    bell = RedisBell(redis.url, lambda: failures.append(None))
+    await asyncio.gather(*(bell.ring(f"topic {number}") for number in range(300)))
+    async with Redis.from_url(redis.url) as other:
+        assert len(await other.client_list()) <= 8 + 1
+    assert failures == []
+    await bell.close()
 
 
 async def test_redis_that_is_away_delays_nobody_who_begins_to_listen() -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+from urllib.parse import urlsplit, urlunsplit
 from uuid import uuid4
 
 import asyncpg
@@ -38,6 +39,17 @@ async def test_a_server_that_is_away_is_unavailable_and_its_password_is_not_told
     with pytest.raises(Unavailable) as caught:
         await store.queue()
     assert "swordfish" not in str(caught.value)
+    assert caught.value.word == "unavailable"
+    await store.close()
+
+
+async def test_a_refusal_is_told_apart_from_silence(database: str) -> None:
+    parts = urlsplit(database)
+    wrong = parts._replace(netloc=f"nobody:swordfish@{parts.hostname}:{parts.port}")
+    store = PostgresStore(urlunsplit(wrong))
+    with pytest.raises(Unavailable) as caught:
+        await store.ready()
+    assert caught.value.word == "password refused"
     await store.close()
 
 

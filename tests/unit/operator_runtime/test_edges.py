@@ -10,7 +10,7 @@ import pytest
 
 from whisper_operator import settings
 from whisper_operator.cluster.live import refusal
-from whisper_operator.errors import Conflict, Immutable, Rejected, Transient
+from whisper_operator.errors import Conflict, Immutable, Rejected, Transient, WebhookFailed
 from whisper_operator.logs import JsonFormatter, Log
 
 
@@ -79,6 +79,9 @@ def status(reason: str, message: str) -> bytes:
         (422, status("Invalid", "spec.template: Invalid value: field is immutable"), Immutable, "ImmutableField"),
         (422, status("Invalid", "spec.replicas: Invalid value: -1"), Rejected, "Invalid"),
         (400, b"[]", Rejected, "Http400"),
+        (500, status("", "failed to create typed patch object: .spec.x: field not declared"), Rejected, "Invalid"),
+        (500, status("InternalError", "failed calling webhook: no endpoints"), WebhookFailed, None),
+        (500, status("InternalError", "etcd"), Transient, None),
     ],
 )
 def test_refusals_say_who_must_move(code: int, body: bytes, kind: type[Exception], reason: str | None) -> None:

@@ -11,10 +11,12 @@ from typing import Any
 import pytest
 
 from services.transcriber_api import TranscriberApi
+from whisper_operator.api import names
 from whisper_operator.api.v1alpha1 import WhisperTranscriber
 from whisper_operator.certs import certify
 from whisper_operator.cluster.memory import FakeCluster
 from whisper_operator.errors import Transient
+from whisper_operator.handlers.witness import Witness
 from whisper_operator.jobs import TRANSCRIPTION_JOB, Keys, abandon, follow
 from whisper_operator.settings import Settings
 from whisper_operator.transcripts import Transcripts
@@ -91,6 +93,30 @@ async def test_a_deleted_job_is_cancelled_over_tls_too(tmp_path: Path) -> None:
             await follow(cluster, api, keys, "ns", "clip", Settings(identity="test"), datetime.now(UTC))
             await abandon(api, keys, cluster["TranscriptionJob", "clip"])
         assert server.job["status"] == "cancelled"
+
+
+@pytest.mark.parametrize("tls", [False, True], ids=["http", "https"])
+async def test_a_pod_is_asked_by_its_address_and_verified_by_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tls: bool
+) -> None:
+    pem, context = certified(tmp_path)
+    cluster = FakeCluster()
+    cr = WhisperTranscriber.parse(transcriber(SPEC if tls else {}))
+    pod = {"metadata": {"labels": {"app.kubernetes.io/component": "api"}}, "status": {"podIP": "127.0.0.1"}}
+    async with TranscriberApi().running(context if tls else None) as server, Transcripts(server.url) as api:
+        monkeypatch.setattr(names, "API_PORT", int(server.url.rpartition(":")[2]))
+        witness = Witness(cluster, api)
+        await cluster.create(transcriber(SPEC if tls else {}))
+        assert bool(await witness.ask(cr, pod)) is not tls, "nobody knows yet who certifies it"
+        await cluster.create(bundle(pem))
+        server.readiness = {"store": "password refused", "objects": "ok"}
+        assert await witness.ask(cr, pod) == "the database: password refused"
+        server.readiness = {}
+        assert await witness.ask(cr, pod) == ""
+        if tls:
+            await cluster.apply(bundle(certified(tmp_path)[0]))  # another authority
+            server.readiness = {"store": "unavailable"}
+            assert await witness.ask(cr, pod) == ""
 
 
 def test_a_way_over_https_keeps_a_port_of_its_own() -> None:

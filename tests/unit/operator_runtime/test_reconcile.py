@@ -5,27 +5,14 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-import pytest
-
 from whisper_operator.cluster.port import (
-    CONFIG_MAP,
     DEPLOYMENT,
     JOB,
     NETWORK_POLICY,
-    PVC,
-    SECRET,
     SERVICE,
     STATEFUL_SET,
-    Kind,
 )
-from whisper_operator.errors import Immutable, Rejected, Transient
-
-TRANSCRIBER = Kind("whisper-operator.dev/v1alpha1", "WhisperTranscriber")
-EVENTS = "Event"
-
-
-def edit(world: Any, **spec: Any) -> None:
-    world.cluster.edit(TRANSCRIBER, "ns", "main", {"spec": spec})
+from whisper_operator.errors import Immutable
 
 
 async def test_an_empty_spec_becomes_a_whole_service(world: Any) -> None:
@@ -46,25 +33,6 @@ async def test_the_first_look_says_not_ready_and_which_step_is_on(world: Any) ->
     assert world.condition("Ready")["status"] == "False"
     assert world.condition("WorkersReady")["reason"] == "WaitingForMigration"
     assert not world.cluster.names(DEPLOYMENT)
-
-
-async def test_events_are_read_once_what_is_missing_is_late(world: Any, noon: Any) -> None:
-    await world.look(noon)
-    assert not [read for read in world.cluster.reads if read[1] == EVENTS]
-    await world.look(noon + timedelta(seconds=3))
-    assert not [read for read in world.cluster.reads if read[1] == EVENTS]
-    await world.look(noon + timedelta(seconds=9))
-    assert [read for read in world.cluster.reads if read[1] == EVENTS]
-
-
-async def test_events_of_what_was_made_a_moment_ago_are_not_read(world: Any, noon: Any) -> None:
-    await world.look(noon)
-    world.kubelet()
-    await world.look(noon + timedelta(hours=1))
-    assert ("apply", "Job") in {write[:2] for write in world.cluster.writes}
-    assert not [read for read in world.cluster.reads if read[1] == EVENTS]
-    await world.look(noon + timedelta(hours=1))
-    assert [read for read in world.cluster.reads if read[1] == EVENTS]
 
 
 async def test_the_longer_it_is_not_ready_the_rarer_the_looks(world: Any, noon: Any) -> None:
@@ -105,7 +73,7 @@ async def test_a_child_edited_by_hand_is_healed(world: Any) -> None:
 
 async def test_a_change_is_not_called_ready_before_it_is_taken_up(world: Any) -> None:
     await world.settle()
-    edit(world, workers={"replicas": 3})
+    world.edit(workers={"replicas": 3})
     await world.look()
     assert world.condition("Ready") | {"status": "False", "observedGeneration": 2} == world.condition("Ready")
     world.kubelet()
@@ -113,123 +81,54 @@ async def test_a_change_is_not_called_ready_before_it_is_taken_up(world: Any) ->
     assert world.condition("Ready")["status"] == "True"
 
 
-async def test_a_secret_is_made_once_and_kept(world: Any) -> None:
-    await world.settle()
-    before = world.cluster["Secret", "main-postgres"]
-    world.cluster.writes.clear()
-    edit(world, workers={"replicas": 2})
-    await world.settle()
-    assert world.cluster["Secret", "main-postgres"] == before
-    assert not [write for write in world.cluster.writes if write[1] == "Secret"]
-
-
-async def test_what_an_earlier_transcriber_left_is_adopted_with_its_passwords(world: Any) -> None:
-    await world.settle()
-    before = {name: world.cluster["Secret", name]["data"] for name in world.cluster.names(SECRET)}
-    stamp = world.cluster["StatefulSet", "main-postgres"]["spec"]["template"]["metadata"]["annotations"]
-    for name in world.cluster.names(STATEFUL_SET):
-        await world.cluster.delete(STATEFUL_SET, "ns", name)
-    await world.cluster.delete(SECRET, "ns", "main-api-key")
-    world.cluster.edit(TRANSCRIBER, "ns", "main", {"status": None})
-    world.applied = type(world.applied)()
-    await world.look()
-    after = {name: world.cluster["Secret", name]["data"] for name in world.cluster.names(SECRET)}
-    assert {k: v for k, v in after.items() if k != "main-api-key"} == {
-        k: v for k, v in before.items() if k != "main-api-key"
-    }
-    assert after["main-api-key"] != before["main-api-key"]
-    again = world.cluster["StatefulSet", "main-postgres"]["spec"]["template"]["metadata"]["annotations"]
-    assert again == stamp
-
-
 async def test_an_invalid_spec_changes_nothing_that_runs(world: Any) -> None:
     await world.settle()
     world.cluster.writes.clear()
-    edit(world, defaultModel="nobody", workers={"replicas": 5})
+    world.edit(defaultModel="nobody", workers={"replicas": 5})
     await world.look()
-    assert [write[:2] for write in world.cluster.writes] == [("apply_status", "WhisperTranscriber"), ("create", EVENTS)]
+    assert [write[:2] for write in world.cluster.writes] == [
+        ("apply_status", "WhisperTranscriber"),
+        ("create", "Event"),
+    ]
     stalled = world.condition("Stalled")
     assert (stalled["status"], stalled["reason"]) == ("True", "InvalidSpec")
     assert "defaultModel" in stalled["message"]
     assert world.condition("Ready")["reason"] == "InvalidSpec"
     assert world.condition("ApiReady")["status"] == "True"
     assert world.cluster["WhisperTranscriber", "main"]["status"]["workers"] == {"replicas": 1, "ready": 1}
-    edit(world, defaultModel=None)
+    world.edit(defaultModel=None)
     await world.settle()
     assert world.condition("Stalled")["status"] == "False"
 
 
 async def test_paused_says_so_and_stops(world: Any) -> None:
     await world.settle()
-    edit(world, paused=True, workers={"replicas": 5})
+    world.edit(paused=True, workers={"replicas": 5})
     await world.cluster.delete(SERVICE, "ns", "main-api")
     await world.look()
     assert ("Service", "main-api") not in world.cluster
     assert world.cluster["Deployment", "main-worker-blue"]["spec"]["replicas"] == 1
     assert world.condition("Reconciling") | {"status": "False", "reason": "Paused"} == world.condition("Reconciling")
-    edit(world, paused=False)
+    world.edit(paused=False)
     await world.settle()
     assert ("Service", "main-api") in world.cluster
-
-
-async def test_a_missing_secret_of_the_user_is_named(world: Any) -> None:
-    edit(world, postgres={"external": {"secretRef": {"name": "my-database", "key": "uri"}}})
-    await world.look()
-    said = world.condition("DatabaseReady")
-    assert said["reason"] == world.condition("Ready")["reason"] == "SecretNotFound"
-    assert "my-database" in said["message"] and "spec.postgres.external.secretRef" in said["message"]
-    secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "my-database", "namespace": "ns"}}
-    await world.cluster.create({**secret, "data": {"wrong": ""}})
-    await world.look()
-    said = world.condition("DatabaseReady")
-    assert said["reason"] == "SecretIncomplete" and "no key uri" in said["message"]
-    await world.cluster.apply({**secret, "data": {"uri": ""}})
-    await world.look()
-    assert world.condition("DatabaseReady")["reason"] == "SecretIncomplete"
-    await world.cluster.apply({**secret, "data": {"uri": "cG9zdGdyZXNxbDovL2EvYg=="}})
-    await world.settle()
-    assert world.condition("DatabaseReady")["status"] == "True"
 
 
 async def test_network_policies_go_when_they_are_disabled_and_come_back(world: Any) -> None:
     await world.settle()
     assert len(world.cluster.names(NETWORK_POLICY)) == 7
-    edit(world, networkPolicy={"enabled": False})
+    world.edit(networkPolicy={"enabled": False})
     await world.look()
     assert world.cluster.names(NETWORK_POLICY) == []
-    edit(world, networkPolicy={"enabled": True})
+    world.edit(networkPolicy={"enabled": True})
     await world.look()
     assert len(world.cluster.names(NETWORK_POLICY)) == 7
-
-
-async def test_what_is_no_longer_planned_is_pruned_but_data_never(world: Any) -> None:
-    edit(world, api={"replicas": 2})
-    await world.settle()
-    budget = Kind("policy/v1", "PodDisruptionBudget")
-    assert world.cluster.names(budget)
-    claim = {"name": "data-main-redis-0", "namespace": "ns", "labels": {"whisper-operator.dev/transcriber": "main"}}
-    await world.cluster.create({"apiVersion": PVC.api_version, "kind": PVC.name, "metadata": claim, "spec": {}})
-    edit(world, api={"replicas": 1}, redis={"external": {"secretRef": {"name": "mine", "key": "uri"}}})
-    await world.look()
-    assert not world.cluster.names(budget)
-    assert ("Service", "main-redis") not in world.cluster
-    assert ("StatefulSet", "main-redis") in world.cluster
-    assert ("Secret", "main-redis") in world.cluster
-    assert ("PersistentVolumeClaim", "data-main-redis-0") in world.cluster
-
-
-async def test_what_is_not_ours_is_left_alone(world: Any) -> None:
-    labels = {"whisper-operator.dev/transcriber": "main"}
-    alien = {"name": "alien", "namespace": "ns", "labels": labels}
-    await world.cluster.create({"apiVersion": "v1", "kind": CONFIG_MAP.name, "metadata": alien})
-    await world.settle()
-    assert ("ConfigMap", "alien") in world.cluster
 
 
 async def test_pods_that_run_stay_until_the_new_migration_is_done(world: Any) -> None:
     await world.settle()
     (old,) = world.cluster.names(JOB)
-    edit(world, version="0.2.0")
+    world.edit(version="0.2.0")
     await world.look()
     assert old not in world.cluster.names(JOB)
     assert world.cluster.names(DEPLOYMENT) == ["main-api", "main-worker-blue"]
@@ -247,14 +146,14 @@ async def test_an_old_migration_that_is_at_work_is_not_interrupted(world: Any) -
     await world.settle()
     (old,) = world.cluster.names(JOB)
     world.cluster.edit(JOB, "ns", old, {"status": {"conditions": [], "ready": 1}})
-    edit(world, version="0.2.0")
+    world.edit(version="0.2.0")
     await world.look()
     assert old in world.cluster.names(JOB)
 
 
 async def test_a_stateful_set_is_replaced_without_its_pods_when_it_cannot_change(world: Any) -> None:
     await world.settle()
-    edit(world, redis={"managed": {"storage": "2Gi"}})
+    world.edit(redis={"managed": {"storage": "2Gi"}})
     world.cluster.rejects["StatefulSet", "main-redis"] = Immutable("updates to statefulset spec are forbidden")
     await world.look()
     assert ("StatefulSet", "main-redis") not in world.cluster
@@ -264,97 +163,22 @@ async def test_a_stateful_set_is_replaced_without_its_pods_when_it_cannot_change
     assert templates[0]["spec"]["resources"]["requests"]["storage"] == "2Gi"
 
 
-async def test_a_refused_child_is_reported_and_the_others_are_still_healed(world: Any) -> None:
+async def test_what_pods_live_by_stays_until_the_new_ones_may_start(world: Any) -> None:
     await world.settle()
-    await world.cluster.delete(SERVICE, "ns", "main-api")
-    edit(world, workers={"replicas": 2})
-    world.cluster.rejects["Deployment", "main-worker-blue"] = Rejected("QuotaExceeded", "exceeded quota: small")
+    live = {key: world.cluster[key] for key in (("ConfigMap", "main-config"), ("NetworkPolicy", "main-api"))}
+    away = {"endpoint": "https://s3.example.com", "bucket": "mine", "secretRef": {"name": "s3"}}
+    world.edit(objects={"external": away})
     await world.look()
-    assert world.condition("WorkersReady")["reason"] == "QuotaExceeded"
-    assert world.condition("ApiReady")["status"] == "True"
-    assert ("Service", "main-api") in world.cluster
-
-
-@pytest.mark.parametrize(
-    ("verb", "change", "condition"),
-    [
-        ("delete", {"api": {"replicas": 1}}, "ApiReady"),
-        ("own", {"deletionPolicy": "Delete"}, "DatabaseReady"),
-    ],
-)
-async def test_a_refused_deletion_or_owner_is_a_condition_too(
-    world: Any, monkeypatch: pytest.MonkeyPatch, verb: str, change: dict[str, Any], condition: str
-) -> None:
-    edit(world, api={"replicas": 2})
-    await world.settle()
-
-    async def refuse(*_: Any, **__: Any) -> None:
-        raise Rejected("Forbidden", "no right")
-
-    monkeypatch.setattr(world.cluster, verb, refuse)
-    edit(world, **change)
+    world.kubelet()
     await world.look()
-    assert world.condition(condition)["reason"] == "Forbidden"
-    assert world.condition("Stalled")["status"] == "True"
-
-
-async def test_deletion_policy_moves_the_owner_of_secrets(world: Any) -> None:
-    await world.settle()
-
-    def owners() -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = world.cluster["Secret", "main-postgres"]["metadata"].get("ownerReferences", [])
-        return found
-
-    assert not owners()
-    edit(world, deletionPolicy="Delete")
-    await world.settle()
-    assert [owner["name"] for owner in owners()] == ["main"]
-    edit(world, deletionPolicy="Retain")
-    await world.settle()
-    assert not owners()
-
-
-async def test_what_is_being_collected_is_not_adopted(world: Any) -> None:
-    await world.settle()
-    dead = {"apiVersion": TRANSCRIBER.api_version, "kind": TRANSCRIBER.name, "name": "main", "uid": "dead"}
-    await world.cluster.own(SECRET, "ns", "main-postgres", [dead])
-    with pytest.raises(Transient, match="garbage"):
-        await world.look()
-
-
-async def test_a_deleted_transcriber_ends_the_task(world: Any) -> None:
-    await world.cluster.delete(TRANSCRIBER, "ns", "main")
-    assert (await world.look()).gone
-
-
-async def test_the_transition_time_moves_only_with_the_status(world: Any, noon: Any) -> None:
-    await world.settle()
-    since = world.condition("Ready")["lastTransitionTime"]
-    later = noon + timedelta(hours=1)
-    world.cluster.edit(TRANSCRIBER, "ns", "main", {"metadata": {"generation": 2}})
-    await world.look(later)
-    assert world.condition("Ready")["observedGeneration"] == 2
-    assert world.condition("Ready")["lastTransitionTime"] == since
-
-
-async def test_transitions_are_told_as_events(world: Any) -> None:
-    await world.settle()
-    events = [world.cluster["Event", name] for name in world.cluster.names(Kind("events.k8s.io/v1", "Event"))]
-    ready = next(event for event in events if event["reason"] == "Ready")
-    assert ready["regarding"]["name"] == "main" and ready["type"] == "Normal"
-
-
-async def test_losing_an_event_loses_nothing_else(world: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    await world.settle()
-    edit(world, defaultModel="nobody")
-    create = world.cluster.create
-
-    async def refuse(manifest: dict[str, Any]) -> dict[str, Any]:
-        if manifest["kind"] == "Event":
-            raise Rejected("Forbidden", "no events here")
-        made: dict[str, Any] = await create(manifest)
-        return made
-
-    monkeypatch.setattr(world.cluster, "create", refuse)
+    assert world.condition("ObjectsReady")["reason"] == "SecretNotFound"
+    assert {key: world.cluster[key] for key in live} == live, "their pods may be restarted meanwhile"
+    keys = {"access-key": "YQ==", "secret-key": "Yg=="}
+    secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s3", "namespace": "ns"}, "data": keys}
+    await world.cluster.create(secret)
     await world.look()
-    assert world.condition("Stalled")["status"] == "True"
+    assert world.cluster["ConfigMap", "main-config"]["data"]["WHISPER_S3_BUCKET"] == "mine"
+    assert ("Service", "main-objects") in world.cluster
+    world.kubelet()
+    await world.look()
+    assert ("Service", "main-objects") not in world.cluster

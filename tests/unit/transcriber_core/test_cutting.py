@@ -97,6 +97,15 @@ def test_a_full_window_is_cut_in_the_later_of_two_good_pauses() -> None:
     assert not cut.in_speech
 
 
+def test_a_full_window_is_cut_between_sentences_rather_than_in_one() -> None:
+    speech = [True] * RULES.longest
+    sentence, breath = range(400, 400 + frames_in(0.6)), range(800, 800 + frames_in(0.35))
+    for frame in (*sentence, *breath):
+        speech[frame] = False
+    cut = full_cut(speech, [0.1] * RULES.longest)
+    assert sentence.start <= cut.length <= cut.following <= sentence.stop
+
+
 def test_speech_without_pauses_is_cut_where_it_is_quietest_and_both_windows_go_on_beyond_it() -> None:
     energy = [0.1] * RULES.longest
     energy[700:704] = [0.01] * 4

@@ -21,7 +21,7 @@ _PLAIN = re.compile(r"[A-Za-z0-9._-]{1,128}")
 _PROBES = frozenset({"/livez", "/readyz", "/metrics", "/internal/demand"})
 
 
-def deps_of(request: Request) -> Deps:
+async def deps_of(request: Request) -> Deps:
     """What this application was given."""
     found = request.app.state.deps
     assert isinstance(found, Deps)

@@ -75,7 +75,9 @@ async def _check(asked: Coroutine[Any, Any, None]) -> str:
     """`ok`, or a word on what is wrong; the reasons go to the log, a probe's answer is open to all."""
     try:
         await asyncio.wait_for(asked, _PATIENCE)
-    except (StoreUnavailable, ObjectsUnavailable, Missing):
+    except (StoreUnavailable, ObjectsUnavailable) as error:
+        return error.word
+    except Missing:
         return "unavailable"
     except TimeoutError:
         return "too slow"

@@ -51,7 +51,7 @@ def move(tries: Sequence[Decoded], heard: Heard | None, rung: int, *, full: bool
 
     What lacks words is decoded again without what comes after a pause, where it `may_cut`; what did not pass from a
     short input, from the `full` one if that has not been. Only a text that repeats itself, or is too long, goes up the
-    ladder: where the model is merely unsure, nothing of it has ever done better. `once`: as it was asked for, and no
+    ladder: where the model is merely unsure, it does not help. `once`: as it was asked for, and no
     other way.
     """
     last = tries[-1]

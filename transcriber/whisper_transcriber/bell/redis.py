@@ -14,6 +14,7 @@ from whisper_transcriber.trust import Trust
 
 log = Log(__name__)
 _PREFIX = "whisper:bell:"
+_RINGERS = 8
 _AWAY = (RedisError, OSError, TimeoutError)
 
 
@@ -30,6 +31,7 @@ class RedisBell:
     ) -> None:
         self._clients = clients(url, tls, trust)
         self._ringer, self._hearer = self._clients.ringer, self._clients.hearer
+        self._turns = asyncio.Semaphore(_RINGERS)
         self._local = MemoryBell()
         self._on_failure = on_failure
         self._task: asyncio.Task[None] | None = None
@@ -37,10 +39,15 @@ class RedisBell:
 
     async def ring(self, topic: str) -> None:
         try:
-            await asyncio.wait_for(self._ringer.publish(_PREFIX + topic, b""), PATIENCE)
+            await asyncio.wait_for(self._publish(topic), PATIENCE)
         except _AWAY as error:
             self._on_failure()
             log.warning("Could not ring, listeners will find out by polling", error=type(error).__name__)
+
+    async def _publish(self, topic: str) -> None:
+        # However many ring at once, they take turns at a few connections; who gets none in time has not rung.
+        async with self._turns:
+            await self._ringer.publish(_PREFIX + topic, b"")
 
     def listen(self, topic: str) -> AbstractAsyncContextManager[Ear]:
         return self._listen(topic)

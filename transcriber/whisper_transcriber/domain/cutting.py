@@ -55,8 +55,8 @@ class CutRules:
     gap: int = frames_in(3.0)  # a silence this long is left out; shorter ones stay inside the window
     least_speech: int = frames_in(0.1)  # less speech than this in a whole window is a click
     pause: int = frames_in(0.1)  # the shortest silence that a full window may be cut in
-    good_pause: int = frames_in(0.3)  # from here on a longer silence is no better, a later one is
-    earliest_cut: float = 0.5  # of a full window: no cut before it, so that no window is needlessly short
+    good_pause: int = frames_in(0.5)  # from here on a longer silence is no better, a later one is
+    earliest_cut: float = 1 / 3  # of a full window: no cut before it, so that no window is needlessly short
     lap: int = frames_in(0.8)  # how far both windows go on beyond a cut in the middle of speech
 
 

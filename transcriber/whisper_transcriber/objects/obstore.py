@@ -5,7 +5,13 @@ from contextlib import ExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING
 
 import obstore
-from obstore.exceptions import BaseError, GenericError, NotFoundError
+from obstore.exceptions import (
+    BaseError,
+    GenericError,
+    NotFoundError,
+    PermissionDeniedError,
+    UnauthenticatedError,
+)
 from obstore.store import ObjectStore
 
 from whisper_transcriber.objects.port import Missing, Unavailable
@@ -102,4 +108,6 @@ class ObstoreObjects:
         except (BaseError, also) as error:
             # The first line only: the rest is obstore's debug output.
             reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-            raise Unavailable(f"{self._name} does not take {what}: {reason}") from error
+            refused = isinstance(error, (PermissionDeniedError, UnauthenticatedError))
+            word = "access refused" if refused else "unavailable"
+            raise Unavailable(f"{self._name} does not take {what}: {reason}", word) from error

@@ -9,7 +9,11 @@ class Missing(Exception):
 
 
 class Unavailable(Exception):
-    """The object store does not answer now; the same call may work later."""
+    """The object store does not answer now; the same call may work later. `word`: what everybody may be told of it."""
+
+    def __init__(self, message: str = "", word: str = "unavailable") -> None:
+        super().__init__(message)
+        self.word = word
 
 
 class KeyMissing(Unavailable):

@@ -76,7 +76,9 @@ class Database:
             async with self._made.acquire(timeout=10) as connection:
                 yield connection
         except _AWAY as error:
-            raise Unavailable(f"PostgreSQL does not answer: {type(error).__name__}: {error}") from error
+            refused = isinstance(error, asyncpg.InvalidAuthorizationSpecificationError)
+            word = "password refused" if refused else "unavailable"
+            raise Unavailable(f"PostgreSQL does not answer: {type(error).__name__}: {error}", word) from error
 
     async def close(self) -> None:
         """Let go of all connections."""

@@ -30,7 +30,11 @@ PACE_SECONDS: Final = 7 * 86400.0
 
 
 class Unavailable(Exception):
-    """The store does not answer now; the same call may work later."""
+    """The store does not answer now; the same call may work later. `word`: what everybody may be told of it."""
+
+    def __init__(self, message: str = "", word: str = "unavailable") -> None:
+        super().__init__(message)
+        self.word = word
 
 
 class IdempotencyMismatch(Exception):

@@ -50,7 +50,7 @@ class PostgresStore:
         async with self._database.connection() as connection:
             version = await connection.fetchval("SELECT coalesce(max(version), 0) FROM schema_migrations")
         if version < newest:
-            raise Unavailable(f"the schema is at version {version}, this release needs {newest}")
+            raise Unavailable(f"the schema is at version {version}, this release needs {newest}", "older schema")
 
     async def begin_upload(self, job: UUID) -> None:
         await self._database.rows("begin_upload", job)

@@ -10,13 +10,16 @@ from whisper_transcriber.worker.models import Models
 
 
 def health_app(deps: Deps, models: Models) -> Starlette:
-    """`/livez`: the event loop turns. `/readyz`: the default model is loaded. `/metrics`."""
+    """`/livez`: the event loop turns. `/readyz`: the default model is loaded, or why it is not. `/metrics`."""
 
     async def livez(_request: Request) -> Response:
         return PlainTextResponse("ok")
 
     async def readyz(_request: Request) -> Response:
-        return PlainTextResponse("ok") if models.warm else PlainTextResponse("the model is not loaded yet", 503)
+        if models.warm:
+            return PlainTextResponse("ok")
+        why = f": {models.trouble}" if models.trouble else " yet"
+        return PlainTextResponse(f"the default model is not loaded{why}", 503)
 
     async def metrics(_request: Request) -> Response:
         body, content_type = deps.metrics.expose()

@@ -46,6 +46,7 @@ class Models:
         self._door = asyncio.Lock()  # who waits for room keeps those behind from using it up: first come, first served
         self._left = asyncio.Event()
         self._warm = False
+        self.trouble = ""  # why the default model could not be loaded at the last attempt
         self.lost: BrokenEngine | None = None  # once an engine is, nothing is computed in this process any more
 
     @property
@@ -87,6 +88,7 @@ class Models:
                 self.lost = error
                 stop.set()
             except ModelUnavailable as error:
+                self.trouble = str(error)
                 log.error("Could not load the default model, trying again", reason=str(error), seconds=wait)
                 await _pause(stop, wait)
                 wait = min(wait * 2, _LONGEST_WAIT)

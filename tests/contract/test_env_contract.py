@@ -127,6 +127,7 @@ WITHOUT_A_FIELD = {
     ),
     "part of the protocol that clients know": ("upload_seconds", "synchronous_seconds", "retry_seconds"),
     "as Standard Webhooks has it": ("webhook_schedule", "webhook_timeout_seconds", "webhook_deliveries"),
+    "a file that only spec.workers.pod.patch can mount: set it beside it": ("fetch_ca",),
 }
 
 

@@ -2,76 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-from typing import Any
-
 import pytest
 
-from whisper_operator.api.v1alpha1.conditions import Condition
-from whisper_operator.judge import Scene, Verdict, conditions, invalid, readiness, silent, survey, suspects
-
-NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
-LABEL = "app.kubernetes.io/component"
-
-
-def workload(
-    kind: str, name: str, component: str, *, ready: int = 0, replicas: int = 1, **status: Any
-) -> dict[str, Any]:
-    counts = {"readyReplicas": ready, "updatedReplicas": ready, "observedGeneration": 1}
-    meta = {"name": name, "namespace": "ns", "uid": f"uid-{name}", "generation": 1, "labels": {LABEL: component}}
-    return {
-        "apiVersion": "apps/v1",
-        "kind": kind,
-        "metadata": meta,
-        "spec": {"replicas": replicas},
-        "status": counts | status,
-    }
-
-
-def pod(name: str, component: str, *statuses: dict[str, Any], **status: Any) -> dict[str, Any]:
-    containers = [{"name": s["name"], "image": f"registry/{s['name']}:1"} for s in statuses]
-    return {
-        "metadata": {"name": name, "namespace": "ns", "labels": {LABEL: component}},
-        "spec": {"containers": containers},
-        "status": {"containerStatuses": list(statuses), **status},
-    }
-
-
-def container(
-    name: str, *, waiting: str = "", message: str = "", restarts: int = 0, ended: Any = None
-) -> dict[str, Any]:
-    state = {"waiting": {"reason": waiting, "message": message}} if waiting else {"running": {}}
-    last = {"terminated": ended} if ended else {}
-    return {"name": name, "state": state, "lastState": last, "restartCount": restarts, "ready": False}
-
-
-def scene(*workloads: dict[str, Any], **rest: Any) -> Scene:
-    children = {(w["kind"], w["metadata"]["name"]): w for w in workloads}
-    return Scene(planned=list(workloads), children=children, **rest)
-
-
-def workers(*pods: dict[str, Any], **rest: Any) -> Verdict | None:
-    return survey(scene(workload("Deployment", "main-worker-blue", "worker"), pods=pods, **rest))["WorkersReady"]
-
-
-def redis(**rest: Any) -> Verdict | None:
-    return survey(scene(workload("StatefulSet", "main-redis", "redis"), **rest))["QueueReady"]
-
-
-def claim(storage_class: str | None = "fast", phase: str = "Pending") -> dict[str, Any]:
-    meta = {"name": "data-main-redis-0", "namespace": "ns", "uid": "uid-claim", "labels": {LABEL: "redis"}}
-    return {"metadata": meta, "spec": {"storageClassName": storage_class}, "status": {"phase": phase}}
-
-
-def event(uid: str, reason: str, note: str, kind: str = "Warning", at: str = "2026-05-01T12:00:00Z") -> dict[str, Any]:
-    return {
-        "metadata": {"name": "e"},
-        "regarding": {"uid": uid},
-        "reason": reason,
-        "note": note,
-        "type": kind,
-        "deprecatedLastTimestamp": at,
-    }
+from unit.operator_runtime.scenes import NOON, claim, container, event, pod, redis, running, scene, workers, workload
+from whisper_operator.judge import Scene, readiness, silent, survey, suspects
 
 
 @pytest.mark.parametrize("reason", ["ErrImagePull", "ImagePullBackOff", "InvalidImageName"])
@@ -234,13 +168,6 @@ def test_known_last_words_are_told_at_once_and_until_it_is_ready() -> None:
     assert workers(pod("w-1", "worker", {**again, "ready": True})) != verdict
 
 
-def running(name: str, component: str, *, since: str = "2026-05-01T11:59:00Z") -> dict[str, Any]:
-    """A pod that runs and is not ready."""
-    found = pod(name, component, {**container(component), "state": {"running": {"startedAt": since}}})
-    found["metadata"]["uid"] = f"uid-{name}"
-    return found
-
-
 def test_a_readiness_probe_tells_what_a_store_lacks() -> None:
     old = event("uid-r-1", "Unhealthy", "Readiness probe failed: LOADING", at="2026-05-01T11:00:00Z")
     full = event("uid-r-1", "Unhealthy", "Readiness probe failed: the volume is full: 3 MiB are left")
@@ -293,93 +220,3 @@ def test_who_is_asked_what_it_lacks() -> None:
     again = running("a", "api", since="2026-05-01T11:59:55Z")
     again["status"]["containerStatuses"][0]["restartCount"] = 1
     assert silent([young, well, old, again], NOON, 8) == [old, again]
-
-
-def test_zero_workers_wanted_are_ready() -> None:
-    assert survey(scene(workload("Deployment", "main-worker-blue", "worker", replicas=0)))["WorkersReady"] is None
-
-
-def test_old_pods_do_not_make_a_new_template_ready() -> None:
-    rolling = workload("Deployment", "main-worker-blue", "worker", ready=1, updatedReplicas=0)
-    verdict = survey(scene(rolling))["WorkersReady"]
-    assert verdict and verdict.reason == "Progressing"
-
-
-def test_beside_a_surge_pod_that_cannot_start_the_old_one_does_not_pass_for_it() -> None:
-    """What a Deployment of one replica reports after a bad image: one pod ready, one updated, two in all."""
-    surging = workload("Deployment", "main-worker-blue", "worker", ready=1, updatedReplicas=1, unavailableReplicas=1)
-    surging["status"]["replicas"] = 2
-    broken = pod("w-2", "worker", container("worker", waiting="ErrImagePull", message="no such tag"))
-    verdict = survey(scene(surging, pods=[broken]))["WorkersReady"]
-    assert verdict and verdict.reason == "ImagePullFailed" and "no such tag" in verdict.message
-    starting = survey(scene(surging))["WorkersReady"]
-    assert starting and starting.reason == "Progressing" and not starting.stalled
-
-
-def test_a_rollout_is_ready_once_the_old_pods_are_gone() -> None:
-    for total, ready in ((3, False), (2, True)):
-        rolling = workload("Deployment", "main-worker-blue", "worker", ready=2, replicas=2)
-        rolling["status"]["replicas"] = total
-        assert (survey(scene(rolling))["WorkersReady"] is None) is ready
-
-
-def test_pods_that_are_too_many_are_waited_for_when_scaling_down() -> None:
-    shrinking = workload("Deployment", "main-worker-blue", "worker", ready=3, replicas=1)
-    shrinking["status"]["replicas"] = 3
-    assert survey(scene(shrinking))["WorkersReady"] is None, "all are of the newest template, and one is enough"
-
-
-def migration(*conditions: dict[str, str], pods: Any = ()) -> Verdict | None:
-    postgres = workload("StatefulSet", "main-postgres", "postgres", ready=1)
-    job = workload("Job", "main-migrate-1", "migrate", conditions=list(conditions))
-    return survey(scene(postgres, job, pods=pods))["DatabaseReady"]
-
-
-def test_a_migration_that_runs_fails_or_is_done() -> None:
-    running, failed = migration(), migration({"type": "Failed", "status": "True", "message": "BackoffLimitExceeded"})
-    assert running and running.reason == "Migrating"
-    assert failed and failed.reason == "MigrationFailed" and "kubectl logs job/main-migrate-1" in failed.message
-    assert migration({"type": "Complete", "status": "True"}) is None
-
-
-def test_a_migration_that_crashes_again_and_again_has_failed() -> None:
-    status = container("migrate", waiting="CrashLoopBackOff", restarts=3, ended={"exitCode": 1})
-    witness = pod("m-1", "migrate", status)
-    assert (stranger := migration(pods=[witness])) and stranger.reason == "Migrating"
-    witness["metadata"]["ownerReferences"] = [{"uid": "uid-main-migrate-1"}]
-    assert (verdict := migration(pods=[witness])) and verdict.reason == "MigrationFailed"
-
-
-GOOD: dict[str, Verdict | None] = dict.fromkeys(("DatabaseReady", "QueueReady", "WorkersReady"))
-WAIT = Verdict("Progressing", "soon")
-FAULT = Verdict("OutOfMemory", "more", stalled=True)
-
-
-def by_type(found: list[Condition]) -> dict[str, tuple[str, str]]:
-    return {condition.type: (condition.status, condition.reason) for condition in found}
-
-
-def test_all_good_is_ready_and_at_rest() -> None:
-    found = by_type(conditions([], GOOD, 3, NOON))
-    assert found["Ready"] == ("True", "Ready")
-    assert found["Reconciling"][0] == found["Stalled"][0] == "False"
-
-
-def test_a_fault_explains_more_than_a_wait() -> None:
-    found = by_type(conditions([], {**GOOD, "DatabaseReady": WAIT, "WorkersReady": FAULT}, 3, NOON))
-    assert found["Ready"] == ("False", "OutOfMemory")
-    assert found["Stalled"] == ("True", "OutOfMemory")
-    assert found["Reconciling"][0] == "False"
-    assert found["DatabaseReady"] == ("False", "Progressing")
-
-
-def test_waiting_is_reconciling_and_not_stalled() -> None:
-    found = by_type(conditions([], {**GOOD, "QueueReady": WAIT}, 3, NOON))
-    assert (found["Reconciling"], found["Stalled"][0]) == (("True", "Progressing"), "False")
-
-
-def test_an_invalid_spec_at_first_sight_leaves_no_condition_out() -> None:
-    found = by_type(invalid([], "spec.x is wrong", 1, NOON))
-    assert found["Stalled"] == ("True", "InvalidSpec")
-    assert found["ApiReady"] == ("Unknown", "InvalidSpec")
-    assert list(found)[:3] == ["Ready", "Reconciling", "Stalled"]

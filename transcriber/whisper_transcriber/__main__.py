@@ -2,8 +2,11 @@
 
 import argparse
 import asyncio
+import logging
+import os
 import sys
 from collections.abc import Awaitable, Callable, Sequence
+from typing import NoReturn
 
 from whisper_transcriber import cli, keys_cli, logs, objects_cli, standalone, webhooks_cli, wiring
 from whisper_transcriber.deps.http import CannotListen
@@ -43,6 +46,25 @@ def main(arguments: Sequence[str] | None = None) -> None:
     sys.exit(parsed.func(parsed))
 
 
+def command() -> NoReturn:
+    """Run `main` and leave at once.
+
+    obstore's threads may still let go of Python's objects when the work is done. To take the interpreter down under
+    them aborts the process (https://github.com/PyO3/pyo3-async-runtimes/issues/40): a good end with status 134.
+    """
+    try:
+        main()
+    except SystemExit as end:
+        if not isinstance(end.code, int):
+            raise
+        logging.shutdown()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(end.code)
+    raise AssertionError
+
+
+
 def _service(command: Callable[[Settings], Awaitable[None]]) -> int:
     try:
         settings = load_settings()
@@ -66,4 +88,4 @@ async def _awaited(command: Awaitable[None]) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    command()

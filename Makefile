@@ -49,7 +49,7 @@ lint: venv ## Formatting, lint, layers and types
 check: lint tools ## Everything that needs no cluster
 	$(MAKE) generate
 	git diff --exit-code -- crds charts docs
-	$(BIN)/pytest -m "not cluster"
+	$(BIN)/pytest -n auto --maxprocesses 4 --dist loadfile -m "not cluster"
 
 .PHONY: tools
 tools: venv ## Build and install what clusters and tests are made of (cold: about 20 minutes; then cached)

@@ -64,7 +64,6 @@ def command() -> NoReturn:
     raise AssertionError
 
 
-
 def _service(command: Callable[[Settings], Awaitable[None]]) -> int:
     try:
         settings = load_settings()

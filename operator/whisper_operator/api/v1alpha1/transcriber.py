@@ -15,7 +15,7 @@ from whisper_operator.api.v1alpha1.base import (
     keyed,
 )
 from whisper_operator.api.v1alpha1.conditions import Condition
-from whisper_operator.api.v1alpha1.fetching import Fetch
+from whisper_operator.api.v1alpha1.fetching import Fetch, Output
 from whisper_operator.api.v1alpha1.network import NetworkPolicy
 from whisper_operator.api.v1alpha1.pods import PodOptions, PullPolicy
 from whisper_operator.api.v1alpha1.serving import ApiAutoscaling, Cors, Ingress, Monitoring
@@ -128,6 +128,7 @@ class TranscriberSpec(Model, json_schema_extra=SPEC_RULES):
     )
     monitoring: Monitoring = Field(Monitoring(), description="How Prometheus finds the metrics.")
     fetch: Fetch = Field(Fetch(), description="How audio is fetched that is not sent.")
+    output: Output = Field(Output(), description="Where results may be written besides.")
     tls: Tls = Field(Tls(), description="How connections between the parts are encrypted. Default: all, by our own CA.")
     network_policy: NetworkPolicy = Field(
         NetworkPolicy(),

@@ -58,7 +58,16 @@ async def create(request: Request, response: Response, deps: Given, who: Called,
         check(asked.webhook, deps.settings)
         before = await _taken_over(deps, who, id_, asked) if asked.reuse else None
         new = NewJob(
-            *(id_, asked.request, key, who.tenant, False, asked.metadata, who.key, before, asked.webhook, asked.output)
+            id_,
+            asked.request,
+            key,
+            who.tenant,
+            False,
+            asked.metadata,
+            who.key,
+            before,
+            asked.webhook,
+            output=asked.output,
         )
         try:
             job, created = await deps.store.create(new)

@@ -44,6 +44,7 @@ _SAME = (
     "opened",
     "started_at",
     "finished_at",
+    "traceparent",
 )
 
 
@@ -107,6 +108,7 @@ def new_row(new: NewJob) -> tuple[Any, ...]:
         new.api_key,
         new.reused_from,
         _WEBHOOK.dump_json(new.webhook).decode() if new.webhook else None,
+        new.traceparent,
         _OUTPUT.dump_json(new.output).decode() if new.output else None,
     )
 

@@ -14,7 +14,7 @@ from pydantic import BaseModel
 from whisper_transcriber.api.access import Given
 from whisper_transcriber.api.callers import Called
 from whisper_transcriber.api.errors import ApiError, bad, not_found
-from whisper_transcriber.api.files import FILE_PREFIX, FileBody, changed, file_body, file_id
+from whisper_transcriber.api.files import FILE_PREFIX, FileBody, asked_once, changed, file_body, file_id
 from whisper_transcriber.api.uploads import Form, receive_as
 from whisper_transcriber.deps import Deps
 from whisper_transcriber.domain.files import NEVER, USER_DATA, File, Segment, files_folder, segment_key
@@ -122,7 +122,7 @@ async def create(request: Request, deps: Given, who: Called) -> FileBody:
     return file_body(saved)
 
 
-@router.get("")
+@router.get("", dependencies=[Depends(asked_once)])
 async def list_(
     deps: Given,
     who: Called,

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Literal
 from uuid import UUID, uuid4
 
-from fastapi import Depends
+from fastapi import Depends, Request
 from pydantic import BaseModel, Field
 
 from whisper_transcriber.api.access import Given
@@ -31,6 +31,13 @@ class FileBody(BaseModel):
     filename: str
     purpose: str
     status: Literal["processed"] = "processed"
+
+
+async def asked_once(request: Request) -> None:
+    """A dependency: no parameter of the query is given twice. Raises ApiError (400)."""
+    for name in set(request.query_params):
+        if len(request.query_params.getlist(name)) > 1:
+            raise bad(f"The parameter {name!r} is given more than once.", name)
 
 
 def new_file(deps: Deps, tenant: str, kind: Kind, size: int, **about: Any) -> File:

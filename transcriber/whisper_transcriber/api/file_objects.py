@@ -127,15 +127,15 @@ async def list_(
     deps: Given,
     who: Called,
     limit: Annotated[int, Query(ge=1, le=10_000)] = 1000,
-    after: Annotated[str | None, Query(max_length=64, description="The `last_id` of the page before")] = None,
+    after: Annotated[
+        str | None, Query(pattern="^file-[0-9a-f]{32}$", description="The `last_id` of the page before")
+    ] = None,
     order: Literal["asc", "desc"] = "desc",
     purpose: Annotated[str | None, Query(max_length=64)] = None,
 ) -> FileList:
     """The tenant's files, newest first unless `order` is `asc`."""
-    cursor = uuid_of(after) if after else None
-    if after and cursor is None:
-        raise bad(f"There is no file {after!r}.", "after")
-    found = await deps.store.files.list(who.tenant, Page(limit + 1, cursor, purpose, order == "desc"))
+    page_of = Page(limit + 1, uuid_of(after) if after else None, purpose, order == "desc")
+    found = await deps.store.files.list(who.tenant, page_of)
     page = [file_body(file) for file in found[:limit]]
     first, last = (page[0].id, page[-1].id) if page else (None, None)
     return FileList(data=page, first_id=first, last_id=last, has_more=len(found) > limit)

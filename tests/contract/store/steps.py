@@ -15,8 +15,8 @@ REQUEST = JobRequest(model="base", options=Options(language="de", prompt="Ähre,
 LONG, SHORT = 600.0, 0.05
 
 
-def new(request: JobRequest = REQUEST, key: str | None = None, tenant: str = DEFAULT_TENANT) -> NewJob:
-    return NewJob(uuid4(), request, key, tenant)
+def new(request: JobRequest = REQUEST, key: str | None = None, tenant: str = DEFAULT_TENANT, **of: Any) -> NewJob:
+    return NewJob(uuid4(), request, key, tenant, **of)
 
 
 def done(index: int, text: str = " Straße", begin: float = 0.0) -> WindowResult:

@@ -46,7 +46,7 @@ class NewJob:
     A `synchronous` job belongs to the requests that wait for it: nobody asks for it once they are over. When their
     clients go away before its end it is parked: nobody works at it until one asks for the same again. `api_key` is
     what it is counted against. `reused_from` is a job that succeeded, whose result was copied: then this one is done.
-    `webhook` is told of its end.
+    `webhook` is told of its end. `traceparent` (W3C) is the request that made it, for those who trace it.
     """
 
     id: UUID
@@ -58,6 +58,7 @@ class NewJob:
     api_key: UUID | None = None
     reused_from: UUID | None = None
     webhook: Webhook | None = None
+    traceparent: str | None = None
 
 
 @dataclass(frozen=True)
@@ -99,6 +100,7 @@ class Job:
     finished_at: datetime | None = None
     failure: Failure | None = None
     webhook: Webhook | None = None
+    traceparent: str | None = None
 
     @property
     def ended(self) -> bool:

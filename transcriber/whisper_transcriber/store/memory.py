@@ -50,6 +50,7 @@ class MemoryStore:
         self._created += 1
         self._uploads.pop(new.id, None)
         job = Job(new.id, new.request, "queued", self._now(), new.tenant, new.metadata, webhook=new.webhook)
+        job = replace(job, traceparent=new.traceparent)
         row = self._rows[new.id] = Row(job, self._created, new.idempotency_key, new.synchronous, new.api_key)
         before = self._rows.get(new.reused_from) if new.reused_from else None
         if before is not None and before.job.status == "succeeded" and before.job.tenant == new.tenant:
@@ -123,7 +124,7 @@ class MemoryStore:
         if row is None or row.job.status not in ("failed", "cancelled"):
             return row.job if row else None
         fresh = Job(row.job.id, row.job.request, "queued", row.job.created_at, row.job.tenant, row.job.metadata)
-        kept = ("language", "audio_seconds", "model_digest", "engine", "windows_repeated", "webhook")
+        kept = ("language", "audio_seconds", "model_digest", "engine", "windows_repeated", "webhook", "traceparent")
         row.job = replace(fresh, attempt=row.job.attempt + 1, **{name: getattr(row.job, name) for name in kept})
         return row.job
 

@@ -42,6 +42,7 @@ _SAME = (
     "opened",
     "started_at",
     "finished_at",
+    "traceparent",
 )
 
 
@@ -104,6 +105,7 @@ def new_row(new: NewJob) -> tuple[Any, ...]:
         new.api_key,
         new.reused_from,
         _WEBHOOK.dump_json(new.webhook).decode() if new.webhook else None,
+        new.traceparent,
     )
 
 

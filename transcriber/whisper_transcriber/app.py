@@ -81,7 +81,7 @@ def create_app(deps: Deps, stopping: asyncio.Event | None = None) -> FastAPI:
             allow_headers=["*"],
             expose_headers=EXPOSED,
         )
-    app.add_middleware(Access, metrics=deps.metrics, stopping=stopping)
+    app.add_middleware(Access, metrics=deps.metrics, stopping=stopping, tracing=deps.tracing)
     return app
 
 

@@ -30,6 +30,11 @@ def bind(**keys: Any) -> None:
     _BOUND.set({**_BOUND.get(), **keys})
 
 
+def said(key: str) -> Any:
+    """What is bound to a key here; None if nothing is."""
+    return _BOUND.get().get(key)
+
+
 class JsonFormatter(logging.Formatter):
     """A record as one JSON object: time (RFC 3339), level, logger, event, what is bound, the keys given as `extra`."""
 

@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from whisper_transcriber import cli, logs, wiring
+from whisper_transcriber import cli, logs, tracing, wiring
 from whisper_transcriber.bell.memory import MemoryBell
 from whisper_transcriber.deps import Deps
 from whisper_transcriber.deps.catalogue import catalogue
@@ -79,7 +79,8 @@ async def run(settings: Settings, folder: Path) -> None:
     from whisper_transcriber.app import create_app
 
     objects = wiring.protected(DiskObjects(folder / "objects"), settings)
-    deps = Deps(settings, SqliteStore(folder / "jobs.sqlite"), MemoryBell(), objects, Metrics(), catalogue(settings))
+    store, traces = SqliteStore(folder / "jobs.sqlite"), tracing.load("whisper-transcriber")
+    deps = Deps(settings, store, MemoryBell(), objects, Metrics(), catalogue(settings), traces)
     async with wiring.process(deps, settings.claims) as stop:
         await deps.store.migrate()
         # The worker stops after the API, which still waits for the transcripts of the requests that it has taken.

@@ -27,6 +27,8 @@ from whisper_transcriber.settings import InvalidSettings, Settings
 from whisper_transcriber.store.database import verified
 from whisper_transcriber.store.port import Unavailable as StoreUnavailable
 from whisper_transcriber.store.postgres import PostgresStore
+from whisper_transcriber.tracing import OFF, Tracing
+from whisper_transcriber.tracing import load as load_tracing
 from whisper_transcriber.trust import Trust
 
 log = Log(__name__)
@@ -36,7 +38,7 @@ TROUBLE = Path(tempfile.gettempdir()) / "whisper-trouble"
 """Why a migration has to wait: a readiness probe hands it on."""
 
 
-def build(settings: Settings) -> Deps:
+def build(settings: Settings, tracing: Tracing = OFF) -> Deps:
     """Everything a process of the service needs; nothing is connected yet. Raises InvalidSettings."""
     url = settings.database_url.get_secret_value()
     if not url.startswith(("postgresql://", "postgres://")):
@@ -51,6 +53,7 @@ def build(settings: Settings) -> Deps:
         protected(bucket(settings), settings),
         metrics,
         catalogue(settings),
+        tracing,
     )
 
 
@@ -58,7 +61,7 @@ async def serve(settings: Settings) -> None:
     """The API, until it has drained after SIGTERM."""
     from whisper_transcriber.app import create_app
 
-    deps = build(settings)
+    deps = build(settings, load_tracing("whisper-transcriber-api"))
     async with process(deps) as stop:
         app = create_app(deps, stop)
         times = (settings.shutdown_seconds, settings.drain_seconds)
@@ -70,7 +73,7 @@ async def work(settings: Settings) -> None:
     from whisper_transcriber.worker import Models, run
     from whisper_transcriber.worker.health import health_app
 
-    deps = build(settings)
+    deps = build(settings, load_tracing("whisper-transcriber-worker"))
     async with process(deps, threads=settings.claims) as stop:
         models, over = Models(deps), asyncio.Event()
         serving = serve_http(health_app(deps, models), settings.host, settings.port, over, 1)

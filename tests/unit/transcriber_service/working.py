@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 from assets import speech
@@ -31,14 +32,19 @@ class Scripted(Models):
 
 
 async def submitted(
-    deps: Deps, seconds: float = 5, options: Options | None = None, priority: int = 0, path: Path | None = None
+    deps: Deps,
+    seconds: float = 5,
+    options: Options | None = None,
+    priority: int = 0,
+    path: Path | None = None,
+    **of: Any,
 ) -> Job:
     """A job on real speech: what is no speech never reaches the engine."""
 
     async def body() -> AsyncIterator[bytes]:
         yield (path or speech.long(seconds).path).read_bytes()
 
-    new = NewJob(uuid4(), JobRequest("base", options or Options(), priority, sha256="00"))
+    new = NewJob(uuid4(), JobRequest("base", options or Options(), priority, sha256="00"), **of)
     await deps.objects.put(audio_key(new.id), body())
     job, _ = await deps.store.create(new)
     await deps.bell.ring(WORK)

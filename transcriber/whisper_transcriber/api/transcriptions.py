@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID, uuid4
 
 from fastapi import APIRouter, Depends, Request
@@ -54,15 +55,14 @@ async def _answer(request: Request, deps: Deps, who: Caller, task: Task) -> Resp
             form = await receive(request, deps, upload.id)
             assert form.sha256 is not None
             wanted = transcription(form.fields, deps.models, form.sha256, task)
+            whose: dict[str, Any] = {"tenant": who.tenant, "api_key": who.key, "traceparent": deps.tracing.here()}
             if prefers_async(request):
-                later, upload.kept = await deps.store.create(
-                    NewJob(upload.id, wanted.request, tenant=who.tenant, api_key=who.key)
-                )
+                later, upload.kept = await deps.store.create(NewJob(upload.id, wanted.request, **whose))
                 bind(job=str(later.id))
                 await deps.bell.ring(WORK)
                 return accepted(later)
             same = _SAME + wanted.request.fingerprint
-            new = NewJob(upload.id, wanted.request, same, tenant=who.tenant, synchronous=True, api_key=who.key)
+            new = NewJob(upload.id, wanted.request, same, synchronous=True, **whose)
             job, upload.kept = await deps.store.join(new)
             bind(job=str(job.id))
             visit = Visit(deps, request.app.state.farewells, job.id)

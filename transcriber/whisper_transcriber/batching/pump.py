@@ -12,15 +12,17 @@ import time
 from collections.abc import Hashable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from contextvars import Context
+from dataclasses import replace
 from typing import Final, TypeAlias
 
 from prometheus_client import Gauge
 
-from whisper_transcriber.batching.due import Policy, Ticket, Waiting, charged, due, joined, taken
+from whisper_transcriber.batching.due import Policy, Ticket, charged, due, joined, taken
 from whisper_transcriber.batching.faults import bisected, judged, out_of_memory
 from whisper_transcriber.batching.pace import Pace
 from whisper_transcriber.batching.pipeline import Pipeline
+from whisper_transcriber.batching.queued import Queued, settle
 from whisper_transcriber.batching.rows import Item, Row
 from whisper_transcriber.domain.cutting import CutRules, rules_for
 from whisper_transcriber.domain.model import BrokenEngine
@@ -29,21 +31,13 @@ from whisper_transcriber.domain.transcript import WindowResult
 from whisper_transcriber.engine.port import Engine
 from whisper_transcriber.logs import Log
 from whisper_transcriber.metrics import Metrics
+from whisper_transcriber.tracing import OFF, Attributes, Tracing
 
 log = Log(__name__)
 _AGEING: Final = 30.0  # seconds
 _OVERDUE_SHARE: Final = 0.25  # of the device, that work which ages may take from work whose turn it would be
 _PATIENCE: Final = 0.1  # of the seconds that a batch takes
 _Outcome: TypeAlias = WindowResult | Row | Exception
-
-
-@dataclass(frozen=True, eq=False)
-class _Queued(Waiting):
-    """A window in the queue, how far it is on its way, and who waits for the answer."""
-
-    row: Row
-    answer: asyncio.Future[WindowResult]
-    came: float
 
 
 class Pump:
@@ -53,14 +47,23 @@ class Pump:
     Batches are kept so small that they take about `seconds`, because what comes next waits for them.
     """
 
-    def __init__(self, pipeline: Pipeline, *, size: int = 1, seconds: float = 2.0, metrics: Metrics | None = None):
+    def __init__(
+        self,
+        pipeline: Pipeline,
+        *,
+        size: int = 1,
+        seconds: float = 2.0,
+        metrics: Metrics | None = None,
+        tracing: Tracing = OFF,
+    ) -> None:
         self._pipeline = pipeline
         self._metrics = metrics or Metrics()
+        self._tracing = tracing
         self._size = size
         self._pace = Pace(size, seconds)
         self._ahead = pipeline.engine.lanes * size + max(2, size)
-        self._queue: list[_Queued] = []
-        self._computing: list[_Queued] = []
+        self._queue: list[Queued] = []
+        self._computing: list[Queued] = []
         self._dropped: dict[asyncio.Future[WindowResult], Exception] = {}
         self._served: dict[str, float] = {}
         self._cutting = 0
@@ -104,7 +107,8 @@ class Pump:
         self._start()
         active = frozenset(each.ticket.tenant for each in (*self._queue, *self._computing))
         self._served = joined(self._served, ticket.tenant, active)
-        self._queue.append(_Queued(ticket, self._pipeline.key(row), row.seconds, now, row, answer, now))
+        key, origin = self._pipeline.key(row), self._tracing.here()
+        self._queue.append(Queued(ticket, key, row.seconds, now, row, answer, now, origin))
         self._news.set()
         try:
             return await answer
@@ -117,7 +121,7 @@ class Pump:
         dropped = [each for each in self._queue if each.ticket.job == job]
         self._queue = [each for each in self._queue if each.ticket.job != job]
         for each in dropped:
-            _answer(each.answer, error)
+            settle(each.answer, error)
 
     @contextmanager
     def expected(self) -> Iterator[None]:
@@ -138,7 +142,7 @@ class Pump:
             await asyncio.wait(self._lanes)
         self._threads.shutdown(wait=False)
         for each in (*self._queue, *self._computing):
-            _answer(each.answer, RuntimeError("the pump was closed"))
+            settle(each.answer, RuntimeError("the pump was closed"))
         for gauge in self._gauges():
             gauge.set_function(float)  # the one before holds on to the engine
 
@@ -148,7 +152,9 @@ class Pump:
 
     def _start(self) -> None:
         if not self._lanes:
-            self._lanes = [asyncio.create_task(self._lane(), name=f"lane {n}") for n in range(self.engine.lanes)]
+            # In a context of their own: the lanes belong to no job, and not to the one that came first.
+            lanes = range(self.engine.lanes)
+            self._lanes = [asyncio.create_task(self._lane(), name=f"lane {n}", context=Context()) for n in lanes]
         if any(lane.done() for lane in self._lanes):
             raise RuntimeError("the lanes have stopped, nobody would take the window")
 
@@ -162,7 +168,7 @@ class Pump:
                     continue
             await self._compute(batch)
 
-    def _take(self, now: float) -> Sequence[_Queued]:
+    def _take(self, now: float) -> Sequence[Queued]:
         """The next batch, out of the queue and charged to its tenants."""
         batch = due(self._queue, self._served, now, self._policy(), more=self._cutting > 0)
         if batch:
@@ -170,14 +176,16 @@ class Pump:
             self._served = charged(self._served, batch)
         return batch
 
-    async def _compute(self, batch: Sequence[_Queued]) -> None:
+    async def _compute(self, batch: Sequence[Queued]) -> None:
         started = time.monotonic()
         for each in batch:
             self._metrics.stage_seconds.labels("queue").observe(started - each.came)
         self._metrics.batch_windows.observe(len(batch))
         self._computing += batch
         rows = [each.row for each in batch]
-        answers, broken = await asyncio.get_running_loop().run_in_executor(self._threads, self._answers, rows)
+        about: Attributes = {"whisper.model": self.engine.model, "whisper.batch.windows": len(batch)}
+        with self._tracing.shared("batch", about, [each.origin for each in batch]):
+            answers, broken = await asyncio.get_running_loop().run_in_executor(self._threads, self._answers, rows)
         self._computing = [each for each in self._computing if each not in batch]
         took = time.monotonic() - started
         self._pace.took(batch[0].key, len(batch), took)
@@ -187,15 +195,15 @@ class Pump:
             self._break(next(answer for answer in answers if isinstance(answer, BrokenEngine)))
         self._news.set()
 
-    def _settled(self, batch: Sequence[_Queued], answers: Sequence[_Outcome], started: float) -> list[_Queued]:
+    def _settled(self, batch: Sequence[Queued], answers: Sequence[_Outcome], started: float) -> list[Queued]:
         """Answer whoever waits for a window that is done or dropped; the others, to be queued again."""
         again = []
         for each, answer in zip(batch, answers, strict=True):
             error = self._dropped.pop(each.answer, self._broken)
             if not isinstance(answer, Row):
-                _answer(each.answer, answer)
+                settle(each.answer, answer)
             elif error is not None:
-                _answer(each.answer, error)
+                settle(each.answer, error)
             elif not each.answer.done():
                 key = self._pipeline.key(answer)
                 again.append(replace(each, key=key, seconds=answer.seconds, since=started, came=time.monotonic()))
@@ -212,7 +220,7 @@ class Pump:
         self._metrics.errors.labels("broken").inc()
         self._broken = BrokenEngine(str(error), suspect=False)
         for each in self._queue:
-            _answer(each.answer, self._broken)
+            settle(each.answer, self._broken)
         self._queue = []
 
     def _failed(self, rows: int, error: Exception) -> None:
@@ -240,12 +248,3 @@ class Pump:
     def _gauges(self) -> Sequence[Gauge]:
         model, metrics = self.engine.model, self._metrics
         return [each.labels(model) for each in (metrics.windows_waiting, metrics.windows_oldest, metrics.backlog)]
-
-
-def _answer(waiting: asyncio.Future[WindowResult], answer: WindowResult | Exception) -> None:
-    if waiting.done():  # whoever asked has gone
-        return
-    if isinstance(answer, Exception):
-        waiting.set_exception(answer)
-    else:
-        waiting.set_result(answer)

@@ -1,4 +1,4 @@
-"""The bell that wakes workers and waiters: Redis, or memory within one process."""
+"""A doorbell between processes: it says "look again", and nothing that matters if it is lost."""
 
 import sys
 

@@ -11,6 +11,7 @@ from whisper_transcriber.metrics import Metrics
 from whisper_transcriber.objects.port import Objects
 from whisper_transcriber.settings import Settings
 from whisper_transcriber.store.port import Store
+from whisper_transcriber.tracing import OFF, Tracing
 
 __all__ = ["Catalogue", "Deps"]
 
@@ -25,6 +26,7 @@ class Deps:
     objects: Objects
     metrics: Metrics
     models: Catalogue
+    tracing: Tracing = OFF
 
     @cached_property
     def looks(self) -> Looks:
@@ -38,5 +40,6 @@ class Deps:
 
     async def close(self) -> None:
         """Let go of all connections."""
+        await self.tracing.close()
         await self.bell.close()
         await self.store.close()

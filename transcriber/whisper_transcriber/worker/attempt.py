@@ -23,6 +23,7 @@ from whisper_transcriber.worker.models import Models
 from whisper_transcriber.worker.opening import learn, short_file, split
 from whisper_transcriber.worker.parts import forget_part, put_together, transcribe_part
 from whisper_transcriber.worker.source import audio_file
+from whisper_transcriber.worker.traces import claimed
 from whisper_transcriber.worker.transcribe import transcribe
 
 log = Log(__name__)
@@ -51,6 +52,17 @@ async def attempt(deps: Deps, models: Models, desk: Desk, claim: Claim, stop: as
 
     Where the job's last part ends with it, the job is closed too.
     """
+    with claimed(deps, claim) as span:
+        outcome, close = await _attempt(deps, models, desk, claim, stop)
+        span.note({"whisper.claim.outcome": outcome})
+        if outcome in ("failed", "crashed"):
+            span.failed(outcome)
+    return outcome if close is None else await attempt(deps, models, desk, close, stop)
+
+
+async def _attempt(
+    deps: Deps, models: Models, desk: Desk, claim: Claim, stop: asyncio.Event
+) -> tuple[Outcome, Claim | None]:
     about = {"job": claim.job.id, "kind": claim.kind, "part": claim.key[1], "attempt": claim.attempt}
     log.info("Claimed job", **about, model=claim.job.request.model)
     close: Claim | None = None
@@ -66,7 +78,7 @@ async def attempt(deps: Deps, models: Models, desk: Desk, claim: Claim, stop: as
         outcome = "dropped"
     deps.metrics.jobs.labels(outcome).inc()
     log.info("Left job", **about, outcome=outcome)
-    return outcome if close is None else await attempt(deps, models, desk, close, stop)
+    return outcome, close
 
 
 async def _work(deps: Deps, models: Models, desk: Desk, hold: Hold) -> Outcome:
@@ -114,7 +126,9 @@ async def _do(deps: Deps, models: Models, desk: Desk, hold: Hold) -> Outcome:
             desk.effort.did(part.seconds)
             return "part_done"
         if hold.claim.kind == "close":
-            return await _succeed(deps, hold, *await put_together(deps, hold, pump))
+            with deps.tracing.span("stitch"):
+                whole = await put_together(deps, hold, pump)
+            return await _succeed(deps, hold, *whole)
         return await _open(deps, desk, hold, pump)
 
 
@@ -138,8 +152,9 @@ async def _succeed(deps: Deps, hold: Hold, about: results.About, windows: list[W
     job = hold.claim.job
     hold.check_lost()
     # Record, then close the claim: a crash in between repeats the recording, never loses it.
-    await results.write(deps.objects, job.id, about, windows)
-    done = await hold.persist(lambda: deps.store.succeed(hold.claim, about.language, about.duration))
+    with deps.tracing.span("record result", {"whisper.audio.seconds": about.duration}):
+        await results.write(deps.objects, job.id, about, windows)
+        done = await hold.persist(lambda: deps.store.succeed(hold.claim, about.language, about.duration))
     if done.real_time_factor is not None:
         deps.metrics.real_time_factor.observe(done.real_time_factor)
     await _over(deps, done)

@@ -15,7 +15,9 @@ from whisper_transcriber.logs import Log
 from whisper_transcriber.objects.port import Missing
 from whisper_transcriber.objects.port import Unavailable as ObjectsUnavailable
 from whisper_transcriber.store.port import Unavailable
+from whisper_transcriber.tracing import Attributes, Span
 from whisper_transcriber.worker.first import first
+from whisper_transcriber.worker.traces import origin
 
 log = Log(__name__)
 # More than a try takes: the lease of one whose process died runs out so long after it.
@@ -44,6 +46,13 @@ async def delivering(deps: Deps, stop: asyncio.Event) -> None:
 
 async def deliver(deps: Deps, delivery: Delivery) -> None:
     """Try a delivery once and record what came of it. Never raises for its sake."""
+    said: Attributes = {"whisper.job.id": str(delivery.job), "whisper.webhook.attempt": delivery.attempts}
+    parent = await origin(deps, delivery)
+    with deps.tracing.span("deliver webhook", said, kind="client", parent=parent) as span:
+        await _deliver(deps, delivery, span)
+
+
+async def _deliver(deps: Deps, delivery: Delivery, span: Span) -> None:
     began, started = datetime.now(UTC), monotonic()
     about = {"job": delivery.job, "delivery": delivery.id, "host": delivery.host, "attempt": delivery.attempts}
     try:
@@ -68,6 +77,9 @@ async def deliver(deps: Deps, delivery: Delivery) -> None:
         log.warning("Left a webhook to run out", **about, reason=str(error))
         outcome = "dropped"
     deps.metrics.webhooks.labels(outcome).inc()
+    span.note({"http.request.method": "POST", "http.response.status_code": attempt.status_code})
+    if not attempt.ok:
+        span.failed(str(attempt.status_code or "unreachable"))
     say = log.info if attempt.ok else log.warning
     say("Tried a webhook", **about, outcome=outcome, status=attempt.status_code, reason=attempt.error, again=again)
 

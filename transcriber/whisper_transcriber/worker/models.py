@@ -173,7 +173,7 @@ class Models:
         settings, metrics = self._deps.settings, self._deps.metrics
         size = settings.lane_windows if engine.device == "cpu" else settings.batch_windows
         pipeline = Pipeline(engine, batch_size=size, metrics=metrics)
-        return Pump(pipeline, size=size, seconds=settings.batch_seconds, metrics=metrics)
+        return Pump(pipeline, size=size, seconds=settings.batch_seconds, metrics=metrics, tracing=self._deps.tracing)
 
     def _load(self, spec: ModelSpec) -> Engine:
         settings, started = self._deps.settings, time.monotonic()

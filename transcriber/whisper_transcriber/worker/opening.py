@@ -45,7 +45,7 @@ async def short_file(deps: Deps, hold: Hold, file: File) -> File | None:
         return file
     if file.seconds is not None and file.seconds > longest(deps.settings):
         return None
-    with await asyncio.to_thread(file.decode) as decoding:
+    with deps.tracing.span("decode audio"), await asyncio.to_thread(file.decode) as decoding:
         with deps.metrics.stage_seconds.labels("decode").time():
             long, blocks = await asyncio.to_thread(beginning, _checked(decoding, hold), _rules(deps))
         if long:
@@ -66,7 +66,7 @@ async def split(deps: Deps, hold: Hold, file: File, desk: Desk) -> Claim | None:
     job = hold.claim.job
     known = await hold.persist(lambda: deps.store.parts(job.id))
     calm = replace(file, limits=replace(file.limits, niceness=NICENESS))  # short files are decoded before a long one
-    with await asyncio.to_thread(calm.decode) as decoding:
+    with deps.tracing.span("decode audio"), await asyncio.to_thread(calm.decode) as decoding:
         cut = parts(_checked(decoding, hold), _rules(deps), known[-1] if known else None)
         while (found := await asyncio.to_thread(_next, deps, cut)) is not None:
             part, audio = found

@@ -81,7 +81,7 @@ class Passage:
 
         watching = asyncio.create_task(self._drop_when_over(), name=f"watch {claim.job.id}")
         try:
-            with in_flight(deps.metrics.inflight, self._seconds or 0.0) as done:
+            with deps.tracing.span("transcribe"), in_flight(deps.metrics.inflight, self._seconds or 0.0) as done:
                 await flow(
                     self._timed(cut),
                     send,

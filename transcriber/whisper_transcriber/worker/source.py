@@ -22,16 +22,21 @@ async def audio_file(deps: Deps, job: Job, hold: Hold) -> AsyncIterator[Path]:
         FetchFailed: the URL did not give it.
         Missing: the upload is gone from the object store.
     """
-    if job.request.source_url is not None and not await _there(deps, job):
-        await _keep(deps, job, job.request.source_url, hold)
     with TemporaryDirectory(prefix="whisper-", dir=deps.settings.scratch) as folder:
         path = Path(folder) / "audio"
-        with deps.metrics.stage_seconds.labels("fetch").time(), path.open("wb") as file:
-            async with aclosing(deps.objects.get(audio_key(job.id))) as chunks:
-                async for chunk in chunks:
-                    hold.check()
-                    await asyncio.to_thread(file.write, chunk)
+        with deps.tracing.span("fetch audio"):
+            if job.request.source_url is not None and not await _there(deps, job):
+                await _keep(deps, job, job.request.source_url, hold)
+            await _read(deps, job, hold, path)
         yield path
+
+
+async def _read(deps: Deps, job: Job, hold: Hold, path: Path) -> None:
+    with deps.metrics.stage_seconds.labels("fetch").time(), path.open("wb") as file:
+        async with aclosing(deps.objects.get(audio_key(job.id))) as chunks:
+            async for chunk in chunks:
+                hold.check()
+                await asyncio.to_thread(file.write, chunk)
 
 
 async def _there(deps: Deps, job: Job) -> bool:

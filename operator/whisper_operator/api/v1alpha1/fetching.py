@@ -74,7 +74,7 @@ class Fetch(Model):
     ca_secret_ref: SecretCa | None = Field(
         None,
         description="Secret with authorities that servers of URLs, webhooks and buckets may be certified by, beside "
-        "the public ones; only workers see it, and take up what changes in it while they run. Default: the public ones.",
+        "the public ones; only workers see it, and read it anew when it changes. Default: the public ones.",
     )
     s3: tuple[SourceBucket, ...] = Field(
         (),

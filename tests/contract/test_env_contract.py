@@ -47,7 +47,7 @@ SPECS: dict[str, dict[str, Any]] = {
         "api": {"cors": {"allowedOrigins": ["https://app.example.com", "http://localhost:5173"]}},
         "retentionSeconds": 86400,
         "logLevel": "DEBUG",
-        "fetch": {"timeoutSeconds": 60},
+        "fetch": {"timeoutSeconds": 60, "caSecretRef": {"name": "corporate"}},
         "tls": {"api": {"enabled": True}},
     },
     "encrypted": {"objects": {"encryption": {"readUnencrypted": True}}},
@@ -131,7 +131,6 @@ WITHOUT_A_FIELD = {
         "batch_max_bytes",
     ),
     "as Standard Webhooks has it": ("webhook_schedule", "webhook_timeout_seconds", "webhook_deliveries"),
-    "a file that only spec.workers.pod.patch can mount: set it beside it": ("fetch_ca",),
 }
 
 

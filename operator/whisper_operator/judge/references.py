@@ -38,6 +38,9 @@ def references(spec: TranscriberSpec) -> Iterator[Reference]:
         keys_ref = spec.objects.encryption.secret_ref
         yield Reference(Component.OBJECTS, "spec.objects.encryption.secretRef", keys_ref.name, (keys_ref.key,))
     yield from _authorities(spec)
+    if spec.fetch.ca_secret_ref:
+        authorities = spec.fetch.ca_secret_ref
+        yield Reference(Component.WORKER, "spec.fetch.caSecretRef", authorities.name, (authorities.key,))
     for field, buckets in (("fetch", spec.fetch.s3), ("output", spec.output.s3)):
         for index, bucket in enumerate(buckets):
             if bucket.secret_ref:

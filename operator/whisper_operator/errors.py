@@ -2,7 +2,18 @@
 
 
 class InvalidSpec(Exception):
-    """The resource contradicts itself. The message names the field; nothing changes until the user edits it."""
+    """The resource contradicts itself. The message names the field; nothing changes until the user edits it.
+
+    `reason` is the condition's.
+    """
+
+    reason = "InvalidSpec"
+
+
+class UnsupportedVersion(InvalidSpec):
+    """The transcriber that is asked for is not one that this operator knows how to run."""
+
+    reason = "UnsupportedVersion"
 
 
 class Transient(Exception):

@@ -42,6 +42,27 @@ class Failure(BaseModel, frozen=True):
     message: str = ""
 
 
+class Output(BaseModel, frozen=True):
+    """Where a job's result is written besides: the s3:// URL that it asked for, and those of the objects by format."""
+
+    url: str
+    objects: Mapping[str, str] = {}
+
+
+class Attempt(BaseModel, frozen=True):
+    """One try of a delivery, and what kept it from being taken."""
+
+    error: str | None = None
+
+
+class Delivery(BaseModel, frozen=True):
+    """An event on its way to a URL, or a result on its way to a bucket: pending, delivered or failed."""
+
+    url: str
+    status: str
+    attempts: tuple[Attempt, ...] = ()
+
+
 class Job(BaseModel, frozen=True):
     """A job as the API tells it. Times are Unix seconds; `progress` is percent."""
 
@@ -59,6 +80,7 @@ class Job(BaseModel, frozen=True):
     finished_at: float | None = None
     error: Failure | None = None
     results: Mapping[str, str] = {}
+    output: Output | None = None
 
 
 class Demand(BaseModel, frozen=True):
@@ -136,6 +158,18 @@ class Transcripts:
     async def get(self, way: Way, key: str | None, job_id: str) -> Job:
         """How far a job is. Raises: UnknownJob, Transient, Unauthorised, Refused."""
         return await self._ask(way, "GET", f"{way.url}/v1/jobs/{job_id}", _auth(key))
+
+    async def writing(self, way: Way, key: str | None, job: Job) -> Delivery | None:
+        """What came of writing a job's result to its output, if that has begun. Raises as `get` does."""
+        url = f"{way.url}/v1/jobs/{job.id}/deliveries"
+        status, data = await self._send(way, "GET", url, _auth(key))
+        if status != 200:
+            raise _refusal(status, data, known=True)
+        try:
+            found = _Deliveries.model_validate_json(data).data
+        except ValidationError as error:
+            raise Transient(f"the transcriber's API answered {url} with something else") from error
+        return next((each for each in found if job.output and each.url == job.output.url), None)
 
     async def cancel(self, way: Way, key: str | None, job_id: str) -> Job:
         """Stop a job; one that has ended stays as it is. Raises: UnknownJob, Transient, Unauthorised, Refused."""
@@ -231,6 +265,10 @@ def _refusal(status: int, data: bytes, *, known: bool) -> Exception:
     if status in (408, 425, 429) or status >= 500:
         return Transient(said)
     return Refused(failure.code or f"http_{status}", failure.message or said)
+
+
+class _Deliveries(BaseModel):
+    data: list[Delivery]
 
 
 class _Body(BaseModel):

@@ -40,7 +40,8 @@ SPECS: dict[str, dict[str, Any]] = {
                 {"bucket": "calls", "endpoint": "https://minio.data.svc:9000", "secretRef": {"name": "calls"}},
                 {"bucket": "lectures", "region": "eu-central-1", "tenants": ["university"]},
             ]
-        }
+        },
+        "output": {"s3": [{"bucket": "texts", "prefix": "2026/", "secretRef": {"name": "texts"}}, {"bucket": "open"}]},
     },
     "api": {
         "api": {"cors": {"allowedOrigins": ["https://app.example.com", "http://localhost:5173"]}},
@@ -270,6 +271,16 @@ def test_buckets_that_jobs_may_name_arrive_with_their_keys(parsed: Any) -> None:
     assert (lectures.bucket, lectures.endpoint, lectures.region) == ("lectures", "", "eu-central-1")
     assert (lectures.tenants, lectures.access_key.get_secret_value()) == (("university",), "")
     assert parsed(environment(plan(SPECS["buckets"]), "Deployment", "api")).s3_sources == ()
+
+
+def test_buckets_for_results_arrive_with_their_keys(parsed: Any) -> None:
+    values = environment(plan(SPECS["buckets"]), "Deployment", "worker")
+    assert "user-" not in values["WHISPER_S3_OUTPUTS"], "keys are in no list"
+    texts, open_ = parsed(values).s3_outputs
+    assert (texts.bucket, texts.prefix, texts.region, open_.prefix) == ("texts", "2026/", "us-east-1", "")
+    assert texts.secret_key.get_secret_value() == "user-secret-key"
+    assert open_.secret_key.get_secret_value() == ""
+    assert parsed(environment(plan(SPECS["buckets"]), "Deployment", "api")).s3_outputs == ()
 
 
 def test_keys_that_are_not_there_are_named(parsed: Any) -> None:

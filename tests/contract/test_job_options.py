@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from whisper_operator.api.v1alpha1.job import JobSpec, TranscriptionJob
+from whisper_operator.api.v1alpha1.job_output import OUTPUT_URL
 from whisper_operator.api.v1alpha1.webhook import EVENTS as OPERATORS_EVENTS
 from whisper_operator.cluster.memory import FakeCluster
 from whisper_operator.errors import InvalidSpec
@@ -22,7 +23,9 @@ from whisper_transcriber.deps import Catalogue
 from whisper_transcriber.domain.job import JobRequest
 from whisper_transcriber.domain.model import ModelSpec
 from whisper_transcriber.domain.options import Options, Vad
+from whisper_transcriber.domain.outputs import ENDINGS, URL, Output
 from whisper_transcriber.domain.webhooks import EVENTS, Webhook
+from whisper_transcriber.render import FORMATS
 
 MODELS = Catalogue([ModelSpec(name="base"), ModelSpec(name="small")])
 HTTP = {"http": {"url": "http://example.com/a.wav"}}
@@ -39,7 +42,10 @@ CASES: dict[str, tuple[Any, Options]] = {
     "temperature": (0.5, Options(temperature=0.5)),
     "wordTimestamps": (True, Options(word_timestamps=True)),
 }
-ELSEWHERE = {"transcriberRef", "source", "model", "priority", "formats", "cancel", "ttlSecondsAfterFinished", "webhook"}
+ELSEWHERE = {
+    *("transcriberRef", "source", "model", "priority", "formats", "cancel", "ttlSecondsAfterFinished", "webhook"),
+    "output",
+}
 
 
 def job(source: Any = HTTP, **spec: Any) -> TranscriptionJob:
@@ -99,6 +105,27 @@ async def test_a_webhook_reaches_it_as_json_and_as_a_form(asked: dict[str, Any],
     assert set(EVENTS) == set(OPERATORS_EVENTS)
 
 
+OUTPUTS: list[tuple[dict[str, Any], Output]] = [
+    ({"output": {"s3": {"url": "s3://texts/2026/"}}}, Output("s3://texts/2026/a", FORMATS)),
+    ({"output": {"s3": {"url": "s3://texts/"}}, "formats": ["srt"]}, Output("s3://texts/a", ("srt",))),
+    (
+        {"output": {"s3": {"url": "s3://texts/a b"}}, "formats": ["srt", "json"]},
+        Output("s3://texts/a b", ("srt", "json")),
+    ),
+]
+
+
+@pytest.mark.parametrize(("spec", "output"), OUTPUTS)
+def test_an_output_reaches_it_as_json_and_as_a_form(spec: dict[str, Any], output: Output) -> None:
+    sent = fields(job(**spec))
+    assert job_of_body(body_of_json(json.dumps(sent).encode()), MODELS).output == output
+    form: defaultdict[str, list[str]] = defaultdict(list)
+    for name, value in form_fields({k: v for k, v in sent.items() if k != "source"}):
+        form[name].append(value)
+    assert job_of_form(dict(form), MODELS, "00").output == output
+    assert (OUTPUT_URL, set(FORMATS)) == (URL, set(ENDINGS)), "both sides take the same"
+
+
 def test_model_and_priority_reach_it_too() -> None:
     asked = by_json(job(model="small", priority=7))
     assert (asked.model, asked.priority) == ("small", 7)
@@ -120,6 +147,18 @@ def test_model_and_priority_reach_it_too() -> None:
         ({"webhook": {"url": "ftp://a"}}, "spec.webhook.url"),
         ({"webhook": {"url": "https://me:secret@a/"}}, "spec.webhook.url"),
         ({"webhook": {"url": HOOK, "events": ["job.done"]}}, "spec.webhook.events[0]"),
+        ({"output": {}}, "spec.output.s3 is missing"),
+        *(
+            ({"output": {"s3": {"url": url}}}, "spec.output.s3.url")
+            for url in (
+                "s3://texts",
+                "s3://texts/../a",
+                "s3://texts/a//b",
+                "s3://texts/.a",
+                "s3://texts/a\n",
+                "http://a/b",
+            )
+        ),
     ],
 )
 def test_what_cannot_be_is_refused_by_its_name(spec: dict[str, Any], says: str) -> None:

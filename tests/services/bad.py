@@ -24,6 +24,10 @@ REFUSED_TRANSCRIBERS: dict[str, tuple[Any, str]] = {
         {"fetch": {"s3": [{"bucket": "calls", "endpoint": "https://user:password@s3.example.com"}]}},
         "spec.fetch.s3[0].endpoint",
     ),
+    "the same bucket for results twice": (
+        {"output": {"s3": [{"bucket": "texts"}, {"bucket": "texts"}]}},
+        "spec.output.s3: duplicate",
+    ),
     "a page instead of an origin": (
         {"api": {"cors": {"allowedOrigins": ["https://app.example.com/page"]}}},
         "spec.api.cors.allowedOrigins[0]",
@@ -190,6 +194,12 @@ REFUSED_JOBS: dict[str, tuple[Any, str]] = {
     "too sure": ({**JOB, "vad": {"threshold": 2}}, "spec.vad.threshold"),
     "too short a silence": ({**JOB, "vad": {"silenceDurationMs": 1}}, "spec.vad.silenceDurationMs"),
     "negative lifetime": ({**JOB, "ttlSecondsAfterFinished": -1}, "spec.ttlSecondsAfterFinished"),
+    "a bucket and no key": ({**JOB, "output": {"s3": {"url": "s3://texts"}}}, "spec.output.s3.url"),
+    "a key that leads upwards": ({**JOB, "output": {"s3": {"url": "s3://texts/../a"}}}, "spec.output.s3.url"),
+    "keys for the output in a job": (
+        {**JOB, "output": {"s3": {"url": "s3://texts/a", "secretKey": "x"}}},
+        "spec.output.s3.secretKey",
+    ),
     "nobody to tell": ({**JOB, "webhook": {}}, "spec.webhook takes exactly one"),
     "two to tell": (
         {**JOB, "webhook": {"url": "http://a", "urlSecretRef": {"name": "a"}}},

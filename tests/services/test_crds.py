@@ -70,6 +70,7 @@ def test_only_cancel_and_lifetime_of_a_job_can_change(api: Api) -> None:
         {"priority": 1},
         {"source": {"http": {"url": "http://a/b"}}},
         {"webhook": {"url": "http://a/b"}},
+        {"output": {"s3": {"url": "s3://texts/2026/"}}},
     ):
         (field,) = change
         assert f"spec.{field} cannot be changed" in api.refusal(job({**JOB, **change}, "fixed"))

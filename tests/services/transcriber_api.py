@@ -15,7 +15,7 @@ from aiohttp.test_utils import TestServer
 class TranscriberApi:
     """`jobs` by id, `submissions` as (idempotency key, fields, audio). `key`: what Authorization must carry.
 
-    `readiness`: the checks that keep it from being ready.
+    `deliveries` are those of every job. `readiness`: the checks that keep it from being ready.
     """
 
     def __init__(self, key: str | None = None) -> None:
@@ -24,6 +24,7 @@ class TranscriberApi:
         self.submissions: list[tuple[str, dict[str, Any], bytes | None]] = []
         self.refusal: tuple[int, str, str] | None = None
         self.demand: dict[str, Any] = {"workers": 0}
+        self.deliveries: list[dict[str, Any]] = []
         self.readiness: dict[str, str] = {"store": "unavailable"}
         self.url = ""
         self._ids = itertools.count(1)
@@ -46,6 +47,7 @@ class TranscriberApi:
         app = web.Application(middlewares=[self._guard])
         app.router.add_post("/v1/jobs", self._submit)
         app.router.add_get("/v1/jobs/{id}", self._get)
+        app.router.add_get("/v1/jobs/{id}/deliveries", self._deliveries)
         app.router.add_get("/internal/demand", self._demand)
         app.router.add_get("/readyz", self._readyz)
         app.router.add_post("/v1/jobs/{id}/cancel", self._cancel)
@@ -88,6 +90,11 @@ class TranscriberApi:
     async def _get(self, request: web.Request) -> web.Response:
         job = self.jobs.get(request.match_info["id"])
         return web.json_response(job) if job else _error(404, "job_not_found", "There is no such job.")
+
+    async def _deliveries(self, request: web.Request) -> web.Response:
+        if request.match_info["id"] not in self.jobs:
+            return _error(404, "job_not_found", "There is no such job.")
+        return web.json_response({"object": "list", "data": self.deliveries})
 
     async def _demand(self, request: web.Request) -> web.Response:
         return _error(*self.refusal) if self.refusal else web.json_response(self.demand)

@@ -58,6 +58,12 @@ class S3Source(BaseModel):
         return {**rest, **{key: os.environ[name].strip() for key, name in names.items()}}
 
 
+class S3Output(S3Source):
+    """A bucket that jobs may have their results written to; only keys that begin with `prefix` are."""
+
+    prefix: str = Field("", max_length=512)
+
+
 class Settings(BaseSettings):
     """The transcriber's settings. Durations are seconds, sizes bytes; secrets never show in a repr or a log."""
 
@@ -155,6 +161,9 @@ class Settings(BaseSettings):
     fetch_allow_private: bool = Field(False, description="Whether URL sources may be on private networks")
     s3_sources: Annotated[tuple[S3Source, ...], NoDecode, BeforeValidator(_json)] = Field(
         (), description="Buckets that jobs may name, a JSON list"
+    )
+    s3_outputs: Annotated[tuple[S3Output, ...], NoDecode, BeforeValidator(_json)] = Field(
+        (), description="Buckets that jobs may have their results written to, a JSON list"
     )
     fetch_ca: Path | None = Field(
         None, description="File with authorities, besides the public ones, for URL sources and webhooks over https"

@@ -25,6 +25,7 @@ from whisper_operator.jobs.state import (
     pascal,
     pause,
     read,
+    written,
 )
 from whisper_operator.judge import merged
 from whisper_operator.logs import Log
@@ -32,7 +33,7 @@ from whisper_operator.reconcile import TRANSCRIBER, Outcome
 from whisper_operator.reconcile.events import Budget, record, told
 from whisper_operator.reconcile.report import rendered, write
 from whisper_operator.settings import Settings
-from whisper_operator.transcripts import Job, Refused, Transcripts, Unauthorised, UnknownJob
+from whisper_operator.transcripts import Delivery, Job, Refused, Transcripts, Unauthorised, UnknownJob
 
 __all__ = ["TRANSCRIPTION_JOB", "Keys", "abandon", "authorities", "follow"]
 
@@ -92,7 +93,7 @@ async def _advance(
         return ended(now, CANCELLED, "The job was cancelled before it was handed over.", known)
     transcriber = cr.spec.transcriber_ref.name
     try:
-        job = await _ask(cluster, api, keys, cr, known.get("jobId"))
+        job, writing = await _ask(cluster, api, keys, cr, known.get("jobId"))
     except NotThereYet as missing:
         return News("Unknown", missing.reason, str(missing), known)
     except Refused as refused:
@@ -103,23 +104,28 @@ async def _advance(
         reason = "Running" if "jobId" in known else "WaitingForTranscriber"
         return News("Unknown", reason, await _why(cluster, cr, trouble), known)
     tls = await authorities(cluster, cr.namespace, transcriber) is not None
-    return read(job, cr, names.endpoint(transcriber, cr.namespace, tls=tls), now)
+    news = read(job, cr, names.endpoint(transcriber, cr.namespace, tls=tls), now)
+    return written(news, cr, job, writing) if cr.spec.output and news.status == "True" else news
 
 
-async def _ask(cluster: Cluster, api: Transcripts, keys: Keys, cr: TranscriptionJob, job_id: str | None) -> Job:
-    """The job as the API has it; handed over if the API does not have it (any more)."""
+async def _ask(
+    cluster: Cluster, api: Transcripts, keys: Keys, cr: TranscriptionJob, job_id: str | None
+) -> tuple[Job, Delivery | None]:
+    """The job as the API has it, and what came of writing its result; handed over if the API does not have it."""
     transcriber = cr.spec.transcriber_ref.name
     way = api.way(cr.namespace, transcriber, await authorities(cluster, cr.namespace, transcriber))
     key = await keys.get(cr.namespace, transcriber)
     if job_id is not None:
         try:
-            return await (api.cancel if cr.spec.cancel else api.get)(way, key, job_id)
+            job = await (api.cancel if cr.spec.cancel else api.get)(way, key, job_id)
+            wanted = cr.spec.output and job.status == "succeeded"
+            return job, await api.writing(way, key, job) if wanted else None
         except UnknownJob:
             log.warning("The transcriber lost a job, handing it over again", job=cr.key, id=job_id)
     asked = fields(cr) | await webhook(cluster, cr)
     job = await api.submit(way, key, cr.metadata.uid, asked, await upload(cluster, cr))
     log.info("Handed a job over", job=cr.key, transcriber=transcriber, id=job.id)
-    return job
+    return job, None
 
 
 async def _why(cluster: Cluster, cr: TranscriptionJob, trouble: Transient) -> str:

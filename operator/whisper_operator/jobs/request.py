@@ -87,6 +87,7 @@ def fields(cr: TranscriptionJob) -> dict[str, Any]:
         "wordTimestamps": spec.word_timestamps,
         "priority": spec.priority,
         "source": _source(spec.source),
+        "output": _output(cr),
     }
     return {key: value for key, value in given.items() if value is not None}
 
@@ -95,6 +96,15 @@ def _source(given: JobSource) -> dict[str, Any] | None:
     if given.http:
         return {"http": {"url": given.http.url}}
     return {"s3": {"url": given.s3.url}} if given.s3 else None
+
+
+def _output(cr: TranscriptionJob) -> dict[str, Any] | None:
+    """Named after the resource, not after the transcriber's job: handed over again, it writes the same objects."""
+    if cr.spec.output is None:
+        return None
+    url = cr.spec.output.s3.url
+    where = {"s3": {"url": f"{url}{cr.name}" if url.endswith("/") else url}}
+    return where | ({"formats": list(cr.spec.formats)} if cr.spec.formats else {})
 
 
 def _chunking(vad: Vad | None) -> dict[str, Any] | None:

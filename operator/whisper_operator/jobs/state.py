@@ -8,7 +8,7 @@ from typing import Any
 from whisper_operator.api.v1alpha1.conditions import Condition, Status
 from whisper_operator.api.v1alpha1.job import FORMATS, JobStatus, TranscriptionJob
 from whisper_operator.reconcile.report import timestamp
-from whisper_operator.transcripts import Job
+from whisper_operator.transcripts import Delivery, Job
 
 SUCCEEDED, CANCELLED = "Succeeded", "Cancelled"
 ENDED: Mapping[str, Status] = {"succeeded": "True", "failed": "False", "cancelled": "False"}
@@ -44,6 +44,27 @@ def read(job: Job, cr: TranscriptionJob, endpoint: str, now: datetime) -> News:
     }
     reason, message = _said(job)
     return News(ended, reason, message, {key: value for key, value in fields.items() if value not in (None, {})})
+
+
+def written(news: News, cr: TranscriptionJob, job: Job, writing: Delivery | None) -> News:
+    """The news of a job that succeeded and whose result is to be written somewhere: it is not at its end before."""
+    wanted = job.output.url if job.output else cr.spec.output and cr.spec.output.s3.url
+    if writing and writing.status == "delivered" and job.output:
+        outputs = {**news.fields, "outputs": dict(job.output.objects)}
+        return News("True", "Succeeded", f"The transcript is ready, and is written to {wanted}.", outputs)
+    if writing and writing.status == "failed":
+        said = f"The transcript is ready, but could not be written to {wanted}: {_failure(writing)}. It is given up."
+        return News("False", "OutputFailed", said, news.fields)
+    fields = {name: value for name, value in news.fields.items() if name != "completionTime"}
+    if not writing or not writing.attempts:
+        return News("Unknown", "WritingOutput", f"The transcript is ready, and is being written to {wanted}.", fields)
+    advice = f"It is tried again; see spec.output.s3 of WhisperTranscriber {cr.spec.transcriber_ref.name}"
+    said = f"The transcript is ready, but could not be written to {wanted}: {_failure(writing)}. {advice}."
+    return News("Unknown", "OutputFailed", said, fields)
+
+
+def _failure(writing: Delivery) -> str:
+    return (writing.attempts[-1].error if writing.attempts else None) or "nobody knows why"
 
 
 def ended(now: datetime, reason: str, message: str, known: Mapping[str, Any]) -> News:

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from whisper_operator.api.v1alpha1.conditions import Condition, Status, mark
+from whisper_operator.errors import InvalidSpec
 from whisper_operator.judge.scene import Verdict
 from whisper_operator.judge.survey import CERTIFICATES, CONDITIONS
 
@@ -34,16 +35,16 @@ def conditions(
     return merged(old, fresh, generation, now)
 
 
-def invalid(old: Sequence[Condition], message: str, generation: int, now: datetime) -> list[Condition]:
+def invalid(old: Sequence[Condition], error: InvalidSpec, generation: int, now: datetime) -> list[Condition]:
     """Conditions of a transcriber whose spec makes no sense: its components keep what was last seen of them."""
-    verdict = Verdict("InvalidSpec", message, stalled=True)
+    verdict = Verdict(error.reason, str(error), stalled=True)
     fresh = [
         _condition("Ready", verdict, "Ready", ""),
         _abnormal("Reconciling", None, verdict),
         _abnormal("Stalled", verdict, None),
     ]
     unseen = [
-        Condition(type=kind, status="Unknown", reason="InvalidSpec", message="")
+        Condition(type=kind, status="Unknown", reason=error.reason, message="")
         for kind in (*CONDITIONS, CERTIFICATES)
         if not any(condition.type == kind for condition in old)
     ]

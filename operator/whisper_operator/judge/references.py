@@ -41,9 +41,11 @@ def references(spec: TranscriberSpec) -> Iterator[Reference]:
     if spec.tracing and spec.tracing.headers_secret_ref:
         headers = spec.tracing.headers_secret_ref
         yield Reference(Component.API, "spec.tracing.headersSecretRef", headers.name, (headers.key,))
-    for index, source in enumerate(spec.fetch.s3):
-        if source.secret_ref:
-            yield Reference(Component.WORKER, f"spec.fetch.s3[{index}].secretRef", source.secret_ref.name, keys)
+    for field, buckets in (("fetch", spec.fetch.s3), ("output", spec.output.s3)):
+        for index, bucket in enumerate(buckets):
+            if bucket.secret_ref:
+                named = f"spec.{field}.s3[{index}].secretRef"
+                yield Reference(Component.WORKER, named, bucket.secret_ref.name, keys)
     for index, model in enumerate(spec.models):
         if model.source and model.source.s3 and model.source.s3.secret_ref:
             field = f"spec.models[{index}].source.s3.secretRef"

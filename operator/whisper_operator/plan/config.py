@@ -2,11 +2,12 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from whisper_operator.api import names
 from whisper_operator.api.names import Env
+from whisper_operator.api.v1alpha1.fetching import OutputBucket, SourceBucket
 from whisper_operator.api.v1alpha1.speech import SpeechModel
 from whisper_operator.api.v1alpha1.transcriber import WhisperTranscriber
 from whisper_operator.plan.common import Manifest, compact, manifest
@@ -114,19 +115,24 @@ def encryption(cr: WhisperTranscriber) -> list[Manifest]:
     return [from_secret(Env.OBJECTS_KEYS, name, key), *([lenient] if given.read_unencrypted else [])]
 
 
-def sources(cr: WhisperTranscriber) -> list[Manifest]:
-    """The variables of the buckets that jobs may name. The list says which variables hold a bucket's keys."""
+def buckets(cr: WhisperTranscriber) -> list[Manifest]:
+    """The variables of the buckets that jobs may name. The lists say which variables hold a bucket's keys."""
+    fetch, output = cr.spec.fetch.s3, cr.spec.output.s3
+    return [*_buckets(Env.S3_SOURCES, "S3_SOURCE", fetch), *_buckets(Env.S3_OUTPUTS, "S3_OUTPUT", output)]
+
+
+def _buckets(variable: Env, prefix: str, given: Sequence[SourceBucket | OutputBucket]) -> list[Manifest]:
     found, listed = [], []
-    for number, given in enumerate(cr.spec.fetch.s3):
-        prefix = f"S3_SOURCE_{number}"
-        about = {"bucket": given.bucket, "endpoint": given.endpoint, "region": given.region}
-        if given.secret_ref:
-            about["credentials"] = prefix
+    for number, each in enumerate(given):
+        about = {"bucket": each.bucket, "endpoint": each.endpoint, "region": each.region}
+        if each.secret_ref:
+            about["credentials"] = f"{prefix}_{number}"
             for name, key in (("ACCESS_KEY", names.KEY_ACCESS_KEY), ("SECRET_KEY", names.KEY_SECRET_KEY)):
-                found.append(from_secret(f"{prefix}_{name}", given.secret_ref.name, key))
-        listed.append(compact({**about, "tenants": list(given.tenants)}))
+                found.append(from_secret(f"{prefix}_{number}_{name}", each.secret_ref.name, key))
+        start = each.prefix if isinstance(each, OutputBucket) else None
+        listed.append(compact({**about, "tenants": list(each.tenants), "prefix": start}))
     if listed:
-        found.append({"name": str(Env.S3_SOURCES), "value": json.dumps(listed, separators=(",", ":"))})
+        found.append({"name": str(variable), "value": json.dumps(listed, separators=(",", ":"))})
     return found
 
 

@@ -139,8 +139,8 @@ def _out(cr: WhisperTranscriber) -> list[Manifest]:
         made += [{"to": blocks, "ports": external.ports(egress.public.ports)}] if blocks else []
     if cr.spec.fetch.allow_private_networks:
         made.append({"to": [_EVERY_POD, *map(_block, PRIVATE)], "ports": external.ports(())})
-    for source in cr.spec.fetch.s3:
-        made += external.named(source.endpoint) if source.endpoint else []
+    for each in (*cr.spec.fetch.s3, *cr.spec.output.s3):
+        made += external.named(each.endpoint) if each.endpoint else []
     return [*made, *(external.rule(destination) for destination in egress.workers)]
 
 

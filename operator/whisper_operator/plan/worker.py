@@ -9,11 +9,11 @@ from whisper_operator.plan.cache import affinity, alone, model_cache, volume
 from whisper_operator.plan.common import Manifest, Observed, PlanSettings, budget, manifest
 from whisper_operator.plan.config import (
     MODEL_CACHE,
+    buckets,
     checksum,
     claim_folder,
     credentials,
     encryption,
-    sources,
     variables,
     webhook_secret,
 )
@@ -113,7 +113,7 @@ def _environment() -> list[Manifest]:
 
 
 def _secrets(cr: WhisperTranscriber) -> list[Manifest]:
-    return [*credentials(cr), *encryption(cr), webhook_secret(cr), *sources(cr), *_bucket_of_models(cr)]
+    return [*credentials(cr), *encryption(cr), webhook_secret(cr), *buckets(cr), *_bucket_of_models(cr)]
 
 
 def _bucket_of_models(cr: WhisperTranscriber) -> list[Manifest]:

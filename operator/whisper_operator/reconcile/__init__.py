@@ -13,9 +13,10 @@ from typing import Any
 from whisper_operator.api import names
 from whisper_operator.api.v1alpha1.conditions import Condition, find
 from whisper_operator.api.v1alpha1.transcriber import TranscriberStatus, WhisperTranscriber
+from whisper_operator.api.versions import complaint
 from whisper_operator.certs import Certified, certify
 from whisper_operator.cluster.port import Cluster, Kind, Manifest
-from whisper_operator.errors import InvalidSpec
+from whisper_operator.errors import InvalidSpec, UnsupportedVersion
 from whisper_operator.judge import Scene, conditions, invalid, silent, survey, suspects
 from whisper_operator.plan import Observed, PlanSettings, desired
 from whisper_operator.plan.autoscaling import Queue, Scale
@@ -92,14 +93,14 @@ async def _act(
 ) -> Outcome:
     old = TranscriberStatus.model_validate(body.get("status") or {})
     try:
-        cr = WhisperTranscriber.parse(body)
+        cr = managed(WhisperTranscriber.parse(body))
         sight = await observe(cluster, cr, new=new)
         certified = certify(cr, sight.secrets, now, sight.children, sight.served)
         if not cr.spec.paused:
             certified, sight = await secure(cluster, cr, certified, sight)
         planned = [*certified.children, *desired(cr, observed(sight, certified, scale), plan_settings(settings))]
     except InvalidSpec as error:
-        judged = invalid(old.conditions, str(error), body["metadata"]["generation"], now)
+        judged = invalid(old.conditions, error, body["metadata"]["generation"], now)
         await _report(cluster, body, old, judged, {}, (), applied.budget, now, settings.identity)
         return Outcome("invalid", settings.resync)
     if not cr.spec.paused:
@@ -139,6 +140,17 @@ async def _heard(
     answers = await asyncio.gather(*(ask(cr, pod) for pod in quiet)) if ask else ()
     said = {pod["metadata"]["uid"]: answer for pod, answer in zip(quiet, answers, strict=False)}
     return replace(scene, events=events, answers=said)
+
+
+def managed(cr: WhisperTranscriber) -> WhisperTranscriber:
+    """The transcriber, if its version is one that this operator can run. Raises: UnsupportedVersion.
+
+    The operator's own default is not judged: whoever installed it has chosen that.
+    """
+    wrong = complaint(cr.spec.version) if cr.spec.version else None
+    if wrong is not None:
+        raise UnsupportedVersion(wrong)
+    return cr
 
 
 def touched(sight: Sight) -> set[str]:

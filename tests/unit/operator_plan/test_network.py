@@ -116,10 +116,11 @@ def test_whatever_the_resource_says(spec: dict[str, Any]) -> None:
             assert not allowed(made, ENDS[source], End(address), 80), (source, address)
 
 
-def test_buckets_of_jobs_open_their_own_place_and_no_more() -> None:
+@pytest.mark.parametrize("field", ["fetch", "output"])
+def test_buckets_of_jobs_open_their_own_place_and_no_more(field: str) -> None:
     where = ("http://10.0.0.9:9000", "https://minio.data.svc:9000", "https://s3.example.com", None)
     given = [{"bucket": f"bucket-{n}", **({"endpoint": at} if at else {})} for n, at in enumerate(where)]
-    made = policies({"fetch": {"s3": given}})
+    made = policies({field: {"s3": given}})
     assert allowed(made, ENDS["worker"], End("10.0.0.9"), 9000)
     assert not allowed(made, ENDS["worker"], End("10.0.0.9"), 9001)
     assert not allowed(made, ENDS["worker"], End("10.0.0.8"), 9000)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from unit.operator_runtime.scenes import NOON
 from whisper_operator.api.v1alpha1.conditions import Condition
+from whisper_operator.errors import InvalidSpec
 from whisper_operator.judge import Verdict, conditions, invalid
 
 GOOD: dict[str, Verdict | None] = dict.fromkeys(("DatabaseReady", "QueueReady", "WorkersReady"))
@@ -35,7 +36,7 @@ def test_waiting_is_reconciling_and_not_stalled() -> None:
 
 
 def test_an_invalid_spec_at_first_sight_leaves_no_condition_out() -> None:
-    found = by_type(invalid([], "spec.x is wrong", 1, NOON))
+    found = by_type(invalid([], InvalidSpec("spec.x is wrong"), 1, NOON))
     assert found["Stalled"] == ("True", "InvalidSpec")
     assert found["ApiReady"] == ("Unknown", "InvalidSpec")
     assert list(found)[:3] == ["Ready", "Reconciling", "Stalled"]

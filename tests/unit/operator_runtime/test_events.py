@@ -24,7 +24,7 @@ async def test_an_ordinary_start_and_a_change_warn_of_nothing(world: Any) -> Non
     await world.look()
     await world.settle()
     world.cluster.edit(
-        Kind("whisper-operator.dev/v1alpha1", "WhisperTranscriber"), "ns", "main", {"spec": {"version": "0.2.0"}}
+        Kind("whisper-operator.dev/v1alpha1", "WhisperTranscriber"), "ns", "main", {"spec": {"version": "0.1.1"}}
     )
     await world.look()
     await world.settle()

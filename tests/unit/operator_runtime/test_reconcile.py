@@ -128,7 +128,7 @@ async def test_network_policies_go_when_they_are_disabled_and_come_back(world: A
 async def test_pods_that_run_stay_until_the_new_migration_is_done(world: Any) -> None:
     await world.settle()
     (old,) = world.cluster.names(JOB)
-    world.edit(version="0.2.0")
+    world.edit(version="0.1.1")
     await world.look()
     assert old not in world.cluster.names(JOB)
     assert world.cluster.names(DEPLOYMENT) == ["main-api", "main-worker-blue"]
@@ -138,7 +138,7 @@ async def test_pods_that_run_stay_until_the_new_migration_is_done(world: Any) ->
     assert world.condition("DatabaseReady")["status"] == "False"
     await world.settle()
     assert world.cluster["Deployment", "main-api"]["spec"]["template"]["spec"]["containers"][0]["image"].endswith(
-        "0.2.0"
+        "0.1.1"
     )
 
 
@@ -146,7 +146,7 @@ async def test_an_old_migration_that_is_at_work_is_not_interrupted(world: Any) -
     await world.settle()
     (old,) = world.cluster.names(JOB)
     world.cluster.edit(JOB, "ns", old, {"status": {"conditions": [], "ready": 1}})
-    world.edit(version="0.2.0")
+    world.edit(version="0.1.1")
     await world.look()
     assert old in world.cluster.names(JOB)
 

@@ -9,6 +9,7 @@ from whisper_transcriber.domain.job import ErrorCode, Job, Status
 from whisper_transcriber.domain.model import ModelSpec
 from whisper_transcriber.domain.options import Task
 from whisper_transcriber.domain.outlook import Outlook, expected_end, position
+from whisper_transcriber.domain.outputs import objects
 from whisper_transcriber.domain.webhooks import Event
 from whisper_transcriber.render import FORMATS
 
@@ -34,6 +35,13 @@ class WebhookBody(BaseModel):
     url: str
     events: list[Event]
     transcript: bool
+
+
+class OutputBody(BaseModel):
+    """Where a job's result is written besides."""
+
+    url: str
+    objects: dict[str, str] = Field(description="The s3:// URL of each object, by format, whether it is there or not")
 
 
 class JobBody(BaseModel):
@@ -63,6 +71,7 @@ class JobBody(BaseModel):
     results: dict[str, str] = Field(description="Where the transcript is, by format; empty until it is there")
     windows: WindowsBody
     webhook: WebhookBody | None = Field(description="What came of it: `GET /v1/jobs/{id}/deliveries`")
+    output: OutputBody | None = Field(description="What came of it: the delivery to its URL")
 
 
 class JobList(BaseModel):
@@ -94,7 +103,7 @@ class ModelList(BaseModel):
 def job_body(job: Job, outlook: Outlook | None = None, now: datetime | None = None) -> JobBody:
     """A job as clients see it, with what is expected of it if that is known."""
     expected = expected_end(job, outlook, now) if outlook and now else None
-    url, hook = f"/v1/jobs/{job.id}/result?format=", job.webhook
+    url, hook, out = f"/v1/jobs/{job.id}/result?format=", job.webhook, job.output
     return JobBody(
         id=str(job.id),
         status=job.status,
@@ -119,6 +128,7 @@ def job_body(job: Job, outlook: Outlook | None = None, now: datetime | None = No
         results={form: url + form for form in FORMATS} if job.status == "succeeded" else {},
         windows=WindowsBody(done=job.windows_done, total=job.windows_total, repeated=job.windows_repeated),
         webhook=WebhookBody(url=hook.url, events=[*hook.events], transcript=hook.transcript) if hook else None,
+        output=OutputBody(url=out.url, objects=objects(out, job.id)) if out else None,
     )
 
 

@@ -12,7 +12,9 @@ from whisper_transcriber.api.errors import invalid
 from whisper_transcriber.api.parameters import Fields, JobOptions, Value, options_of, refuse_repeated, request_of
 from whisper_transcriber.deps import Catalogue
 from whisper_transcriber.domain.job import JobRequest
+from whisper_transcriber.domain.outputs import URL, Output
 from whisper_transcriber.domain.webhooks import EVENTS, Event, Webhook
+from whisper_transcriber.render import FORMATS, Format
 
 
 class HttpSource(Value):
@@ -72,6 +74,25 @@ class WebhookFields(Value):
     transcript: bool = Field(False, description="Whether the text goes with it; otherwise only where it is")
 
 
+class OutputBucket(Value):
+    """Objects of a bucket that the service may write to (`WHISPER_S3_OUTPUTS`), written by a worker."""
+
+    url: str = Field(
+        pattern=URL,
+        max_length=900,
+        description="What their keys begin with; after a slash comes the job's id. A format's ending is added",
+    )
+
+
+class OutputFields(Value):
+    """Where the result is written besides."""
+
+    s3: OutputBucket
+    formats: tuple[Format, ...] = Field(
+        FORMATS, min_length=1, max_length=len(FORMATS), description="In which formats; all if absent"
+    )
+
+
 class JobFields(JobOptions):
     """What may be asked of a job, whatever its source."""
 
@@ -80,6 +101,9 @@ class JobFields(JobOptions):
     )
     webhook: Annotated[WebhookFields | None, BeforeValidator(_object)] = Field(
         None, description="Whom to tell of the job's end; in forms a JSON object"
+    )
+    output: Annotated[OutputFields | None, BeforeValidator(_object)] = Field(
+        None, description="Where the result is written besides; in forms a JSON object"
     )
     reuse: bool = Field(True, description="Whether an earlier result for the same audio and options may be taken over")
 
@@ -105,6 +129,7 @@ class Asked:
     metadata: Mapping[str, str]
     reuse: bool
     webhook: Webhook | None
+    output: Output | None = None
 
 
 def job_of_form(fields: Fields, models: Catalogue, sha256: str) -> Asked:
@@ -132,7 +157,9 @@ def job_of_body(asked: NewJobBody, models: Catalogue, sha256: str | None = None)
 
 def _asked(asked: JobFields, models: Catalogue, **source: Any) -> Asked:
     request = request_of(asked, models, asked.task, asked.word_timestamps, priority=asked.priority, **source)
-    return Asked(request, asked.metadata, asked.reuse, webhook_of(asked.webhook) if asked.webhook else None)
+    webhook = webhook_of(asked.webhook) if asked.webhook else None
+    output = Output(asked.output.s3.url, tuple(dict.fromkeys(asked.output.formats))) if asked.output else None
+    return Asked(request, asked.metadata, asked.reuse, webhook, output)
 
 
 def webhook_of(asked: WebhookFields) -> Webhook:

@@ -57,10 +57,8 @@ async def create(request: Request, response: Response, deps: Given, who: Called,
         asked = await _asked(request, deps, who, id_)
         check(asked.webhook, deps.settings)
         before = await _taken_over(deps, who, id_, asked) if asked.reuse else None
-        made_by = deps.tracing.here()
-        new = NewJob(
-            id_, asked.request, key, who.tenant, False, asked.metadata, who.key, before, asked.webhook, made_by
-        )
+        given = (id_, asked.request, key, who.tenant, False, asked.metadata, who.key, before, asked.webhook)
+        new = NewJob(*given, deps.tracing.here(), asked.output)
         try:
             job, created = await deps.store.create(new)
         except IdempotencyMismatch:

@@ -6,17 +6,21 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from whisper_transcriber.api.chunking import ServerVad
-from whisper_transcriber.api.job_parameters import JobFields, S3Source, WebhookFields
+from whisper_transcriber.api.job_parameters import JobFields, OutputFields, S3Source, WebhookFields
 from whisper_transcriber.api.told import router as told
 from whisper_transcriber.render import FORMATS, GRANULARITIES
 
 _FILE = {"type": "string", "format": "binary", "description": "Audio or video in any common format"}
+# Without `$defs`: what refers to them would look for them at the document's root.
+_OUTPUT: dict[str, Any] = OutputFields.model_json_schema()
+_OUTPUT["properties"]["s3"] = _OUTPUT.pop("$defs")["OutputBucket"]
 _OPTIONS: dict[str, Any] = JobFields.model_json_schema()["properties"] | {
     "chunking_strategy": {
         "description": "`auto`, or how speech is told from silence",
         "anyOf": [{"type": "string", "enum": ["auto"]}, ServerVad.model_json_schema()],
     },
     "webhook": WebhookFields.model_json_schema(),
+    "output": _OUTPUT,
 }
 
 

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from uuid import UUID
 
 from whisper_transcriber.domain.job import Job, Status
+from whisper_transcriber.domain.outputs import SCHEME
 from whisper_transcriber.domain.webhooks import PREFIX, Event, Webhook, signatures
 
 DeliveryStatus = Literal["pending", "delivered", "failed"]
@@ -54,7 +55,9 @@ class Attempt:
 
 @dataclass(frozen=True)
 class Delivery:
-    """An event on its way to one URL. Whoever tries it holds it until `lease_until`; `fence` counts those holds.
+    """An event, or a result for a bucket, on its way to one URL.
+
+    Whoever tries it holds it until `lease_until`; `fence` counts those holds.
 
     `endpoint` is the tenant's that is told; None: the job's own webhook. `data` is of the job as it ended, `attempts`
     are those since it was last asked for, `log` are all that are known.
@@ -80,6 +83,11 @@ class Delivery:
     def event_id(self) -> str:
         """The event's id, and the delivery's: the same at every try."""
         return f"evt_{self.id.hex}"
+
+    @property
+    def written(self) -> bool:
+        """Whether it is the job's result on its way into a bucket, rather than an event."""
+        return self.url.startswith(SCHEME)
 
     @property
     def host(self) -> str:

@@ -9,6 +9,7 @@ from typing import Literal
 from uuid import UUID
 
 from whisper_transcriber.domain.options import Options
+from whisper_transcriber.domain.outputs import Output
 from whisper_transcriber.domain.parts import Part
 from whisper_transcriber.domain.webhooks import Webhook
 
@@ -46,7 +47,8 @@ class NewJob:
     A `synchronous` job belongs to the requests that wait for it: nobody asks for it once they are over. When their
     clients go away before its end it is parked: nobody works at it until one asks for the same again. `api_key` is
     what it is counted against. `reused_from` is a job that succeeded, whose result was copied: then this one is done.
-    `webhook` is told of its end. `traceparent` (W3C) is the request that made it, for those who trace it.
+    `webhook` is told of its end, and its result is written to `output` besides. `traceparent` (W3C) is the request that
+    made it, for those who trace it.
     """
 
     id: UUID
@@ -59,6 +61,7 @@ class NewJob:
     reused_from: UUID | None = None
     webhook: Webhook | None = None
     traceparent: str | None = None
+    output: Output | None = None
 
 
 @dataclass(frozen=True)
@@ -101,6 +104,7 @@ class Job:
     failure: Failure | None = None
     webhook: Webhook | None = None
     traceparent: str | None = None
+    output: Output | None = None
 
     @property
     def ended(self) -> bool:

@@ -5,18 +5,29 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from time import monotonic
 
+from whisper_transcriber.domain.outputs import SCHEME
 from whisper_transcriber.fetch.guard import FetchFailed
 from whisper_transcriber.fetch.http import Limits
 from whisper_transcriber.objects.port import Missing, Unavailable
 from whisper_transcriber.objects.s3 import Bucket, S3Objects
 from whisper_transcriber.settings import S3Source
 
-SCHEME = "s3://"
+
+def parts_of(url: str) -> tuple[str, str]:
+    """The names of the bucket and of the object in an s3:// URL."""
+    name, _, key = url.removeprefix(SCHEME).partition("/")
+    return name, key
+
+
+def bucket_of(source: S3Source) -> Bucket:
+    """The bucket as its client takes it."""
+    keys = source.access_key.get_secret_value(), source.secret_key.get_secret_value()
+    return Bucket(source.bucket, source.region, source.endpoint, *keys)
 
 
 def source_of(url: str, tenant: str, sources: Sequence[S3Source]) -> tuple[S3Source, str]:
     """The bucket that an s3:// URL means, and the object's key. Raises FetchFailed if the tenant may not read there."""
-    name, _, key = url.removeprefix(SCHEME).partition("/")
+    name, key = parts_of(url)
     found = next((each for each in sources if each.bucket == name and tenant in (each.tenants or (tenant,))), None)
     if found is None:
         raise FetchFailed(f"the bucket {name!r} is not one that this service may read for you")
@@ -32,15 +43,8 @@ async def fetch_s3(url: str, tenant: str, sources: Sequence[S3Source], limits: L
         FetchFailed: at the first step or later, with the reason.
     """
     source, key = source_of(url, tenant, sources)
-    bucket = Bucket(
-        source.bucket,
-        source.region,
-        source.endpoint,
-        source.access_key.get_secret_value(),
-        source.secret_key.get_secret_value(),
-    )
     deadline, size = monotonic() + limits.max_seconds, 0
-    async with aclosing(S3Objects(bucket).get(key)) as chunks:
+    async with aclosing(S3Objects(bucket_of(source)).get(key)) as chunks:
         while True:
             try:
                 chunk = await asyncio.wait_for(anext(chunks), max(0.0, deadline - monotonic()))

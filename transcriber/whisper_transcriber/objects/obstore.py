@@ -59,6 +59,11 @@ class ObstoreObjects:
                 closing.enter_context(self._errors(key, OSError))
         return size
 
+    async def put_bytes(self, key: str, body: bytes, content_type: str) -> None:
+        """Write a small object at once, for whoever reads it without us. Raises Unavailable, or Missing: no bucket."""
+        with self._errors(key):
+            await obstore.put_async(self._store, key, body, attributes={"Content-Type": content_type})
+
     async def get(self, key: str, start: int = 0, end: int | None = None) -> AsyncGenerator[bytes, None]:
         with self._errors(key):
             if (start, end) == (0, None):

@@ -14,7 +14,7 @@ from whisper_transcriber.domain.transcript import WindowResult
 from whisper_transcriber.store.memory_files import MemoryFiles
 from whisper_transcriber.store.memory_hooks import MemoryHooks
 from whisper_transcriber.store.memory_keys import MemoryKeys
-from whisper_transcriber.store.memory_rows import NOBODY, PartRow, Row, busy, factor, measured, next_claim
+from whisper_transcriber.store.memory_rows import ASKED, NOBODY, PartRow, Row, busy, factor, measured, next_claim
 from whisper_transcriber.store.memory_views import listed, looked_out, reusable
 from whisper_transcriber.store.port import EVERYTHING, Facts, Filters, IdempotencyMismatch, StaleClaim
 
@@ -49,8 +49,8 @@ class MemoryStore:
                 return row.job, False
         self._created += 1
         self._uploads.pop(new.id, None)
-        job = Job(new.id, new.request, "queued", self._now(), new.tenant, new.metadata, webhook=new.webhook)
-        job = replace(job, traceparent=new.traceparent)
+        job = Job(new.id, new.request, "queued", self._now(), new.tenant, new.metadata)
+        job = replace(job, **{name: getattr(new, name) for name in ASKED})
         row = self._rows[new.id] = Row(job, self._created, new.idempotency_key, new.synchronous, new.api_key)
         before = self._rows.get(new.reused_from) if new.reused_from else None
         if before is not None and before.job.status == "succeeded" and before.job.tenant == new.tenant:
@@ -124,7 +124,7 @@ class MemoryStore:
         if row is None or row.job.status not in ("failed", "cancelled"):
             return row.job if row else None
         fresh = Job(row.job.id, row.job.request, "queued", row.job.created_at, row.job.tenant, row.job.metadata)
-        kept = ("language", "audio_seconds", "model_digest", "engine", "windows_repeated", "webhook", "traceparent")
+        kept = ("language", "audio_seconds", "model_digest", "engine", "windows_repeated", *ASKED)
         row.job = replace(fresh, attempt=row.job.attempt + 1, **{name: getattr(row.job, name) for name in kept})
         return row.job
 

@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 
 from whisper_transcriber.domain.deliveries import LOGGED, Attempt, Delivery, about, event_of
 from whisper_transcriber.domain.job import Job
-from whisper_transcriber.domain.webhooks import Endpoint, Webhook
+from whisper_transcriber.domain.webhooks import EVENTS, Endpoint, Webhook
 from whisper_transcriber.store.hooks import ENDPOINTS, LISTED, Outbox
 
 
@@ -24,6 +24,8 @@ class MemoryHooks:
         """Record that a job has ended, if somebody wants to hear of it; of a synchronous one no endpoint does."""
         if job.webhook is not None:
             self._tell(job, job.webhook, None)
+        if job.output is not None:
+            self._tell(job, Webhook(job.output.url, EVENTS[:1]), None)
         if not synchronous:
             for each in self.known.values():
                 if each.tenant == job.tenant and each.disabled_at is None:

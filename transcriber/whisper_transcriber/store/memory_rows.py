@@ -12,6 +12,7 @@ from whisper_transcriber.domain.parts import Part
 from whisper_transcriber.store.port import AGEING_SECONDS, PACE_HALF_SECONDS, PACE_SECONDS, UNKNOWN_SECONDS
 
 NOBODY = float("-inf")
+ASKED = ("webhook", "traceparent", "output")  # of a NewJob, and kept by its Job under these names
 
 
 @dataclass

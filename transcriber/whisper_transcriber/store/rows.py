@@ -8,6 +8,7 @@ from pydantic import TypeAdapter
 from whisper_transcriber.domain.job import Claim, Failure, Job, JobRequest, NewJob, Queue
 from whisper_transcriber.domain.options import Options
 from whisper_transcriber.domain.outlook import Outlook
+from whisper_transcriber.domain.outputs import Output
 from whisper_transcriber.domain.parts import Part
 from whisper_transcriber.domain.webhooks import Webhook
 from whisper_transcriber.store.port import Filters
@@ -20,6 +21,7 @@ class Row(Protocol):
 
 
 _WEBHOOK: Final = TypeAdapter(Webhook)
+_OUTPUT: Final = TypeAdapter(Output)
 # Columns that a Job has by the same name.
 _SAME = (
     "id",
@@ -58,8 +60,9 @@ def job_of(row: Row) -> Job:
     failure = Failure(row["error_code"], row["error_message"] or "") if row["error_code"] else None
     metadata = json.loads(row["metadata"])
     webhook = _WEBHOOK.validate_json(row["webhook"]) if row["webhook"] else None
+    output = _OUTPUT.validate_json(row["output"]) if row["output"] else None
     same = {name: row[name] for name in _SAME}
-    return Job(request=request, failure=failure, metadata=metadata, webhook=webhook, **same)
+    return Job(request=request, failure=failure, metadata=metadata, webhook=webhook, output=output, **same)
 
 
 def claim_of(row: Row, worker: str) -> Claim:
@@ -106,6 +109,7 @@ def new_row(new: NewJob) -> tuple[Any, ...]:
         new.reused_from,
         _WEBHOOK.dump_json(new.webhook).decode() if new.webhook else None,
         new.traceparent,
+        _OUTPUT.dump_json(new.output).decode() if new.output else None,
     )
 
 

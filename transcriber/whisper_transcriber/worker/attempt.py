@@ -177,7 +177,7 @@ async def _hand_back(deps: Deps, hold: Hold, outcome: Outcome) -> Outcome:
 async def _over(deps: Deps, job: Job) -> None:
     """Tell who waits for the job; and nobody needs the audio of its parts any more, which goes with the job at last."""
     await deps.bell.ring(ended(job.id))
-    if job.webhook is not None:
+    if job.webhook is not None or job.output is not None:
         await deps.bell.ring(HOOKS)
     if job.parts:
         try:

@@ -8,8 +8,9 @@ from tempfile import TemporaryDirectory
 
 from whisper_transcriber.deps import Deps
 from whisper_transcriber.domain.job import Job, audio_key
+from whisper_transcriber.domain.outputs import SCHEME
 from whisper_transcriber.fetch.http import Limits, fetch
-from whisper_transcriber.fetch.s3 import SCHEME, fetch_s3
+from whisper_transcriber.fetch.s3 import fetch_s3
 from whisper_transcriber.objects.port import Missing
 from whisper_transcriber.worker.hold import Hold
 

@@ -1,4 +1,4 @@
-"""How audio is fetched that is not sent: by URL, and out of buckets."""
+"""How audio is fetched that is not sent, by URL and out of buckets; and the buckets that results are written to."""
 
 from typing import Annotated
 
@@ -12,9 +12,7 @@ Endpoint = Annotated[str, StringConstraints(pattern=r"^https?://[^\s/?#@]+/?$", 
 Tenant = Annotated[str, StringConstraints(pattern=r"^\S+$", max_length=64)]
 
 
-class SourceBucket(Model):
-    """A bucket that jobs may name as their source; it is only read."""
-
+class _GivenBucket(Model):
     bucket: Bucket = Field(description="Its name, which jobs write as s3://bucket/key.")
     endpoint: Endpoint | None = Field(
         None,
@@ -32,6 +30,32 @@ class SourceBucket(Model):
         max_length=64,
         json_schema_extra=UNIQUE,
         description="Whose jobs may name it; TranscriptionJobs are of the tenant default. Default: everybody's.",
+    )
+
+
+class SourceBucket(_GivenBucket):
+    """A bucket that jobs may name as their source; it is only read."""
+
+
+class OutputBucket(_GivenBucket):
+    """A bucket that jobs may have their results written to."""
+
+    prefix: str | None = Field(
+        None,
+        min_length=1,
+        max_length=512,
+        description="What the keys of all that is written must begin with, such as transcripts/. Default: anything.",
+    )
+
+
+class Output(Model):
+    """Where results may be written besides the transcriber's own object store."""
+
+    s3: tuple[OutputBucket, ...] = Field(
+        (),
+        max_length=16,
+        json_schema_extra=keyed("bucket"),
+        description="Buckets that jobs may name in their output. Default: none.",
     )
 
 

@@ -16,6 +16,7 @@ from whisper_operator.api.v1alpha1.base import (
     rules,
 )
 from whisper_operator.api.v1alpha1.conditions import Condition
+from whisper_operator.api.v1alpha1.job_output import JobOutput
 from whisper_operator.api.v1alpha1.job_source import JobSource
 from whisper_operator.api.v1alpha1.speech import ModelName
 from whisper_operator.api.v1alpha1.webhook import JobWebhook
@@ -26,7 +27,7 @@ FORMATS: tuple[Format, ...] = get_args(Format)
 MUTABLE = ("cancel", "ttlSecondsAfterFinished")
 _FIXED = (
     *("transcriberRef", "source", "model", "language", "languages", "task", "prompt", "keywords", "vad", "channels"),
-    *("temperature", "wordTimestamps", "priority", "formats", "webhook"),
+    *("temperature", "wordTimestamps", "priority", "formats", "webhook", "output"),
 )
 Language = Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}$", max_length=3)]
 Keyword = Annotated[str, StringConstraints(pattern=r"^\S(.*\S)?$", max_length=100)]
@@ -115,10 +116,14 @@ class JobSpec(Model, json_schema_extra=_RULES):
         (),
         max_length=5,
         json_schema_extra=UNIQUE,
-        description="Results that the status lists. Default: all of json, text, srt, vtt and verbose_json.",
+        description="Results that the status lists, and that go to output. Default: all of json, text, srt, vtt and "
+        "verbose_json.",
     )
     webhook: JobWebhook | None = Field(
         None, description="Whom the transcriber tells of the job's end, signed as Standard Webhooks. Default: nobody."
+    )
+    output: JobOutput | None = Field(
+        None, description="Where the result is written besides; the job succeeds once it is. Default: nowhere."
     )
     cancel: bool = Field(False, description="Stop the job; what is done by then is dropped. Cannot be taken back.")
     ttl_seconds_after_finished: int | None = Field(
@@ -161,6 +166,9 @@ class JobStatus(Lenient):
     )
     results: dict[str, str] = Field(
         {}, description="URLs of the results, by format; they need the transcriber's API key."
+    )
+    outputs: dict[str, str] = Field(
+        {}, description="s3:// URLs of what was written to spec.output, by format, once all of it is."
     )
     start_time: datetime | None = Field(None, description="When a worker began.")
     completion_time: datetime | None = Field(None, description="When the job ended.")

@@ -15,7 +15,7 @@ from whisper_operator.api.v1alpha1.base import (
     keyed,
 )
 from whisper_operator.api.v1alpha1.conditions import Condition
-from whisper_operator.api.v1alpha1.fetching import Fetch
+from whisper_operator.api.v1alpha1.fetching import Fetch, Output
 from whisper_operator.api.v1alpha1.network import NetworkPolicy
 from whisper_operator.api.v1alpha1.pods import PodOptions, PullPolicy
 from whisper_operator.api.v1alpha1.serving import ApiAutoscaling, Cors, Ingress, Monitoring
@@ -25,6 +25,7 @@ from whisper_operator.api.v1alpha1.tls import Tls
 from whisper_operator.api.v1alpha1.tracing import Tracing
 from whisper_operator.api.v1alpha1.transcriber_rules import SPEC_RULES
 from whisper_operator.api.v1alpha1.workers import Workers
+from whisper_operator.api.versions import MANAGED
 
 Tag = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_][A-Za-z0-9._-]*$", min_length=1, max_length=128)]
 
@@ -89,7 +90,9 @@ class TranscriberSpec(Model, json_schema_extra=SPEC_RULES):
     """What the service should be. Everything is optional."""
 
     version: Tag | None = Field(
-        None, description="Version of the transcriber, the tag of its images. Default: the operator's own version."
+        None,
+        description=f"Version of the transcriber, the tag of its images: {MANAGED} (any suffix). Another one changes "
+        "nothing and is reported as UnsupportedVersion. Default: the operator's own version.",
     )
     paused: bool = Field(
         False,
@@ -130,6 +133,7 @@ class TranscriberSpec(Model, json_schema_extra=SPEC_RULES):
     monitoring: Monitoring = Field(Monitoring(), description="How Prometheus finds the metrics.")
     tracing: Tracing | None = Field(None, description="Where traces of requests go. Default: nowhere, there are none.")
     fetch: Fetch = Field(Fetch(), description="How audio is fetched that is not sent.")
+    output: Output = Field(Output(), description="Where results may be written besides.")
     tls: Tls = Field(Tls(), description="How connections between the parts are encrypted. Default: all, by our own CA.")
     network_policy: NetworkPolicy = Field(
         NetworkPolicy(),

@@ -47,7 +47,7 @@ SPECS: dict[str, dict[str, Any]] = {
         "api": {"cors": {"allowedOrigins": ["https://app.example.com", "http://localhost:5173"]}},
         "retentionSeconds": 86400,
         "logLevel": "DEBUG",
-        "fetch": {"timeoutSeconds": 60},
+        "fetch": {"timeoutSeconds": 60, "caSecretRef": {"name": "corporate"}},
         "tls": {"api": {"enabled": True}},
     },
     "encrypted": {"objects": {"encryption": {"readUnencrypted": True}}},
@@ -128,7 +128,6 @@ WITHOUT_A_FIELD = {
     ),
     "part of the protocol that clients know": ("upload_seconds", "synchronous_seconds", "retry_seconds"),
     "as Standard Webhooks has it": ("webhook_schedule", "webhook_timeout_seconds", "webhook_deliveries"),
-    "a file that only spec.workers.pod.patch can mount: set it beside it": ("fetch_ca",),
 }
 
 

@@ -24,6 +24,7 @@ REFUSED_TRANSCRIBERS: dict[str, tuple[Any, str]] = {
         {"fetch": {"s3": [{"bucket": "calls", "endpoint": "https://user:password@s3.example.com"}]}},
         "spec.fetch.s3[0].endpoint",
     ),
+    "authorities of nobody": ({"fetch": {"caSecretRef": {"key": "ca.crt"}}}, "spec.fetch.caSecretRef.name"),
     "the same bucket for results twice": (
         {"output": {"s3": [{"bucket": "texts"}, {"bucket": "texts"}]}},
         "spec.output.s3: duplicate",

@@ -166,7 +166,8 @@ class Settings(BaseSettings):
         (), description="Buckets that jobs may have their results written to, a JSON list"
     )
     fetch_ca: Path | None = Field(
-        None, description="File with authorities, besides the public ones, for URL sources and webhooks over https"
+        None,
+        description="File with authorities, besides the public ones, for URLs, webhooks and jobs' buckets",
     )
     fetch_timeout_seconds: float = Field(900, gt=0, description="The longest a URL source may take in all")
 

@@ -41,6 +41,9 @@ def references(spec: TranscriberSpec) -> Iterator[Reference]:
     if spec.tracing and spec.tracing.headers_secret_ref:
         headers = spec.tracing.headers_secret_ref
         yield Reference(Component.API, "spec.tracing.headersSecretRef", headers.name, (headers.key,))
+    if spec.fetch.ca_secret_ref:
+        authorities = spec.fetch.ca_secret_ref
+        yield Reference(Component.WORKER, "spec.fetch.caSecretRef", authorities.name, (authorities.key,))
     for field, buckets in (("fetch", spec.fetch.s3), ("output", spec.output.s3)):
         for index, bucket in enumerate(buckets):
             if bucket.secret_ref:

@@ -13,6 +13,7 @@ from whisper_operator.plan.pods import SECRET_MODE
 
 SERVER = "/run/tls"
 TRUST = "/run/trust"
+FETCH_TRUST = "/run/fetch-trust"
 External = ExternalPostgres | ExternalRedis | ExternalObjects
 
 
@@ -51,6 +52,18 @@ def trust_files(cr: WhisperTranscriber) -> dict[str, Manifest | None]:
     """The mount of what clients of the stores trust; none where that is not ours to say."""
     sources = _sources(cr)
     return {TRUST: _projected(*sources)} if sources else {}
+
+
+def fetch_files(cr: WhisperTranscriber) -> dict[str, Manifest | None]:
+    """The mount of what workers trust besides, where a user's URL leads; the API connects to none of these."""
+    ref = cr.spec.fetch.ca_secret_ref
+    return {FETCH_TRUST: _projected({"secret": _items(ref.name, (ref.key, names.KEY_CA))})} if ref else {}
+
+
+def fetch_variables(cr: WhisperTranscriber) -> list[Manifest]:
+    """The variable that tells workers of it."""
+    value = f"{FETCH_TRUST}/{names.KEY_CA}"
+    return [{"name": str(Env.FETCH_CA), "value": value}] if cr.spec.fetch.ca_secret_ref else []
 
 
 def trust_variables(cr: WhisperTranscriber) -> dict[Env, str]:

@@ -22,7 +22,7 @@ from whisper_operator.plan.pods import Pod, from_secret, http_probe, template
 from whisper_operator.plan.profiles import profile
 from whisper_operator.plan.quantity import parse
 from whisper_operator.plan.spread import spread
-from whisper_operator.plan.tls import trust_files
+from whisper_operator.plan.tls import fetch_files, fetch_variables, trust_files
 from whisper_operator.plan.tracing import tracing
 
 # How long a worker may take to start, in seconds: as long as its models take from a hub far away, at 2 MiB a second.
@@ -45,7 +45,7 @@ def worker(cr: WhisperTranscriber, observed: Observed, settings: PlanSettings, c
         container={
             "args": ["work"],
             "envFrom": [{"configMapRef": {"name": names.config(cr.name)}}],
-            "env": [*_environment(), *_secrets(cr), *tracing(cr, component)],
+            "env": [*_environment(), *fetch_variables(cr), *_secrets(cr), *tracing(cr, component)],
             "ports": [{"name": "http", "containerPort": names.API_PORT, "protocol": "TCP"}],
             "startupProbe": http_probe("/readyz", period=_PROBE, failures=patience // _PROBE),
             "readinessProbe": http_probe("/readyz", period=5, failures=3),
@@ -132,5 +132,6 @@ def _mounts(cr: WhisperTranscriber) -> dict[str, Manifest | None]:
         "/tmp": {"emptyDir": {}},  # noqa: S108  a path in the pod; audio is unpacked there
         MODEL_CACHE: volume(cr),
         **trust_files(cr),
+        **fetch_files(cr),
         **{claim_folder(c): {"persistentVolumeClaim": {"claimName": c, "readOnly": True}} for c in claims},
     }

@@ -1,14 +1,21 @@
 """Results into a bucket: the ones that the service was given for that, and for whom."""
 
 import json
+from dataclasses import replace
+from pathlib import Path
 from uuid import uuid4
 
 import obstore
 import pytest
+from pydantic import SecretStr
 
 from services import servers
+from services.secured import objects
+from services.servers import ACCESS_KEY, SECRET_KEY
+from testbed import pki
 from whisper_transcriber.fetch.guard import FetchFailed
-from whisper_transcriber.fetch.s3 import bucket_of
+from whisper_transcriber.fetch.http import Limits
+from whisper_transcriber.fetch.s3 import bucket_of, fetch_s3
 from whisper_transcriber.fetch.s3_output import write_s3
 from whisper_transcriber.objects.s3 import S3Objects
 from whisper_transcriber.settings import S3Output, load_settings
@@ -77,6 +84,28 @@ async def test_each_trouble_has_its_reason_and_no_secret_is_told(output: S3Outpu
         with pytest.raises(FetchFailed, match=says) as caught:
             await write(output.model_copy(update=changes), "2026/a.srt")
         assert "swordfish" not in str(caught.value)
+
+
+async def test_a_store_of_a_private_authority_is_believed_where_that_is_given(tmp_path: Path) -> None:
+    folder = tmp_path / "pki"
+    pki.make(folder, [pki.Identification("s3", "s3", names=("DNS:localhost",))])
+    pair = {"tls.crt": (folder / "s3.crt").read_text(), "tls.key": (folder / "s3.key").read_text()}
+    secured = objects(pair)
+    given = S3Output(
+        bucket=f"texts-{uuid4().hex}",
+        endpoint=secured.env["WHISPER_S3_ENDPOINT"],
+        access_key=SecretStr(ACCESS_KEY),
+        secret_key=SecretStr(SECRET_KEY),
+    )
+    url, authority = f"s3://{given.bucket}/a.srt", folder / "ca.crt"
+    await S3Objects(bucket_of(given, authority)).prepare()
+    await write_s3({url: SRT}, "one", [given], 30, authority)
+    limits = Limits(max_bytes=1000, max_seconds=30, authorities=authority)
+    assert b"".join([chunk async for chunk in fetch_s3(url, "one", [given], limits)]) == SRT[0]
+    with pytest.raises(FetchFailed, match="could not be written to"):
+        await write_s3({url: SRT}, "one", [given], 30)
+    with pytest.raises(FetchFailed, match="could not be read"):
+        await anext(fetch_s3(url, "one", [given], replace(limits, authorities=None)))
 
 
 async def test_a_store_that_does_not_answer_is_not_waited_for(output: S3Output) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from unit.operator_plan.plans import by_name, counting, migrated, transcriber, whole
+from whisper_operator.api.names import Component
 from whisper_operator.judge import references
 from whisper_operator.plan import PlanSettings, desired
 
@@ -86,6 +87,26 @@ def test_external_stores_bring_their_own_authorities() -> None:
     assert "WHISPER_REDIS_TLS" not in data, "the URL says whether"
     needed = {(r.field, r.name, r.keys) for r in references(transcriber(**EXTERNAL).spec)}
     assert ("spec.redis.external.caSecretRef", "corporate", ("root.pem",)) in needed
+
+
+def test_workers_alone_trust_more_authorities_where_a_url_leads() -> None:
+    spec: dict[str, Any] = {"fetch": {"caSecretRef": {"name": "corporate", "key": "root.pem"}}}
+    template = pod(spec, "Deployment", "main-worker-blue")
+    assert files(template, "/run/fetch-trust") == [("corporate", "root.pem", "ca.crt")]
+    (container,) = template["spec"]["containers"]
+    assert {"name": "WHISPER_FETCH_CA", "value": "/run/fetch-trust/ca.crt"} in container["env"]
+    (mount,) = [each for each in container["volumeMounts"] if each["mountPath"] == "/run/fetch-trust"]
+    assert mount["readOnly"] is True
+    assert "fetch-trust" not in str(pod(spec, "Deployment", "main-api"))
+    needed = {(r.component, r.field, r.name, r.keys) for r in references(transcriber(**spec).spec)}
+    assert (Component.WORKER, "spec.fetch.caSecretRef", "corporate", ("root.pem",)) in needed
+    assert "fetch-trust" not in str(whole(transcriber())), "no pod rolls where it is not asked for"
+    renewed = replace(migrated(transcriber(**spec)), values={"corporate": {"root.pem": "bmV3"}})
+    old, new = (
+        by_name(desired(transcriber(**spec), seen, PlanSettings(), counting()))["Deployment", "main-worker-blue"]
+        for seen in (migrated(transcriber(**spec)), renewed)
+    )
+    assert old == new, "workers read what changed without a restart"
 
 
 def test_the_api_speaks_tls_where_asked() -> None:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
+from pathlib import Path
 from time import monotonic
 
 from whisper_transcriber.domain.outputs import SCHEME
@@ -11,6 +12,7 @@ from whisper_transcriber.fetch.http import Limits
 from whisper_transcriber.objects.port import Missing, Unavailable
 from whisper_transcriber.objects.s3 import Bucket, S3Objects
 from whisper_transcriber.settings import S3Source
+from whisper_transcriber.trust import Trust
 
 
 def parts_of(url: str) -> tuple[str, str]:
@@ -19,10 +21,10 @@ def parts_of(url: str) -> tuple[str, str]:
     return name, key
 
 
-def bucket_of(source: S3Source) -> Bucket:
-    """The bucket as its client takes it."""
+def bucket_of(source: S3Source, authorities: Path | None = None) -> Bucket:
+    """The bucket as its client takes it; `authorities` is a file with more of them than the public ones."""
     keys = source.access_key.get_secret_value(), source.secret_key.get_secret_value()
-    return Bucket(source.bucket, source.region, source.endpoint, *keys)
+    return Bucket(source.bucket, source.region, source.endpoint, *keys, Trust(authorities) if authorities else None)
 
 
 def source_of(url: str, tenant: str, sources: Sequence[S3Source]) -> tuple[S3Source, str]:
@@ -44,7 +46,7 @@ async def fetch_s3(url: str, tenant: str, sources: Sequence[S3Source], limits: L
     """
     source, key = source_of(url, tenant, sources)
     deadline, size = monotonic() + limits.max_seconds, 0
-    async with aclosing(S3Objects(bucket_of(source)).get(key)) as chunks:
+    async with aclosing(S3Objects(bucket_of(source, limits.authorities)).get(key)) as chunks:
         while True:
             try:
                 chunk = await asyncio.wait_for(anext(chunks), max(0.0, deadline - monotonic()))

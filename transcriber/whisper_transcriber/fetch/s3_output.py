@@ -2,11 +2,12 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from whisper_transcriber.fetch.guard import FetchFailed
 from whisper_transcriber.fetch.s3 import bucket_of, parts_of
 from whisper_transcriber.objects.port import Missing, Unavailable
-from whisper_transcriber.objects.s3 import S3Objects
+from whisper_transcriber.objects.s3 import Bucket, S3Objects
 from whisper_transcriber.settings import S3Output
 
 
@@ -22,9 +23,15 @@ def output_of(url: str, tenant: str, outputs: Sequence[S3Output]) -> tuple[S3Out
 
 
 async def write_s3(
-    files: Mapping[str, tuple[bytes, str]], tenant: str, outputs: Sequence[S3Output], max_seconds: float
+    files: Mapping[str, tuple[bytes, str]],
+    tenant: str,
+    outputs: Sequence[S3Output],
+    max_seconds: float,
+    authorities: Path | None = None,
 ) -> None:
     """Write each body, with its content type, to its s3:// URL; what is there is replaced.
+
+    `authorities`: a file (PEM) with more of them than the public ones, by which the store may be certified.
 
     Raises:
         FetchFailed: with the reason; some of them may be written.
@@ -33,15 +40,15 @@ async def write_s3(
         async with asyncio.timeout(max_seconds):
             for url, (body, content_type) in files.items():
                 output, key = output_of(url, tenant, outputs)
-                await _put(output, key, body, content_type)
+                await _put(bucket_of(output, authorities), key, body, content_type)
     except TimeoutError:
         raise FetchFailed("the bucket took too long") from None
 
 
-async def _put(output: S3Output, key: str, body: bytes, content_type: str) -> None:
-    name = output.bucket
+async def _put(bucket: Bucket, key: str, body: bytes, content_type: str) -> None:
+    name = bucket.name
     try:
-        await S3Objects(bucket_of(output)).put_bytes(key, body, content_type)
+        await S3Objects(bucket).put_bytes(key, body, content_type)
     except Missing:
         raise FetchFailed(f"there is no bucket {name!r} at its endpoint") from None
     except Unavailable as error:

@@ -139,7 +139,8 @@ async def _write(deps: Deps, delivery: Delivery) -> Taken:
         url: await asyncio.to_thread(render, transcript, _FORMAT.validate_python(name), shown)
         for name, url in objects(job.output, job.id).items()
     }
-    await write_s3(files, job.tenant, deps.settings.s3_outputs, deps.settings.webhook_timeout_seconds)
+    settings = deps.settings
+    await write_s3(files, job.tenant, settings.s3_outputs, settings.webhook_timeout_seconds, settings.fetch_ca)
     return Taken(200)
 
 

@@ -6,6 +6,7 @@ from pydantic import Field, StringConstraints
 
 from whisper_operator.api.names import REGION
 from whisper_operator.api.v1alpha1.base import UNIQUE, LocalRef, Model, keyed
+from whisper_operator.api.v1alpha1.stores import SecretCa
 
 Bucket = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9.-]+[a-z0-9]$", max_length=63)]
 Endpoint = Annotated[str, StringConstraints(pattern=r"^https?://[^\s/?#@]+/?$", max_length=512)]
@@ -69,6 +70,11 @@ class Fetch(Model):
     )
     timeout_seconds: int = Field(
         900, ge=1, le=86400, description="Seconds that fetching one file may take in all. The default is 15 minutes."
+    )
+    ca_secret_ref: SecretCa | None = Field(
+        None,
+        description="Secret with authorities that servers of URLs, webhooks and buckets may be certified by, beside "
+        "the public ones; only workers see it, and read it anew when it changes. Default: the public ones.",
     )
     s3: tuple[SourceBucket, ...] = Field(
         (),

@@ -126,7 +126,10 @@ WITHOUT_A_FIELD = {
         *("claims", "part_seconds", "parts_ahead", "batch_windows", "lane_windows", "batch_seconds"),
         *("claim_lease_seconds", "poll_seconds", "max_failures", "sweep_seconds"),
     ),
-    "part of the protocol that clients know": ("upload_seconds", "synchronous_seconds", "retry_seconds"),
+    "part of the protocol that clients know": (
+        *("upload_seconds", "synchronous_seconds", "retry_seconds", "file_seconds"),
+        "batch_max_bytes",
+    ),
     "as Standard Webhooks has it": ("webhook_schedule", "webhook_timeout_seconds", "webhook_deliveries"),
 }
 

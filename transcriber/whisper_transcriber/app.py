@@ -8,6 +8,7 @@ from fastapi import Depends, FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 
 from whisper_transcriber.api import (
+    batches,
     deliveries,
     demand,
     endpoints,
@@ -63,6 +64,7 @@ def create_app(deps: Deps, stopping: asyncio.Event | None = None) -> FastAPI:
         (upload_parts, allowed("jobs")),
         (tus, allowed("jobs")),
         (file_objects, allowed("jobs")),
+        (batches, allowed("jobs")),
         (models, caller),
         (keys, allowed("admin")),
         (demand, operator),

@@ -1,6 +1,5 @@
 """OpenAI's files by its client: sent, listed, read, deleted, and seen by nobody else."""
 
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -9,16 +8,9 @@ import openai
 import pytest
 
 from unit.transcriber_service.calls import error, files
-from unit.transcriber_service.conftest import KEY
 from whisper_transcriber.deps import Deps
 
 LINES = b'{"custom_id": "1"}\n' * 3
-
-
-@pytest.fixture
-async def client(app: Any) -> AsyncIterator[openai.AsyncOpenAI]:
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(app, raise_app_exceptions=False)) as http:
-        yield openai.AsyncOpenAI(base_url="http://api/v1", api_key=KEY, max_retries=0, http_client=http)
 
 
 async def test_a_file_comes_back_as_it_was_sent_until_it_is_deleted(client: openai.AsyncOpenAI, stored: Path) -> None:

@@ -208,7 +208,7 @@ def _about(form: Form, deps: Deps, now: datetime) -> dict[str, Any]:
     if fields:
         name = next(iter(fields))
         raise bad(f"The parameter {name!r} is not supported here.", name, "unsupported_parameter")
-    return {"purpose": purpose, "filename": form.filename[:1024], "expires_at": expires_at}
+    return {"purpose": purpose, "filename": form.filename.replace("\0", "")[:1024], "expires_at": expires_at}
 
 
 def _once(fields: Mapping[str, Sequence[str]]) -> dict[str, str]:

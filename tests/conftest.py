@@ -12,13 +12,13 @@ import testbed
 
 @pytest.fixture(scope="session")
 def cluster() -> Iterator[testbed.Cluster]:
-    """A cluster with a real node, called as WHISPER_CLUSTER says.
+    """A cluster with a real node, called as WHISPER_CLUSTER says; each of several processes (-n) has one of its own.
 
     It is taken down at the end if it was brought up here, unless WHISPER_KEEP_CLUSTER is 1.
     """
-    if "PYTEST_XDIST_WORKER" in os.environ:
-        pytest.fail("tests with a cluster run in one process: leave out -n, or add -m 'not cluster'")
     name = os.environ.get("WHISPER_CLUSTER", "whisper-operator-test")
+    if process := os.environ.get("PYTEST_XDIST_WORKER"):
+        name = f"{name}-{process}"
     was_running = testbed.status(name).startswith("running")
     try:
         yield testbed.up(name)

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 import testbed
-from testbed import cgroups, network, node, own, paths, tiny
+from testbed import cgroups, network, own, paths, tiny
 from testbed.process import kill, running
 from testbed.shell import CommandFailed
 from testbed.waiting import until
@@ -224,8 +224,8 @@ def test_two_clusters_stand_side_by_side_and_one_goes_without_a_trace(
     assert probing.kubectl("exec", "-n", web, "web", "--", "/probe", "get", "http://127.0.0.1:8000") == "web"
 
 
-def test_up_recovers_from_killed_processes_and_from_an_interrupted_start() -> None:
-    if not node.exists(os.environ.get("WHISPER_CLUSTER", "whisper-operator-test")):
+def test_up_recovers_from_killed_processes_and_from_an_interrupted_start(cluster: testbed.Cluster) -> None:
+    if cluster.made_of != "node":
         assert testbed.status(SECOND) == "absent"  # kind looks after its own processes
         return
     # Where these tests run in the background of a shell, Ctrl-C is ignored, and their children would inherit that.

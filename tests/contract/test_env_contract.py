@@ -123,10 +123,14 @@ WITHOUT_A_FIELD = {
     "follows from the pod's resources": ("model_memory_bytes", "threads", "upload_memory_bytes"),
     "fits terminationGracePeriodSeconds": ("drain_seconds", "shutdown_seconds"),
     "how workers share work, measured": (
-        *("claims", "part_seconds", "parts_ahead", "batch_windows", "lane_windows", "batch_seconds"),
+        *("claims", "part_seconds", "parts_ahead", "batch_ahead", "batch_windows", "lane_windows", "batch_seconds"),
         *("claim_lease_seconds", "poll_seconds", "max_failures", "sweep_seconds"),
     ),
-    "part of the protocol that clients know": ("upload_seconds", "synchronous_seconds", "retry_seconds"),
+    "part of the protocol that clients know": (
+        *("upload_seconds", "synchronous_seconds", "retry_seconds", "file_seconds"),
+        "batch_max_bytes",
+        "batch_max_lines",
+    ),
     "as Standard Webhooks has it": ("webhook_schedule", "webhook_timeout_seconds", "webhook_deliveries"),
 }
 

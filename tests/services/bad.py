@@ -33,6 +33,20 @@ REFUSED_TRANSCRIBERS: dict[str, tuple[Any, str]] = {
         {"api": {"cors": {"allowedOrigins": ["https://app.example.com/page"]}}},
         "spec.api.cors.allowedOrigins[0]",
     ),
+    "traces to nowhere": ({"tracing": {}}, "spec.tracing.endpoint"),
+    "traces by another protocol": ({"tracing": {"endpoint": "grpc://collector:4317"}}, "spec.tracing.endpoint"),
+    "a password in the collector's URL": (
+        {"tracing": {"endpoint": "https://user:password@otlp.example.com"}},
+        "spec.tracing.endpoint",
+    ),
+    "more than all traces": (
+        {"tracing": {"endpoint": "http://collector:4318", "samplingRatio": 10}},
+        "spec.tracing.samplingRatio",
+    ),
+    "a way to no collector": (
+        {"networkPolicy": {"egress": {"tracing": {"ports": [4318]}}}},
+        "spec.networkPolicy.egress.tracing is for a collector",
+    ),
     "retention": ({"retentionSeconds": -1}, "spec.retentionSeconds"),
     "log level": ({"logLevel": "loud"}, "spec.logLevel"),
     "unknown field": ({"workerz": {}}, "workerz"),

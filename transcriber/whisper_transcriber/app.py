@@ -8,12 +8,14 @@ from fastapi import Depends, FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 
 from whisper_transcriber.api import (
+    batches,
     deliveries,
     demand,
     endpoints,
     errors,
     events,
     explorer,
+    file_objects,
     health,
     jobs,
     keys,
@@ -61,6 +63,8 @@ def create_app(deps: Deps, stopping: asyncio.Event | None = None) -> FastAPI:
         (endpoints, allowed("webhooks")),
         (upload_parts, allowed("jobs")),
         (tus, allowed("jobs")),
+        (file_objects, allowed("jobs")),
+        (batches, allowed("jobs")),
         (models, caller),
         (keys, allowed("admin")),
         (demand, operator),

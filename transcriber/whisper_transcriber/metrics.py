@@ -103,6 +103,9 @@ class Metrics:
             buckets=_STAGE_BUCKETS,
             registry=registry,
         )
+        self.request_batches = Counter(
+            "whisper_request_batches", "Batches of requests that ended here, by status", ["status"], registry=registry
+        )
         self.bell_failures = Counter("whisper_bell_failures", "Rings that Redis did not take", registry=registry)
         self.requests = Counter(
             "whisper_http_requests", "HTTP requests answered", ["method", "route", "status"], registry=registry

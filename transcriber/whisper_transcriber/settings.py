@@ -144,6 +144,10 @@ class Settings(BaseSettings):
     batch_seconds: float = Field(2, gt=0, description="How long a batch may take: whatever comes next waits for it")
     sweep_seconds: float = Field(3600, gt=0, description="How often a worker looks for what nobody will ask for again")
     upload_seconds: float = Field(86400, gt=0, description="How long an upload may take until its job is recorded")
+    file_seconds: float = Field(2_592_000, ge=0, description="How long a file stays; 0: until it is deleted")
+    batch_max_bytes: int = Field(200 * 1000**2, ge=1, description="The largest file that a batch reads")
+    batch_max_lines: int = Field(50_000, ge=1, description="The most requests in it")
+    batch_ahead: int = Field(200, ge=1, le=10_000, description="How many jobs of one batch there may be at once")
     synchronous_seconds: float = Field(3600, gt=0, description="How long an ended job of a dead synchronous call stays")
     retry_seconds: float = Field(
         60, ge=0, description="How long a job stays whose client went away: it may ask for the same again"

@@ -38,6 +38,9 @@ def references(spec: TranscriberSpec) -> Iterator[Reference]:
         keys_ref = spec.objects.encryption.secret_ref
         yield Reference(Component.OBJECTS, "spec.objects.encryption.secretRef", keys_ref.name, (keys_ref.key,))
     yield from _authorities(spec)
+    if spec.tracing and spec.tracing.headers_secret_ref:
+        headers = spec.tracing.headers_secret_ref
+        yield Reference(Component.API, "spec.tracing.headersSecretRef", headers.name, (headers.key,))
     if spec.fetch.ca_secret_ref:
         authorities = spec.fetch.ca_secret_ref
         yield Reference(Component.WORKER, "spec.fetch.caSecretRef", authorities.name, (authorities.key,))

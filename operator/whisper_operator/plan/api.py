@@ -9,6 +9,7 @@ from whisper_operator.plan.pods import Pod, from_secret, http_probe, template
 from whisper_operator.plan.scalers import api_replicas
 from whisper_operator.plan.spread import spread
 from whisper_operator.plan.tls import api_files, api_variables, trust_files
+from whisper_operator.plan.tracing import tracing
 
 
 def api(cr: WhisperTranscriber, observed: Observed, settings: PlanSettings) -> list[Manifest]:
@@ -16,6 +17,7 @@ def api(cr: WhisperTranscriber, observed: Observed, settings: PlanSettings) -> l
     spec = cr.spec.api
     name, component, tls = names.api(cr.name), Component.API, cr.spec.tls.serves
     key = [from_secret(Env.API_KEY, names.api_key(cr.name), names.KEY_API_KEY)] if spec.auth.enabled else []
+    traces = tracing(cr, component)
     pod = Pod(
         component=component,
         image="transcriber-api",
@@ -24,7 +26,15 @@ def api(cr: WhisperTranscriber, observed: Observed, settings: PlanSettings) -> l
         container={
             "args": ["serve"],
             "envFrom": [{"configMapRef": {"name": names.config(cr.name)}}],
-            "env": [*credentials(cr), *encryption(cr), *api_variables(cr), *cors(cr), webhook_secret(cr), *key],
+            "env": [
+                *credentials(cr),
+                *encryption(cr),
+                *api_variables(cr),
+                *cors(cr),
+                webhook_secret(cr),
+                *key,
+                *traces,
+            ],
             "ports": [{"name": "http", "containerPort": names.API_PORT, "protocol": "TCP"}],
             "startupProbe": http_probe("/livez", period=2, failures=150, tls=tls),
             "readinessProbe": http_probe("/readyz", period=5, failures=3, tls=tls),

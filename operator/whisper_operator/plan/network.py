@@ -27,12 +27,17 @@ def network(cr: WhisperTranscriber, observed: Observed, settings: PlanSettings) 
         return []
     spec = cr.spec
     made = [
-        _policy(cr, Component.API, _api(cr, observed, settings), [*_dns(cr), *_stores(cr, Component.API, observed)]),
+        _policy(
+            cr,
+            Component.API,
+            _api(cr, observed, settings),
+            [*_dns(cr), *_stores(cr, Component.API, observed), *_collector(cr)],
+        ),
         _policy(
             cr,
             Component.WORKER,
             _from([*_operators(settings), *_watchers(cr, observed)], names.API_PORT),
-            [*_dns(cr), *_stores(cr, Component.WORKER, observed), *_out(cr)],
+            [*_dns(cr), *_stores(cr, Component.WORKER, observed), *_collector(cr), *_out(cr)],
         ),
         _policy(cr, Component.MIGRATE, [], [*_dns(cr), *_stores(cr, Component.MIGRATE, observed)]),
     ]
@@ -106,6 +111,24 @@ def _dns(cr: WhisperTranscriber) -> list[Manifest]:
     return [{**({"to": external.peers(dns.to)} if dns.to else {}), "ports": ports}]
 
 
+def _collector(cr: WhisperTranscriber) -> list[Manifest]:
+    """Egress to where traces go: as the user says, or as far as the endpoint tells.
+
+    A name that is not a Service's has to be public: workers fetch what users name, and shall not be let out to every
+    address for its sake.
+    """
+    given, egress = cr.spec.tracing, cr.spec.network_policy.egress
+    if given is None:
+        return []
+    if egress.tracing:
+        return [external.rule(egress.tracing)]
+    known = external.named(given.endpoint)
+    if known or not egress.public.enabled:
+        return known
+    blocks = [_block(block) for block in public(egress.public.except_)]
+    return [{"to": blocks, "ports": external.ports(external.web_port(given.endpoint))}] if blocks else []
+
+
 def _out(cr: WhisperTranscriber) -> list[Manifest]:
     """Egress of workers, which fetch: audio by URL, and models."""
     egress = cr.spec.network_policy.egress
@@ -117,7 +140,7 @@ def _out(cr: WhisperTranscriber) -> list[Manifest]:
     if cr.spec.fetch.allow_private_networks:
         made.append({"to": [_EVERY_POD, *map(_block, PRIVATE)], "ports": external.ports(())})
     for each in (*cr.spec.fetch.s3, *cr.spec.output.s3):
-        made += external.bucket(each.endpoint) if each.endpoint else []
+        made += external.named(each.endpoint) if each.endpoint else []
     return [*made, *(external.rule(destination) for destination in egress.workers)]
 
 

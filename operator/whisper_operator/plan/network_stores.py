@@ -36,16 +36,25 @@ def objects(cr: WhisperTranscriber) -> list[Manifest]:
     """Rules for egress to an external object store."""
     external = cr.spec.objects.external
     uri = external.endpoint if external else ""
-    return _rules(cr.spec.network_policy.egress.objects, uri, _SCHEMES["http" if uri.startswith("http:") else "https"])
+    return _rules(cr.spec.network_policy.egress.objects, uri, _scheme(uri))
 
 
-def bucket(endpoint: str) -> list[Manifest]:
-    """Rules for egress to a bucket that jobs name: an address, or a Service's pods. Any other name has to be public.
+def named(endpoint: str) -> list[Manifest]:
+    """Rules for egress to what an http(s) URL names: an address, or a Service's pods; none for any other name.
 
-    Whoever fetches what users name shall not be let out to every address for the sake of one name.
+    Whoever fetches what users name shall not be let out to every address for the sake of one name: it has to be public.
     """
-    found = _rules(None, endpoint, _SCHEMES["http" if endpoint.startswith("http:") else "https"])
+    found = _rules(None, endpoint, _scheme(endpoint))
     return [rule for rule in found if "to" in rule]
+
+
+def web_port(endpoint: str) -> tuple[int, ...]:
+    """The port of an http(s) URL."""
+    return tuple(port for _, port in places(endpoint, _scheme(endpoint))[:1])
+
+
+def _scheme(url: str) -> int:
+    return _SCHEMES["http" if url.startswith("http:") else "https"]
 
 
 def rule(given: Destination) -> Manifest:

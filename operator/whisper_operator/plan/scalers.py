@@ -59,20 +59,20 @@ def _pod_autoscaler(cr: WhisperTranscriber, rules: Autoscaling) -> Manifest:
 
 def _keda(cr: WhisperTranscriber, rules: Autoscaling) -> list[Manifest]:
     """A ScaledObject that asks the transcriber how many workers it takes, and how it identifies itself there."""
-    name, made = names.worker_account(cr.name), []
-    url = f"{names.endpoint(cr.name, cr.namespace)}/internal/demand?target_wait_seconds={rules.target_wait_seconds}"
-    auth = cr.spec.api.auth.enabled
+    name, secrets = names.worker_account(cr.name), _credentials(cr)
+    endpoint = names.endpoint(cr.name, cr.namespace, tls=cr.spec.tls.serves)
+    modes = [*(["bearer"] if cr.spec.api.auth.enabled else []), *(["tls"] if cr.spec.tls.serves else [])]
     trigger = {
         "type": "metrics-api",
         "metricType": "AverageValue",
         "metadata": {
-            "url": url,
+            "url": f"{endpoint}/internal/demand?target_wait_seconds={rules.target_wait_seconds}",
             "valueLocation": "workers",
             "targetValue": "1",
             "activationTargetValue": "0",
-            **({"authMode": "bearer"} if auth else {}),
+            **({"authMode": ",".join(modes)} if modes else {}),
         },
-        "authenticationRef": {"name": name} if auth else None,
+        "authenticationRef": {"name": name} if secrets else None,
     }
     spec = {
         "scaleTargetRef": _target(cr),
@@ -85,11 +85,27 @@ def _keda(cr: WhisperTranscriber, rules: Autoscaling) -> list[Manifest]:
         "triggers": [compact(trigger)],
         "advanced": {"horizontalPodAutoscalerConfig": {"behavior": _behaviour(rules)}},
     }
-    if auth:
-        secret = {"parameter": "token", "name": names.api_key(cr.name), "key": names.KEY_API_KEY}
-        body = {"secretTargetRef": [secret]}
-        made.append(manifest("keda.sh/v1alpha1", "TriggerAuthentication", cr, name, Component.WORKER, spec=body))
-    return [*made, manifest("keda.sh/v1alpha1", "ScaledObject", cr, name, Component.WORKER, spec=spec)]
+    made = [manifest("keda.sh/v1alpha1", "ScaledObject", cr, name, Component.WORKER, spec=spec)]
+    if secrets:
+        body = {"secretTargetRef": secrets}
+        made.insert(0, manifest("keda.sh/v1alpha1", "TriggerAuthentication", cr, name, Component.WORKER, spec=body))
+    return made
+
+
+def _credentials(cr: WhisperTranscriber) -> list[Manifest]:
+    """What KEDA needs to be let in by the API, and to verify it.
+
+    KEDA takes an authority only together with a client's certificate and key. The API asks for none, so they are never
+    shown; its own are at hand and go together with its authority.
+    """
+    sources = []
+    if cr.spec.api.auth.enabled:
+        sources.append(("token", names.api_key(cr.name), names.KEY_API_KEY))
+    if cr.spec.tls.serves:
+        secret = names.certificate(names.api(cr.name))
+        sources += [("ca", secret, names.KEY_CA), ("cert", secret, names.KEY_CERTIFICATE)]
+        sources.append(("key", secret, names.KEY_PRIVATE))
+    return [{"parameter": parameter, "name": secret, "key": key} for parameter, secret, key in sources]
 
 
 def _target(cr: WhisperTranscriber) -> Manifest:

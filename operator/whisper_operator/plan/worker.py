@@ -23,6 +23,7 @@ from whisper_operator.plan.profiles import profile
 from whisper_operator.plan.quantity import parse
 from whisper_operator.plan.spread import spread
 from whisper_operator.plan.tls import fetch_files, fetch_variables, trust_files
+from whisper_operator.plan.tracing import tracing
 
 # How long a worker may take to start, in seconds: as long as its models take from a hub far away, at 2 MiB a second.
 _START, _PER_MIB = 300, 0.5
@@ -44,7 +45,7 @@ def worker(cr: WhisperTranscriber, observed: Observed, settings: PlanSettings, c
         container={
             "args": ["work"],
             "envFrom": [{"configMapRef": {"name": names.config(cr.name)}}],
-            "env": [*_environment(), *fetch_variables(cr), *_secrets(cr)],
+            "env": [*_environment(), *fetch_variables(cr), *_secrets(cr), *tracing(cr, component)],
             "ports": [{"name": "http", "containerPort": names.API_PORT, "protocol": "TCP"}],
             "startupProbe": http_probe("/readyz", period=_PROBE, failures=patience // _PROBE),
             "readinessProbe": http_probe("/readyz", period=5, failures=3),

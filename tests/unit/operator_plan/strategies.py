@@ -85,6 +85,14 @@ specs = st.fixed_dictionaries(
         "fetch": st.fixed_dictionaries(
             {}, optional={"s3": st.lists(bucket, max_size=3, unique_by=lambda b: str(b["bucket"]))}
         ),
+        "tracing": st.fixed_dictionaries(
+            {
+                "endpoint": st.sampled_from(
+                    ["https://otlp.example.com/otlp", "http://c.data.svc:4318", "http://10.0.0.9"]
+                )
+            },
+            optional={"samplingRatio": st.sampled_from([0, 0.25, 1]), "headersSecretRef": st.just({"name": "headers"})},
+        ),
         "postgres": either(secret),
         "redis": either(secret),
         "objects": st.builds(lambda store, more: {**store, **more}, either(external_objects), encrypted),

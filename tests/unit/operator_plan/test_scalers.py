@@ -45,6 +45,19 @@ def test_keda_asks_the_transcriber_and_scales_the_resource() -> None:
     assert "authenticationRef" not in open_["ScaledObject", "main-worker"]["spec"]["triggers"][0]
 
 
+def test_keda_verifies_an_api_that_speaks_tls() -> None:
+    made = plan(workers=auto(provider="keda"), tls={"api": {"enabled": True}})
+    (trigger,) = made["ScaledObject", "main-worker"]["spec"]["triggers"]
+    assert trigger["metadata"]["url"].startswith("https://main-api.speech.svc/internal/demand?")
+    assert trigger["metadata"]["authMode"] == "bearer,tls"
+    assert "unsafeSsl" not in trigger["metadata"]
+    found = made["TriggerAuthentication", "main-worker"]["spec"]["secretTargetRef"]
+    assert [(one["parameter"], one["name"]) for one in found] == [
+        ("token", "main-api-key"),
+        *((parameter, "main-api-tls") for parameter in ("ca", "cert", "key")),
+    ]
+
+
 def test_without_kedas_crds_there_is_nothing_of_it_and_the_spec_counts() -> None:
     made = plan(frozenset(), workers={"replicas": 3, **auto(provider="keda")})
     assert not [key for key in made if key[0] in EVERYTHING]

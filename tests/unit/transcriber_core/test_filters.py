@@ -6,7 +6,16 @@ import pytest
 
 from unit.transcriber_core.scripted import said
 from whisper_transcriber.batching.filters import believed, heard_from
-from whisper_transcriber.batching.gate import best, doubtful, left_out, loops, passes, silent
+from whisper_transcriber.batching.gate import (
+    MOST_REPETITIVE,
+    best,
+    compression_ratio,
+    doubtful,
+    left_out,
+    loops,
+    passes,
+    silent,
+)
 from whisper_transcriber.domain.window import Heard, Stretch
 from whisper_transcriber.engine.port import Decoded, Phrase
 
@@ -59,6 +68,14 @@ def test_the_less_the_detector_heard_the_less_doubt_is_needed(
 def test_a_loop_is_a_phrase_that_follows_itself_four_times(text: str, loop: bool) -> None:
     assert loops(text) == loop
     assert passes(said(text), SURE) != loop
+
+
+def test_letters_of_two_bytes_are_no_loop() -> None:
+    menu = " ".join(f"Нажмите {n}, чтобы прослушать сообщение номер {n}, или нажмите решётку." for n in ("1", "два"))
+    menu += " Чтобы сохранить сообщение, нажмите три. Чтобы удалить сообщение, нажмите четыре."
+    assert compression_ratio(menu) > MOST_REPETITIVE
+    assert passes(said(menu))
+    assert not passes(said("Нажмите решётку, чтобы прослушать. " * 4))
 
 
 def test_more_than_can_be_said_in_the_time_is_tried_again_and_then_dropped() -> None:
@@ -120,9 +137,12 @@ def test_few_words_for_the_speech_around_a_pause_tell_where_to_cut(
     assert left_out(phrases(*said_in), None) is None
 
 
-def test_without_a_pause_there_is_nowhere_to_cut() -> None:
-    decoded = phrases((0.4, 6.5, "The conference will begin when the leader arrives."))
-    assert left_out(decoded, Heard((Stretch(0.5, 3.4), Stretch(3.6, 6.4)), 0.95)) is None
+def test_without_a_pause_there_is_nowhere_to_cut_but_a_breath_will_do_where_most_is_missing() -> None:
+    breath = Heard((Stretch(0.5, 3.4), Stretch(3.6, 6.4)), 0.95)
+    assert left_out(phrases((0.4, 6.5, "The conference will begin when the leader arrives.")), breath) is None
+    most = phrases((0.4, 6.5, "The conference will begin soon."))
+    assert left_out(most, breath) == pytest.approx(3.5)
+    assert left_out(most, Heard((Stretch(0.5, 6.4),), 0.95)) is None
 
 
 def test_what_fails_from_a_short_input_is_in_doubt() -> None:

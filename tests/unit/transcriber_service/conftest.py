@@ -3,6 +3,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import openai
 import pytest
 
 from whisper_transcriber.app import create_app
@@ -56,3 +57,10 @@ def app(http: httpx.AsyncClient) -> Any:
 def stored(tmp_path: Path) -> Path:
     """The folder that holds all objects."""
     return tmp_path / "objects"
+
+
+@pytest.fixture
+async def client(app: Any) -> AsyncIterator[openai.AsyncOpenAI]:
+    """OpenAI's client of the application."""
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app, raise_app_exceptions=False)) as http:
+        yield openai.AsyncOpenAI(base_url="http://api/v1", api_key=KEY, max_retries=0, http_client=http)

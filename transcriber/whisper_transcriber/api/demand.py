@@ -28,6 +28,7 @@ class DemandBody(BaseModel):
     claimable: int = Field(description="Jobs and parts that a worker could claim")
     claimed: int = Field(description="Claims that are held")
     webhooks: int = Field(description="Webhooks that are due: one worker delivers them")
+    batches: int = Field(description="Batches that have not ended: one worker leads them on")
     real_time_factor: float | None = Field(description="Seconds that a worker is busy for each second of audio")
     busy: dict[str, int] = Field(description="Claims by worker")
 
@@ -43,10 +44,10 @@ async def demand(
 
     503 while PostgreSQL does not answer: a scaler must not take that for an empty queue.
     """
-    queue, webhooks = await _busy_queue(deps, wait_seconds, request.app.state.stopping)
+    queue, webhooks, batches = await _busy_queue(deps, wait_seconds, request.app.state.stopping)
     team = await deps.store.team()
     return DemandBody(
-        workers=workers(queue, team, target_wait_seconds, webhooks),
+        workers=workers(queue, team, target_wait_seconds, webhooks + batches),
         queued=queue.queued,
         running=queue.running,
         unopened=queue.unopened,
@@ -55,19 +56,21 @@ async def demand(
         claimable=queue.claimable,
         claimed=queue.claimed,
         webhooks=webhooks,
+        batches=batches,
         real_time_factor=team.real_time_factor,
         busy=dict(team.busy),
     )
 
 
-async def _busy_queue(deps: Deps, patience: float, stopping: asyncio.Event) -> tuple[Queue, int]:
-    """The queue and how many webhooks are due, once there is anything or patience has run out."""
+async def _busy_queue(deps: Deps, patience: float, stopping: asyncio.Event) -> tuple[Queue, int, int]:
+    """The queue, how many webhooks are due and batches open, once there is anything or patience has run out."""
     loop = asyncio.get_running_loop()
     end = loop.time() + patience
     async with deps.bell.listen(WORK) as ear:
         while True:
             queue, webhooks = await deps.store.queue(), (await deps.store.hooks.outbox()).due
+            batches = await deps.store.batches.open()
             left = end - loop.time()
-            if queue.queued or queue.running or webhooks or left <= 0 or stopping.is_set():
-                return queue, webhooks
+            if queue.queued or queue.running or webhooks or batches or left <= 0 or stopping.is_set():
+                return queue, webhooks, batches
             await ear.heard(min(left, deps.settings.poll_seconds))

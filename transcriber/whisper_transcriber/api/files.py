@@ -1,22 +1,43 @@
-"""What both ways to send a file in pieces share: whose it is, its pieces on their way, and the whole of it."""
+"""What all ways to send a file share: whose it is, its pieces on their way, and the whole of it."""
 
 import hashlib
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from uuid import UUID, uuid4
 
-from fastapi import Depends
+from fastapi import Depends, Request
+from pydantic import BaseModel, Field
 
 from whisper_transcriber.api.access import Given
 from whisper_transcriber.api.callers import Called
 from whisper_transcriber.api.errors import ApiError, bad, not_found
 from whisper_transcriber.deps import Deps
-from whisper_transcriber.domain.files import File, Kind, Segment, segment_key
+from whisper_transcriber.domain.files import NEVER, USER_DATA, File, Kind, Segment, segment_key
 from whisper_transcriber.domain.job import audio_key
 
-PREFIX = "upload_"
+PREFIX, FILE_PREFIX = "upload_", "file-"
+
+
+class FileBody(BaseModel):
+    """A file that is there, whole. Times are Unix seconds."""
+
+    id: str
+    object: Literal["file"] = "file"
+    bytes: int
+    created_at: int
+    expires_at: int | None = Field(description="null: when it is deleted")
+    filename: str
+    purpose: str
+    status: Literal["processed"] = "processed"
+
+
+async def asked_once(request: Request) -> None:
+    """A dependency: no parameter of the query is given twice. Raises ApiError (400)."""
+    for name in set(request.query_params):
+        if len(request.query_params.getlist(name)) > 1:
+            raise bad(f"The parameter {name!r} is given more than once.", name)
 
 
 def new_file(deps: Deps, tenant: str, kind: Kind, size: int, **about: Any) -> File:
@@ -31,7 +52,7 @@ def new_file(deps: Deps, tenant: str, kind: Kind, size: int, **about: Any) -> Fi
 async def file_of(deps: Deps, name: str, tenant: str) -> File:
     """The tenant's upload of this name. Raises ApiError (404)."""
     try:
-        found = await deps.store.files.get(UUID(name.removeprefix(PREFIX).removeprefix("file-")))
+        found = await deps.store.files.get(UUID(name.removeprefix(PREFIX).removeprefix(FILE_PREFIX)))
     except ValueError:
         found = None
     if found is None or found.tenant != tenant or found.expires_at < datetime.now(UTC):
@@ -50,6 +71,23 @@ OwnFile = Annotated[File, Depends(own_file)]
 def name_of(file: File) -> str:
     """What clients call an upload."""
     return f"{PREFIX}{file.id.hex}"
+
+
+def file_body(file: File) -> FileBody:
+    """A completed file as JSON."""
+    return FileBody(
+        id=file_id(file.id),
+        bytes=file.bytes,
+        created_at=int(file.created_at.timestamp()),
+        expires_at=None if file.expires_at >= NEVER else int(file.expires_at.timestamp()),
+        filename=file.filename,
+        purpose=file.purpose or USER_DATA,
+    )
+
+
+def file_id(file: UUID) -> str:
+    """What clients call a file that is whole."""
+    return f"{FILE_PREFIX}{file.hex}"
 
 
 async def put_segment(deps: Deps, file: File, chunks: AsyncIterator[bytes]) -> Segment:

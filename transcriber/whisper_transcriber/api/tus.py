@@ -15,7 +15,7 @@ from whisper_transcriber.api.callers import Called
 from whisper_transcriber.api.errors import ApiError, bad
 from whisper_transcriber.api.files import OwnFile, changed, name_of, new_file, put_segment
 from whisper_transcriber.deps import Deps
-from whisper_transcriber.domain.files import File, Segment, files_folder
+from whisper_transcriber.domain.files import USER_DATA, File, Segment, files_folder
 
 router = APIRouter(prefix="/v1/tus", tags=["uploads"])
 _SEGMENT = 16 * 1024**2
@@ -46,7 +46,7 @@ async def create(
 ) -> Response:
     """Begin an upload; its Location is where it goes on."""
     _check_metadata(metadata)
-    file = new_file(deps, who.tenant, "tus", length, metadata=metadata)
+    file = new_file(deps, who.tenant, "tus", length, metadata=metadata, purpose=USER_DATA)
     if length == 0:
         raise bad("An empty file is no audio.", "Upload-Length")
     await deps.store.files.add(file)

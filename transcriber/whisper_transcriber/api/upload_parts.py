@@ -4,7 +4,6 @@ import asyncio
 import hashlib
 from datetime import UTC, datetime
 from typing import Any, Literal
-from uuid import UUID
 
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, Field
@@ -12,7 +11,7 @@ from pydantic import BaseModel, Field
 from whisper_transcriber.api.access import Given
 from whisper_transcriber.api.callers import Called
 from whisper_transcriber.api.errors import ApiError, bad
-from whisper_transcriber.api.files import OwnFile, changed, name_of, new_file, put_segment
+from whisper_transcriber.api.files import FileBody, OwnFile, changed, file_body, name_of, new_file, put_segment
 from whisper_transcriber.api.multipart import InvalidMultipart, PartReader
 from whisper_transcriber.deps import Deps
 from whisper_transcriber.domain.files import File, Segment, segment_key
@@ -49,19 +48,6 @@ class CompleteBody(BaseModel):
 
     part_ids: list[str] = Field(min_length=1, max_length=10_000)
     md5: str | None = Field(None, description="Of the whole file (hex)")
-
-
-class FileBody(BaseModel):
-    """The file of a completed upload: a job's source."""
-
-    id: str
-    object: Literal["file"] = "file"
-    bytes: int
-    created_at: int
-    expires_at: int
-    filename: str
-    purpose: str
-    status: Literal["processed"] = "processed"
 
 
 class UploadBody(BaseModel):
@@ -179,5 +165,5 @@ async def _md5(deps: Deps, file: File, segments: tuple[Segment, ...]) -> str:
 def _body(file: File) -> UploadBody:
     times = {"created_at": int(file.created_at.timestamp()), "expires_at": int(file.expires_at.timestamp())}
     about: dict[str, Any] = {"bytes": file.bytes, "filename": file.filename, "purpose": file.purpose, **times}
-    whole = FileBody(id=f"file-{UUID(str(file.id)).hex}", **about) if file.status == "completed" else None
+    whole = file_body(file) if file.status == "completed" else None
     return UploadBody(id=name_of(file), status=file.status, received_bytes=file.received, file=whole, **about)

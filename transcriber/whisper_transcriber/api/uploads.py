@@ -1,7 +1,7 @@
 """An upload on its way into the object store, part by part as it arrives."""
 
 import hashlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from uuid import UUID
@@ -24,25 +24,35 @@ _DRAIN_BYTES = 32 * 1024**2
 
 @dataclass
 class Form:
-    """The fields of a form, each with all its values, and the hash (hex) of its file once that is stored."""
+    """The fields of a form, each with all its values, and its file once that is stored: hash (hex), size, name."""
 
     fields: dict[str, list[str]] = field(default_factory=dict)
     sha256: str | None = None
+    bytes: int = 0
+    filename: str = ""
 
 
 async def receive(request: Request, deps: Deps, job: UUID) -> Form:
-    """Read a form whose part `file` becomes the audio of a job that is about to be recorded.
+    """Read a form whose part `file` becomes the audio of a job that is about to be recorded. Raises as `receive_as`."""
+    limit = deps.settings.max_upload_bytes
+    return await receive_as(request, deps, audio_key(job), limit, lambda: deps.store.begin_upload(job))
+
+
+async def receive_as(
+    request: Request, deps: Deps, key: str, max_bytes: int, begin: Callable[[], Awaitable[None]]
+) -> Form:
+    """Read a form whose part `file` becomes the object `key`; `begin` notes before that something is on its way.
 
     Raises:
         ApiError: 400 if the form is broken, has no file or several, 413 if the file is too large.
         Unavailable: PostgreSQL or the object store is away.
         Full: too many others are sending at the same time; nothing was read.
     """
-    body, limit = request.stream(), deps.settings.max_upload_bytes
+    body = request.stream()
     try:
         async with deps.room.taken(_length(request)):
-            await deps.store.begin_upload(job)
-            return await _receive(request.headers.get("content-type", ""), body, deps.objects, audio_key(job), limit)
+            await begin()
+            return await _receive(request.headers.get("content-type", ""), body, deps.objects, key, max_bytes)
     except InvalidMultipart as error:
         raise bad(f"The form could not be read: {error}.", code="invalid_form") from None
     except ClientDisconnect:
@@ -63,13 +73,14 @@ async def _receive(content_type: str, body: AsyncIterator[bytes], objects: Objec
         elif form.sha256 is not None:
             raise bad("Send one file.", "file", "invalid_form")
         else:
-            form.sha256 = await _store(part, objects, key, max_bytes)
+            form.sha256, form.bytes = await _store(part, objects, key, max_bytes)
+            form.filename = part.filename or ""
     if form.sha256 is None:
         raise bad("The form has no part named `file`.", "file", "missing_required_parameter")
     return form
 
 
-async def _store(part: Part, objects: Objects, key: str, max_bytes: int) -> str:
+async def _store(part: Part, objects: Objects, key: str, max_bytes: int) -> tuple[str, int]:
     digest, size = hashlib.sha256(), 0
 
     async def counted() -> AsyncIterator[bytes]:
@@ -82,7 +93,7 @@ async def _store(part: Part, objects: Objects, key: str, max_bytes: int) -> str:
             yield chunk
 
     await objects.put(key, counted())
-    return digest.hexdigest()
+    return digest.hexdigest(), size
 
 
 async def _text(part: Part) -> str:

@@ -15,7 +15,7 @@ from typing import Final
 from whisper_transcriber.domain.window import Heard, Stretch
 from whisper_transcriber.engine.port import Decoded
 
-MOST_REPETITIVE: Final = 2.4  # compression ratio; above it the decoder is in a loop
+MOST_REPETITIVE: Final = 2.4  # compression ratio, a byte a character; above it the decoder is in a loop
 LEAST_LOGPROB: Final = -1.0
 SILENCE: Final = 0.6  # probability of no speech; openai-whisper's
 
@@ -38,6 +38,10 @@ _FEW_LETTERS_A_SECOND: Final = 13.0
 _HARDLY_ANY: Final = 4.0  # letters a second; where there are no more, it is not words said twice that are missing
 _LETTERS_A_DIGIT: Final = 4
 _PAUSE: Final = 0.4  # s, the shortest between two sentences
+
+# A French menu lost 37 words out of the middle of a phrase that was left with 5 letters for each second of speech.
+_FAR_TOO_FEW: Final = 8.0  # letters a second; then any pause is good enough
+_BREATH: Final = 0.1  # s
 _BLIP: Final = 0.25  # s of speech that are not counted, at the ends of a phrase: its times are not exact
 
 _LONGEST_PHRASE: Final = 8  # words of a loop's phrase
@@ -47,8 +51,20 @@ _LETTERS_PER_WORD: Final = 9  # on the average; a text with longer ones has no s
 
 def compression_ratio(text: str) -> float:
     """How many times smaller zlib makes the text; speech is near 1.5, a loop far above."""
-    data = text.encode()
-    return len(data) / len(zlib.compress(data)) if data else 0.0
+    return _ratio(text.encode())
+
+
+def repetition(text: str) -> float:
+    """The compression ratio with a byte for each character, so that all alphabets are judged alike.
+
+    UTF-8 has two bytes for a Cyrillic letter, the first nearly always the same: so ordinary Russian, of menus at least,
+    is above 2.4, which no English is.
+    """
+    others = sorted(letter for letter in set(text) if not letter.isascii())
+    if len(others) > 128:  # of Chinese and its like, which have no alphabet
+        return compression_ratio(text)
+    code = {letter: 128 + index for index, letter in enumerate(others)}
+    return _ratio(bytes(code.get(letter) or ord(letter) for letter in text))
 
 
 def loops(text: str) -> bool:
@@ -61,7 +77,7 @@ def loops(text: str) -> bool:
 
 def repetitive(text: str) -> bool:
     """Whether the decoder was in a loop."""
-    return compression_ratio(text.strip()) > MOST_REPETITIVE or loops(text)
+    return repetition(text.strip()) > MOST_REPETITIVE or loops(text)
 
 
 def excessive(text: str, heard: Heard | None) -> bool:
@@ -103,7 +119,8 @@ def left_out(decoded: Decoded, heard: Heard | None) -> float | None:
     """Where to cut a window in two, because words are missing: in a pause of a phrase that has few for its speech.
 
     A sentence that is said twice, or a second that is like the first, may be written once; apart from each other both
-    are. In seconds, as the times in `decoded`; None if nothing is missing, or the text has no spaces.
+    are. The fewer letters, the shorter the pause may be. In seconds, as the times in `decoded`; None if nothing is
+    missing, or the text has no spaces.
     """
     if heard is None or not _spaced(decoded.text) or silent(decoded, heard):
         return None
@@ -113,7 +130,8 @@ def left_out(decoded: Decoded, heard: Heard | None) -> float | None:
         pauses = [(after.start - before.end, (after.start + before.end) / 2) for before, after in pairwise(spoken)]
         longest, middle = max(pauses, default=(0.0, 0.0))
         seconds = sum(each.end - each.start for each in spoken)
-        if longest >= _PAUSE and _HARDLY_ANY * seconds < _letters(phrase.text) < _FEW_LETTERS_A_SECOND * seconds:
+        few = _FEW_LETTERS_A_SECOND if longest >= _PAUSE else _FAR_TOO_FEW
+        if longest >= _BREATH and _HARDLY_ANY * seconds < _letters(phrase.text) < few * seconds:
             return middle
     return None
 
@@ -124,6 +142,10 @@ def best(tries: Sequence[Decoded], heard: Heard | None = None) -> Decoded:
         return tries[-1]
     sound = [each for each in tries if straight(each, heard)]
     return max(sound or tries, key=lambda each: each.avg_logprob)
+
+
+def _ratio(data: bytes) -> float:
+    return len(data) / len(zlib.compress(data)) if data else 0.0
 
 
 def _letters(text: str) -> int:

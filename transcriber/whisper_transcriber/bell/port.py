@@ -10,6 +10,9 @@ WORK = "work"
 HOOKS = "hooks"
 """Rings when a delivery of a webhook is due."""
 
+BATCHES = "batches"
+"""Rings when a batch can be led on."""
+
 
 def ended(job: UUID) -> str:
     """The topic that rings when this job has ended."""

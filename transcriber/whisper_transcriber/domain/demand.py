@@ -41,13 +41,14 @@ def _factor(team: Team) -> float:
     return UNKNOWN_FACTOR if team.real_time_factor is None else team.real_time_factor
 
 
-def workers(queue: Queue, team: Team, target: float, webhooks: int = 0) -> int:
+def workers(queue: Queue, team: Team, target: float, others: int = 0) -> int:
     """How many workers finish everything that is there within `target` seconds.
 
     Never more than have something to do: those that are busy, and one for each thing that can be claimed. Never none
-    while a job is queued or runs, or while `webhooks` are due: workers deliver them.
+    while a job is queued or runs, or while there is something else to do: `others`, the webhooks that are due
+    and the batches that have not ended.
     """
     if not queue.queued + queue.running:
-        return min(webhooks, 1)
+        return min(others, 1)
     useful = len(team.busy) + queue.claimable
     return max(1, min(ceil(audio_waiting(queue) * _factor(team) / target), useful))

@@ -1,13 +1,18 @@
-"""Uploads of any size that go on after either side was killed: a list of stored segments, in order."""
+"""Files: uploads that go on after either side was killed, and files for batches. Stored segments, in order."""
 
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Literal
+from datetime import UTC, datetime
+from typing import Final, Literal
 from uuid import UUID
 
 FILES = "uploads/"
-Kind = Literal["parts", "tus"]
+Kind = Literal["parts", "tus", "whole"]
 FileStatus = Literal["pending", "completed", "cancelled"]
+USER_DATA: Final = "user_data"
+"""The purpose of files that nothing was said of."""
+
+NEVER: Final = datetime(9999, 12, 31, tzinfo=UTC)
+"""When a file expires that stays until it is deleted."""
 
 
 @dataclass(frozen=True)
@@ -22,7 +27,8 @@ class Segment:
 class File:
     """A file of `bytes` bytes on its way. `version` counts its changes: who changes an older one is refused.
 
-    Of the kind `tus` the segments follow each other; of `parts` they come in any order until they are put into one.
+    Of the kind `tus` the segments follow each other; of `parts` they come in any order until they are put into one; one
+    that is `whole` came in one request, or was written by the service.
     """
 
     id: UUID

@@ -11,6 +11,7 @@ from whisper_transcriber.domain.job import Claim, Failure, Job, NewJob, Queue, S
 from whisper_transcriber.domain.outlook import Outlook
 from whisper_transcriber.domain.parts import Part
 from whisper_transcriber.domain.transcript import WindowResult
+from whisper_transcriber.store.memory_batches import MemoryBatches
 from whisper_transcriber.store.memory_files import MemoryFiles
 from whisper_transcriber.store.memory_hooks import MemoryHooks
 from whisper_transcriber.store.memory_keys import MemoryKeys
@@ -29,6 +30,7 @@ class MemoryStore:
         self.keys = MemoryKeys(clock, self._rows)
         self.files = MemoryFiles(clock)
         self.hooks = MemoryHooks(clock)
+        self.batches = MemoryBatches(clock, lambda: self.keys.tenants)
         self._created = 0
         self._paces: dict[str, tuple[float, float, float]] = {}
 

@@ -2,9 +2,11 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from datetime import datetime
 from uuid import UUID
 
 from whisper_transcriber.domain.files import File
+from whisper_transcriber.store.files import Page
 
 
 class MemoryFiles:
@@ -29,6 +31,19 @@ class MemoryFiles:
         await self._changed(file.id)
         return saved
 
+    async def list(self, tenant: str, page: Page) -> Sequence[File]:
+        own = [file for file in self.files.values() if file.tenant == tenant]
+        own.sort(key=_place, reverse=page.newest_first)
+        after = self.files.get(page.after) if page.after else None
+        if page.after and (after is None or after.tenant != tenant):
+            return []
+        found = [file for file in own if self._listed(file, page) and (after is None or _follows(file, after, page))]
+        return found[: page.limit]
+
+    def _listed(self, file: File, page: Page) -> bool:
+        there = file.status == "completed" and file.expires_at.timestamp() >= self._clock()
+        return there and page.purpose in (None, file.purpose)
+
     async def expired(self) -> Sequence[UUID]:
         return [file.id for file in self.files.values() if file.expires_at.timestamp() < self._clock()]
 
@@ -38,3 +53,11 @@ class MemoryFiles:
 
     async def _changed(self, file: UUID) -> None:
         """For a store that writes it down."""
+
+
+def _place(file: File) -> tuple[datetime, UUID]:
+    return file.created_at, file.id
+
+
+def _follows(file: File, after: File, page: Page) -> bool:
+    return _place(file) < _place(after) if page.newest_first else _place(file) > _place(after)

@@ -11,6 +11,7 @@ from whisper_transcriber.domain.job import DEFAULT_TENANT, Claim, Failure, Job, 
 from whisper_transcriber.domain.outlook import Outlook
 from whisper_transcriber.domain.parts import Part
 from whisper_transcriber.domain.transcript import WindowResult
+from whisper_transcriber.store.batches import Batches
 from whisper_transcriber.store.files import Files
 from whisper_transcriber.store.hooks import Hooks
 from whisper_transcriber.store.keys import Keys
@@ -85,6 +86,10 @@ class Store(Protocol):
     @property
     def hooks(self) -> Hooks:
         """Deliveries of webhooks: made with the end of their job, gone with it."""
+
+    @property
+    def batches(self) -> Batches:
+        """Batches of requests, each of which becomes a job."""
 
     async def migrate(self) -> Sequence[str]:
         """Bring the schema up to date; returns the names of the migrations that were applied."""

@@ -26,6 +26,7 @@ from whisper_transcriber.store.port import (
     StaleClaim,
     Unavailable,
 )
+from whisper_transcriber.store.postgres_batches import PostgresBatches
 from whisper_transcriber.store.postgres_files import PostgresFiles
 from whisper_transcriber.store.postgres_hooks import PostgresHooks
 from whisper_transcriber.store.postgres_keys import PostgresKeys
@@ -40,6 +41,7 @@ class PostgresStore:
         self.keys = PostgresKeys(self._database)
         self.files = PostgresFiles(self._database)
         self.hooks = PostgresHooks(self._database)
+        self.batches = PostgresBatches(self._database)
 
     async def migrate(self) -> Sequence[str]:
         async with self._database.connection() as connection:

@@ -18,6 +18,8 @@ from whisper_transcriber.domain.transcript import WindowResult
 from whisper_transcriber.store.memory import MemoryStore
 from whisper_transcriber.store.memory_rows import NOBODY, Row
 from whisper_transcriber.store.port import Facts, Unavailable
+from whisper_transcriber.store.sqlite_batches import PREFIX as BATCHES
+from whisper_transcriber.store.sqlite_batches import SqliteBatches
 from whisper_transcriber.store.sqlite_files import PREFIX, SqliteFiles
 from whisper_transcriber.store.sqlite_hooks import ENDPOINTS, SqliteHooks
 from whisper_transcriber.store.sqlite_hooks import PREFIX as HOOKS
@@ -49,6 +51,7 @@ class SqliteStore(MemoryStore):
         self.keys: SqliteKeys = SqliteKeys(self._clock, self._rows, self._keys_written)
         self.files: SqliteFiles = SqliteFiles(self._clock, self._document_written)
         self.hooks: SqliteHooks = SqliteHooks(self._clock, self._written, self._document_written)
+        self.batches: SqliteBatches = SqliteBatches(self._clock, lambda: self.keys.tenants, self._document_written)
         self._file = file
         self._database: sqlite3.Connection | None = None
         self._thread = ThreadPoolExecutor(1, "sqlite")
@@ -246,6 +249,8 @@ class SqliteStore(MemoryStore):
             self.files.read(text)
         for (text,) in database.execute("SELECT value FROM documents WHERE name GLOB ?", (f"{HOOKS}*",)):
             self.hooks.read(text)
+        for (text,) in database.execute("SELECT value FROM documents WHERE name GLOB ?", (f"{BATCHES}*",)):
+            self.batches.read(text)
         for (text,) in database.execute("SELECT value FROM documents WHERE name = ?", (ENDPOINTS,)):
             self.hooks.read_endpoints(text)
         self._created = max((row.order for row in self._rows.values()), default=0)

@@ -8,6 +8,7 @@ from whisper_transcriber.bell.port import WORK, Listener
 from whisper_transcriber.deps import Deps
 from whisper_transcriber.domain.job import Claim
 from whisper_transcriber.worker.attempt import Outcome, attempt
+from whisper_transcriber.worker.batches import working_at_batches
 from whisper_transcriber.worker.claims import Claims
 from whisper_transcriber.worker.deliver import delivering
 from whisper_transcriber.worker.desk import Desk
@@ -20,13 +21,14 @@ from whisper_transcriber.worker.sweep import sweeping
 async def run(deps: Deps, models: Models, stop: asyncio.Event) -> None:
     """Do jobs until `stop`; then what is being computed is recorded, and the rest handed back.
 
-    Meanwhile it sweeps and delivers webhooks. An engine that is broken stops it too: what was claimed is handed back,
-    and BrokenEngine is raised.
+    Meanwhile it sweeps, delivers webhooks and leads batches on. An engine that is broken stops it too: what was claimed
+    is handed back, and BrokenEngine is raised.
     """
     try:
         async with asyncio.TaskGroup() as group:
             group.create_task(sweeping(deps, stop), name="sweep")
             group.create_task(delivering(deps, stop), name="webhooks")
+            group.create_task(working_at_batches(deps, stop), name="batches")
             await models.warm_up(stop)
             await _work(deps, models, stop)
     finally:

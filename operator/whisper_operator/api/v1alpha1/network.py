@@ -163,6 +163,11 @@ class Egress(Model):
     objects: Destination | None = Field(
         None, description="Your object store. Default: any address, at the port of its endpoint."
     )
+    tracing: Destination | None = Field(
+        None,
+        description="The collector of traces. Default: the address in spec.tracing.endpoint, or the pods in the "
+        "namespace of the Service that it names; else public addresses at its port, unless public is closed.",
+    )
     workers: tuple[Destination, ...] = Field(
         (), max_length=16, description="More for workers, such as a mirror of the hub or a private S3. Default: none."
     )

@@ -22,6 +22,7 @@ from whisper_operator.api.v1alpha1.serving import ApiAutoscaling, Cors, Ingress,
 from whisper_operator.api.v1alpha1.speech import ModelName, SpeechModel
 from whisper_operator.api.v1alpha1.stores import Objects, Postgres, Redis
 from whisper_operator.api.v1alpha1.tls import Tls
+from whisper_operator.api.v1alpha1.tracing import Tracing
 from whisper_operator.api.v1alpha1.transcriber_rules import SPEC_RULES
 from whisper_operator.api.v1alpha1.workers import Workers
 from whisper_operator.api.versions import MANAGED
@@ -130,6 +131,7 @@ class TranscriberSpec(Model, json_schema_extra=SPEC_RULES):
         Objects(), description="Where audio and transcripts are kept. Default: run by the operator."
     )
     monitoring: Monitoring = Field(Monitoring(), description="How Prometheus finds the metrics.")
+    tracing: Tracing | None = Field(None, description="Where traces of requests go. Default: nowhere, there are none.")
     fetch: Fetch = Field(Fetch(), description="How audio is fetched that is not sent.")
     output: Output = Field(Output(), description="Where results may be written besides.")
     tls: Tls = Field(Tls(), description="How connections between the parts are encrypted. Default: all, by our own CA.")
@@ -159,6 +161,8 @@ class TranscriberSpec(Model, json_schema_extra=SPEC_RULES):
                 raise ValueError(
                     f"networkPolicy.egress.{store} is for one of yours: remove it, or set {store}.external"
                 )
+        if self.network_policy.egress.tracing and self.tracing is None:
+            raise ValueError("networkPolicy.egress.tracing is for a collector: remove it, or set tracing")
         return self
 
 

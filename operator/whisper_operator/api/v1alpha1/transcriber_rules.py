@@ -79,6 +79,10 @@ SPEC_RULES = rules(
         for field in _STORES
     ),
     (
+        "!has(self.networkPolicy) || !has(self.networkPolicy.egress.tracing) || has(self.tracing)",
+        "spec.networkPolicy.egress.tracing is for a collector: remove it, or set spec.tracing",
+    ),
+    (
         "!has(self.models) || !has(self.networkPolicy) || !self.networkPolicy.enabled || "
         "self.networkPolicy.egress.public.enabled || has(self.networkPolicy.egress.workers) || "
         "!self.models.exists(m, has(m.source) && (has(m.source.huggingFace) || has(m.source.s3)))",

@@ -1,0 +1,1 @@
+SELECT count(*) AS open FROM batches WHERE next_at IS NOT NULL

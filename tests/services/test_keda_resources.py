@@ -6,11 +6,10 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-import yaml
 
 import testbed
+from services.keda import define
 from services.kubectl import Api
-from testbed import binaries, recipes
 from unit.operator_plan.plans import transcriber
 from whisper_operator.plan.common import Manifest, Observed
 from whisper_operator.plan.scalers import scalers
@@ -20,21 +19,11 @@ KEYLESS = {"api": {"auth": {"enabled": False}}}
 
 
 @pytest.fixture(scope="module")
-def keda(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
+def keda() -> Iterator[Api]:
     """An API server of this file's own, with KEDA's definitions: other tests want one without them."""
-    folder = binaries.sources(*recipes.KEDA) / "config" / "crd"
     with testbed.light_control_plane() as kubeconfig:
-        api = Api(kubeconfig, "speech")
-        listed = list(yaml.safe_load_all(api.do("kustomize", str(folder))))
-        definitions = {"apiVersion": "v1", "kind": "List", "items": listed}
-        api.do("apply", "--server-side", "--filename=-", manifest=definitions)
-        for kind in KINDS:
-            name = f"crd/{kind.lower()}s.keda.sh"
-            # The names first: while a CRD has no conditions at all, kubectl fails at waiting for one.
-            for state in (f"jsonpath={{.status.acceptedNames.kind}}={kind}", "condition=Established"):
-                api.do("wait", f"--for={state}", name, "--timeout=30s")
-        api.do("create", "namespace", "speech")
-        yield api
+        define(Api(kubeconfig))
+        yield Api(kubeconfig)
 
 
 def asked(**spec: Any) -> dict[str, Manifest]:

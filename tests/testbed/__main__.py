@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 import testbed
-from testbed import binaries, kind, node, own, torchenv
+from testbed import binaries, keda, kind, node, own, torchenv
 from testbed.recipes import VERSITYGW
 from testbed.say import say
 from testbed.shell import CommandFailed
@@ -84,6 +84,7 @@ def _run(asked: argparse.Namespace) -> int:
                 node.prepare()
             binaries.ensure(VERSITYGW)  # the S3 server of the tests
             own.cert_manager()
+            keda.operator()
     return 0
 
 

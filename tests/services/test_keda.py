@@ -1,0 +1,101 @@
+"""A transcriber whose workers a real KEDA scales: from none, by a real job at the real API, and back."""
+
+from __future__ import annotations
+
+import asyncio
+from base64 import b64encode
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+import testbed
+from assets import speech
+from clips import word_error_rate
+from services import keda
+from services.kubectl import Api
+from services.operator_process import (
+    TRANSCRIBER,
+    condition,
+    connected,
+    operator,
+    resource,
+    until,
+    until_ready,
+)
+from services.running import KEY, Client, Service
+from whisper_operator.cluster.live import LiveCluster
+from whisper_operator.cluster.port import DEPLOYMENT, PODS_AUTOSCALER, SCALED_OBJECT, Manifest
+
+NAME = "scaled"
+
+
+@pytest.fixture(scope="module")
+def control_plane() -> Iterator[Path]:
+    """An API server of this file's own, with KEDA's definitions: other tests want one without them."""
+    with testbed.light_control_plane() as kubeconfig:
+        keda.define(Api(kubeconfig))
+        yield kubeconfig
+
+
+@pytest.fixture
+async def cluster(control_plane: Path) -> AsyncIterator[LiveCluster]:
+    """The API server with our CRDs too."""
+    async with connected(control_plane) as live:
+        yield live
+
+
+def replicas(found: Manifest | None) -> int:
+    """Of the spec: what KEDA sets in the transcriber, and the operator in the workers' Deployment."""
+    if found is None:
+        return -1
+    spec = found["spec"]
+    return int(spec["workers"]["replicas"] if found["kind"] == TRANSCRIBER.name else spec["replicas"])
+
+
+async def until_workers(cluster: LiveCluster, count: int, seconds: float) -> None:
+    """KEDA wants so many, and the operator has asked for them."""
+    for kind, name in ((TRANSCRIBER, NAME), (DEPLOYMENT, f"{NAME}-worker-blue")):
+        await until(cluster, kind, "default", name, lambda found: replicas(found) == count, seconds)
+
+
+async def test_from_none_by_a_job_and_back(
+    cluster: LiveCluster, control_plane: Path, service: Service, lease: tuple[str, ...], tmp_path: Path
+) -> None:
+    api, serving = Api(control_plane), await asyncio.to_thread(service.start, "serve")
+    client, clip = Client(serving), speech.long(10)
+    data = {"api-key": b64encode(KEY.encode()).decode()}
+    # The operator keeps a key that is there: KEDA finds the one that the API knows.
+    await cluster.create({"apiVersion": "v1", "kind": "Secret", "metadata": meta(f"{NAME}-api-key"), "data": data})
+    auto = {"provider": "keda", "min": 0, "max": 2, "targetWaitSeconds": 10, "scaleInAfterSeconds": 5}
+    with keda.service(serving.url) as proxy, keda.operator(api, tmp_path, proxy) as log:
+        async with operator(control_plane, tmp_path, *lease):
+            await cluster.apply(resource(TRANSCRIBER, NAME, workers={"autoscaling": auto}))
+            await until_ready(cluster, "default", NAME)
+            await until(cluster, SCALED_OBJECT, "default", f"{NAME}-worker", understood, 30)
+            await until_workers(cluster, 0, 30)
+            await until_ready(cluster, "default", NAME)
+            job = await asyncio.to_thread(client.submit, clip.path)
+            await until_workers(cluster, 1, 30)
+            await asyncio.to_thread(service.start, "work")
+            assert (await asyncio.to_thread(client.ended, job["id"]))["status"] == "succeeded"
+            heard = await asyncio.to_thread(client.result, job["id"], "text")
+            assert word_error_rate(clip.text, heard.text) < 0.25
+            await until_workers(cluster, 0, 60)
+            await until_ready(cluster, "default", NAME)
+            found = await cluster.get(TRANSCRIBER, "default", NAME)
+            assert found is not None
+            assert found["status"]["workers"]["autoscaling"]["reason"] == "External"
+            # It carries our labels, as everything of KEDA's does, and is KEDA's all the same.
+            hpa = await cluster.get(PODS_AUTOSCALER, "default", f"keda-hpa-{NAME}-worker")
+            assert hpa is not None and hpa["metadata"]["labels"]["whisper-operator.dev/transcriber"] == NAME
+            assert KEY not in log.read_text()
+
+
+def meta(name: str) -> dict[str, str]:
+    return {"name": name, "namespace": "default"}
+
+
+def understood(scaled: Manifest | None) -> bool:
+    """KEDA has taken the ScaledObject, and has had an answer."""
+    return condition(scaled, "Ready").get("status") == "True"

@@ -1,23 +1,29 @@
 """A request's span: the route and the outcome, in the caller's trace, and nothing that is nobody's business."""
 
 import asyncio
+import gc
 import json
 import logging
+import socket
 import subprocess
 import sys
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from time import monotonic
 
 import httpx
 import pytest
+from opentelemetry.sdk.trace import ReadableSpan
 
+from services.servers import free_port
 from unit.transcriber_service.calls import CLIP, SYNC, claim, succeed
 from unit.transcriber_service.conftest import KEY
 from unit.transcriber_service.test_request_ids import Lines, answered
 from unit.transcriber_service.tracing import Traced, about, ids, parent, traced
 from whisper_transcriber.app import create_app
 from whisper_transcriber.deps import Deps
-from whisper_transcriber.tracing import wanted
+from whisper_transcriber.tracing import load, wanted
+from whisper_transcriber.tracing.otel import GOODBYE
 
 TRACE, CALLER = 0x4BF92F3577B34DA6A3CE929D0E0E4736, 0x00F067AA0BA902B7
 BEGUN = {"traceparent": f"00-{TRACE:032x}-{CALLER:016x}-01"}
@@ -162,6 +168,25 @@ async def test_who_waits_for_a_transcript_is_one_span(http: httpx.AsyncClient, o
     answer, job = await asyncio.gather(http.post(SYNC, files=CLIP), succeed(on.deps))
     assert answer.status_code == 200
     assert about(on.one(f"POST {SYNC}"))["whisper.job.id"] == str(job)
+
+
+@pytest.mark.parametrize("answers", [False, True], ids=["refused", "silent"])
+async def test_without_a_collector_spans_do_not_pile_up_and_the_end_comes_soon(
+    answers: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        port = listening.getsockname()[1] if answers else free_port()
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", f"http://127.0.0.1:{port}")
+        tracing = load("test")
+        assert tracing.on
+        for _ in range(6000):
+            with tracing.span("one", parent=None):
+                pass
+        kept = sum(isinstance(each, ReadableSpan) for each in gc.get_objects())
+        assert 1000 < kept < 2048 + 4 * 512, "a full queue, and what is being sent"
+        began = monotonic()
+        await tracing.close()
+        assert monotonic() - began < 2 * GOODBYE
 
 
 def test_deps_trace_nothing_unless_they_are_told(deps: Deps) -> None:

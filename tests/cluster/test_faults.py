@@ -13,13 +13,14 @@ import pytest
 
 import manifests
 import steps
-from cluster.faults import FAULTS, NAMESPACE, REGISTRY, Fault, Manifest, named
+from cluster.acts import NAMESPACE, REGISTRY, Fault, Manifest, named
+from cluster.faults import FAULTS
 from health import health
 from testbed import Cluster
 from testbed.waiting import until
 
 pytestmark = pytest.mark.cluster
-SMALL = {"data-main-postgres-0": 320, "data-main-objects-0": 128}
+SMALL = {"data-main-postgres-0": 320, "data-main-redis-0": 128, "data-main-objects-0": 128}
 """Claims whose volumes are file systems of so many MiB."""
 FOLDER = "/var/lib/kubelet/small-volumes"
 _VOLUMES = """set -e
@@ -92,7 +93,7 @@ def registry() -> Manifest:
 
 @pytest.fixture(scope="module")
 def place(operator: Cluster) -> Iterator[Cluster]:
-    """The cluster with a transcriber that is Ready, two of whose volumes are small."""
+    """The cluster with a transcriber that is Ready, whose volumes are small."""
     cluster = operator
     node = json.loads(cluster.kubectl("get", "nodes", "--output", "json"))["items"][0]["metadata"]["labels"]
     helpers = [registry(), *volumes(node["kubernetes.io/hostname"])]
@@ -100,7 +101,8 @@ def place(operator: Cluster) -> Iterator[Cluster]:
     cluster.kubectl("wait", "--for=condition=Ready", "pod/small-volumes", "pod/closed-registry", "--timeout=120s")
     small = {"managed": {"storageClassName": "small"}}
     # Another transcriber shares its stores; PodOptions are given back as they were.
-    spec = {"postgres": small, "objects": small, "networkPolicy": {"enabled": False}, "workers": manifests.LIGHT}
+    stores = dict.fromkeys(("postgres", "redis", "objects"), small)
+    spec = {**stores, "networkPolicy": {"enabled": False}, "workers": manifests.LIGHT}
     steps.apply(cluster, NAMESPACE, manifests.transcriber("main", **spec))
     steps.until(cluster, NAMESPACE, steps.TRANSCRIBER_KIND, "main", steps.holds("Ready"), 300)
     yield cluster

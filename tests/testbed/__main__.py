@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 import testbed
-from testbed import binaries, kind, node, torchenv
+from testbed import binaries, kind, node, own, torchenv
 from testbed.recipes import VERSITYGW
 from testbed.say import say
 from testbed.shell import CommandFailed
@@ -83,6 +83,7 @@ def _run(asked: argparse.Namespace) -> int:
             if not kind.docker_answers():
                 node.prepare()
             binaries.ensure(VERSITYGW)  # the S3 server of the tests
+            own.cert_manager()
     return 0
 
 

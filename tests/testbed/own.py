@@ -47,3 +47,8 @@ def provisioner() -> Path:
 def health() -> Path:
     """How kstatus and Argo CD see an object."""
     return program("health", "1 min")
+
+
+def cert_manager() -> Path:
+    """cert-manager's controller."""
+    return program("certmanager", "3 min")

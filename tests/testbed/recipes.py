@@ -70,8 +70,10 @@ VERSITYGW = Tool(
 )
 KIND = Tool("kind", "sigs.k8s.io/kind", "v0.33.0", {"kind": ("sigs.k8s.io/kind", 0.7)})
 
+# Of these the CustomResourceDefinitions, as they are in the sources; the programs are in certmanager/ beside this file.
+CERT_MANAGER = ("github.com/cert-manager/cert-manager", "v1.21.2")
 # Not run: its CustomResourceDefinitions say what is valid.
-CERT_MANAGER = ("github.com/cert-manager/cert-manager", "v1.19.1")
+KEDA = ("github.com/kedacore/keda/v2", "v2.21.0")
 
 NODE = (KUBERNETES, ETCD, COREDNS, HELM)
 

@@ -54,6 +54,12 @@ def test_a_changed_source_is_another_program(tmp_path: Path) -> None:
     assert own.fingerprint(tmp_path) != before
 
 
+def test_cert_managers_program_and_its_definitions_are_of_one_version() -> None:
+    module, version = recipes.CERT_MANAGER
+    gomod = (Path(own.__file__).parent / "certmanager" / "go.mod").read_text()
+    assert f"require {module} {version}\n" in gomod or f"\t{module} {version}\n" in gomod
+
+
 def test_cgroup_mounts_of_both_versions_are_found() -> None:
     mounts = """\
 cgroup /sys/fs/cgroup/cpu cgroup rw,cpu 0 0

@@ -52,7 +52,7 @@ def fault(one: Wanted, secret: Manifest | None, live: Manifest | None, now: date
     waiting = Verdict(
         "CertificateNotIssued",
         f"cert-manager has not issued Certificate {one.secret} yet{said}. "
-        f"Look at kubectl describe certificate {one.secret}, and at its issuer.",
+        f"Look at kubectl describe certificate {one.secret}, and at {_issuer(live)}.",
     )
     if secret is None:
         return waiting
@@ -85,3 +85,9 @@ def _said(live: Manifest | None) -> str:
         if condition["type"] == "Ready" and condition["status"] != "True":
             return f": {str(condition.get('message') or condition.get('reason')).rstrip('.')}"
     return ""
+
+
+def _issuer(live: Manifest | None) -> str:
+    """Who should sign. What keeps an issuer from it is told in requests that the operator does not see."""
+    ref = ((live or {}).get("spec") or {}).get("issuerRef")
+    return f"its issuer, {ref['kind']} {ref['name']}" if ref else "its issuer"

@@ -116,6 +116,11 @@ class Mirror:
         if old is not None and old["metadata"]["uid"] == found["metadata"]["uid"]:
             self.hear(kind, found)
 
+    def doubt(self, owners: Iterable[Key], secret: str) -> None:
+        """Somebody else may just have written a Secret of these transcribers: their next look reads it anew."""
+        for owner in owners:
+            self.secrets.get(owner, {}).pop(secret, None)
+
     def forget(self, kind: Kind, namespace: str, name: str, uid: str | None = None) -> None:
         """A custom resource is gone (with `uid`: that very one)."""
         old = self.resource(kind, namespace, name)

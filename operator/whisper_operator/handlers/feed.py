@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from whisper_operator.api.names import LABEL_TRANSCRIBER
 from whisper_operator.cluster.mirror import Key, Mirror, Shelf
-from whisper_operator.cluster.port import Cluster, Kind
+from whisper_operator.cluster.port import CERTIFICATE, Changed, Cluster, Kind, News, name_of
 from whisper_operator.errors import Rejected, Transient
 from whisper_operator.handlers.pump import backoff
 from whisper_operator.logs import Log
@@ -56,7 +56,7 @@ class Feed:
                     shelf.served = True
                     self._appeared()
                 async for news in self._cluster.watch(kind, namespace, LABEL_TRANSCRIBER):
-                    self._announce(shelf.hear(news))
+                    self._announce(kind, news, shelf.hear(news))
                     WATCHING.labels(kind.name, namespace).set(1)
                     told.set()
                     failures = 0
@@ -76,6 +76,9 @@ class Feed:
             told.set()
             await asyncio.sleep(LOOK * (0.9 + 0.2 * random.random()))  # noqa: S311
 
-    def _announce(self, keys: set[Key]) -> None:
+    def _announce(self, kind: Kind, news: News, keys: set[Key]) -> None:
+        if kind == CERTIFICATE and isinstance(news, Changed):
+            # cert-manager writes a Secret of this name, and then here. Secrets are not watched.
+            self._mirror.doubt(keys, name_of(news.object))
         for namespace, transcriber in keys:
             self._ring(namespace, transcriber)

@@ -1,6 +1,7 @@
 """Live children → conditions: a chain of small pure checks for each component."""
 
 from whisper_operator.judge.conditions import ORDER, conditions, invalid, merged
+from whisper_operator.judge.mounts import stuck
 from whisper_operator.judge.pods import silent
 from whisper_operator.judge.references import Reference, kept, missing, references
 from whisper_operator.judge.scene import Verdict
@@ -21,6 +22,7 @@ __all__ = [
     "readiness",
     "references",
     "silent",
+    "stuck",
     "survey",
     "suspects",
 ]

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from whisper_operator.cluster.port import Manifest, name_of
+from whisper_operator.judge.mounts import unmounted
 from whisper_operator.judge.scene import Check, Component, Verdict, newest
 from whisper_operator.judge.words import known, tail
 
@@ -202,6 +203,7 @@ def each(check: Callable[[Container], Verdict | None]) -> Check:
 FAULTS: Sequence[Check] = (
     each(image_pull),
     each(container_config),
+    unmounted,
     unschedulable,
     each(out_of_memory),
     each(crash),

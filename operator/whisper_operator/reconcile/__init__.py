@@ -17,7 +17,7 @@ from whisper_operator.api.versions import complaint
 from whisper_operator.certs import Certified, certify
 from whisper_operator.cluster.port import Cluster, Kind, Manifest
 from whisper_operator.errors import InvalidSpec, UnsupportedVersion
-from whisper_operator.judge import Scene, conditions, invalid, silent, survey, suspects
+from whisper_operator.judge import Scene, conditions, invalid, silent, stuck, survey, suspects
 from whisper_operator.plan import Observed, PlanSettings, desired
 from whisper_operator.plan.autoscaling import Queue, Scale
 from whisper_operator.reconcile.act import Applied, Guessed, adopt, apply, prune
@@ -134,7 +134,8 @@ async def _heard(
 ) -> Scene:
     """The scene with what Events and the pods themselves say, where something has been missing for a while."""
     quiet = silent(scene.pods, now, SOON * settings.recheck)[:WITNESSES]
-    asked = {pod["metadata"]["uid"] for pod in quiet}
+    waiting = stuck(scene.pods, now, SOON * settings.recheck)[:WITNESSES]
+    asked = {pod["metadata"]["uid"] for pod in (*quiet, *waiting)}
     asked |= set(suspects(scene)) - touched(sight) if late else set()
     events = await events_about(cluster, cr.namespace, sorted(asked)) if asked else ()
     answers = await asyncio.gather(*(ask(cr, pod) for pod in quiet)) if ask else ()

@@ -52,7 +52,8 @@ async def test_nothing_starts_before_cert_manager_has_answered(world: Any) -> No
     denied = {"type": "Ready", "status": "False", "reason": "DoesNotExist", "message": "issuer corporate not found"}
     world.cluster.edit(CERTIFICATE, "ns", "main-postgres-tls", {"status": {"conditions": [denied]}})
     await world.look()
-    assert "issuer corporate not found" in world.condition("CertificatesReady")["message"]
+    message = world.condition("CertificatesReady")["message"]
+    assert "issuer corporate not found" in message and "its issuer, ClusterIssuer corporate." in message
 
     await answer(world)
     await world.settle()

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import copy
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
 
 from services.servers import until
 from whisper_operator.cluster.memory import FakeCluster
-from whisper_operator.cluster.port import CONFIG_MAP, DEPLOYMENT, SERVICE, Kind
+from whisper_operator.cluster.port import CERTIFICATE, CONFIG_MAP, DEPLOYMENT, ISSUER, SERVICE, Kind
 from whisper_operator.errors import Rejected
 from whisper_operator.handlers import Operator, recorder
 from whisper_operator.settings import Settings
@@ -57,13 +58,20 @@ class Scene:
         raise AssertionError(f"still writing: {self.cluster.writes}")
 
 
-@pytest.fixture
-async def scene(world: Any) -> AsyncIterator[Scene]:
+@asynccontextmanager
+async def played(world: Any) -> AsyncIterator[Scene]:
+    """The handlers run over this world until the block ends."""
     operator = Operator(world.cluster, Transcripts("http://{name}"), Settings(identity="test", debounce=3600))
     await operator.start()
     yield Scene(world, operator)
     await operator.close()
     await operator._api.__aexit__(None, None, None)
+
+
+@pytest.fixture
+async def scene(world: Any) -> AsyncIterator[Scene]:
+    async with played(world) as found:
+        yield found
 
 
 async def test_a_look_at_what_has_not_changed_makes_no_call_at_all(scene: Scene) -> None:
@@ -171,6 +179,25 @@ async def test_a_secret_that_is_missing_is_asked_for_at_every_look(scene: Scene)
     assert (await scene.look()).label == "stalled"
     await scene.look()
     assert ("get", "Secret", "mine") in scene.cluster.reads
+
+
+async def test_a_secret_is_read_again_when_cert_manager_has_renewed_its_certificate(world: Any) -> None:
+    for kind in (CERTIFICATE, ISSUER):
+        world.cluster.appear(kind)
+    world.edit(tls={"certManager": {}})
+    async with played(world) as scene:
+        await scene.tell()
+        await scene.look()
+        meta = {"name": "main-redis-tls", "namespace": "ns"}
+        await scene.cluster.create({"apiVersion": "v1", "kind": "Secret", "metadata": meta, "data": {}})
+        asked = ("get", "Secret", "main-redis-tls")
+        await scene.look()
+        assert asked in scene.cluster.reads
+        await scene.look()
+        assert asked not in scene.cluster.reads
+        scene.cluster.edit(CERTIFICATE, "ns", "main-redis-tls", {"status": {"revision": 2}})
+        await scene.look()
+        assert asked in scene.cluster.reads
 
 
 async def test_bells_of_children_ring_only_for_transcribers_that_are_there(scene: Scene) -> None:

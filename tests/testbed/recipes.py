@@ -72,6 +72,8 @@ KIND = Tool("kind", "sigs.k8s.io/kind", "v0.33.0", {"kind": ("sigs.k8s.io/kind",
 
 # Of these the CustomResourceDefinitions, as they are in the sources; the programs are in certmanager/ beside this file.
 CERT_MANAGER = ("github.com/cert-manager/cert-manager", "v1.21.2")
+# Not run: its CustomResourceDefinitions say what is valid.
+KEDA = ("github.com/kedacore/keda/v2", "v2.21.0")
 
 NODE = (KUBERNETES, ETCD, COREDNS, HELM)
 

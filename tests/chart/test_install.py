@@ -18,6 +18,7 @@ import yaml
 from testbed import binaries, recipes
 from testbed.shell import CommandFailed
 from whisper_operator.api.v1alpha1 import WhisperTranscriber
+from whisper_operator.api.versions import MANAGED
 from whisper_operator.certs.manager import requests
 from whisper_operator.certs.wanted import wanted
 
@@ -74,6 +75,7 @@ def test_what_cert_manager_is_asked_for_is_valid(kubectl: Any, installed: str, i
 def test_the_notes_say_what_to_do_next(kubectl: Any, cluster_helm: Any, installed: str) -> None:
     notes = cluster_helm("get", "notes", "op", "--namespace", SYSTEM)
     assert f"helm test op --namespace {SYSTEM}" in notes
+    assert f"transcribers of the versions {MANAGED}." in notes
     first = dedent(notes.partition("<<EOF\n")[2].partition("EOF")[0])
     assert yaml.safe_load(first)["kind"] == "WhisperTranscriber"
     kubectl("apply", "--server-side", "--dry-run=server", "--validate=strict", "--filename", "-", input=first)

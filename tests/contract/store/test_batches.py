@@ -170,3 +170,12 @@ async def test_batches_of_one_machine_outlive_its_process(tmp_path: Path) -> Non
     found = await claimed(second)
     assert (found.id, found.total, found.fence, found.status) == (batch.id, 3, held.fence + 1, "cancelling")
     await second.close()
+
+
+async def test_what_was_begun_by_who_died_is_begun_again(store: Store) -> None:
+    job = uuid4()
+    await store.begin_upload(job)
+    await store.begin_upload(job)
+    assert await store.abandoned(LONG, LONG) == []
+    await store.delete(job)
+    assert await store.abandoned(-LONG, LONG) == []

@@ -18,8 +18,6 @@ from services.kubectl import Api
 from services.servers import free_port
 from testbed import binaries, keda, pki, recipes
 
-KINDS = ("ScaledObject", "TriggerAuthentication")
-
 
 def define(api: Api) -> None:
     """KEDA's definitions, served."""

@@ -22,8 +22,10 @@ KEYLESS = {"api": {"auth": {"enabled": False}}}
 def keda() -> Iterator[Api]:
     """An API server of this file's own, with KEDA's definitions: other tests want one without them."""
     with testbed.light_control_plane() as kubeconfig:
-        define(Api(kubeconfig))
-        yield Api(kubeconfig)
+        api = Api(kubeconfig, "speech")
+        define(api)
+        api.do("create", "namespace", "speech")
+        yield api
 
 
 def asked(**spec: Any) -> dict[str, Manifest]:

@@ -3,6 +3,7 @@
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -101,6 +102,10 @@ def _normaliser(language: str) -> Callable[[str], str]:
 def processor_seconds() -> float:
     """Processor seconds of this process and of those it has started, which still run."""
     tick = os.sysconf("SC_CLK_TCK")
-    children = " ".join(each.read_text() for each in Path("/proc/self/task").glob("*/children")).split()
-    stats = [Path("/proc", each, "stat").read_text().rpartition(")")[2].split() for each in children]
-    return time.process_time() + sum(int(stat[11]) + int(stat[12]) for stat in stats) / tick
+    ticks = 0
+    for thread in Path("/proc/self/task").iterdir():
+        with suppress(FileNotFoundError):  # threads and children end meanwhile
+            for child in (thread / "children").read_text().split():
+                stat = Path("/proc", child, "stat").read_text().rpartition(")")[2].split()
+                ticks += int(stat[11]) + int(stat[12])
+    return time.process_time() + ticks / tick

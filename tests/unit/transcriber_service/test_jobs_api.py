@@ -245,3 +245,10 @@ def test_nobody_can_tell_without_a_pace_or_a_length() -> None:
     assert expected_end(job(), Outlook(0, 0.0, None, 10.0), NOON) is None
     assert expected_end(job(), Outlook(0, 0.0, 20.0, None), NOON) is None
     assert expected_end(job("succeeded", audio_seconds=1.0), Outlook(0, 0.0, 20.0, 1.0), NOON) is None
+
+
+@pytest.mark.parametrize("body", [{"prompt": "a\0b"}, {"keywords": ["\0x"]}, {"metadata": {"a": "\0"}}])
+async def test_what_no_database_can_keep_is_refused(http: httpx.AsyncClient, body: dict[str, Any]) -> None:
+    answer = await http.post("/v1/jobs", json=BY_URL | body)
+    assert answer.status_code == 400
+    assert "NUL character" in error(answer)["message"]

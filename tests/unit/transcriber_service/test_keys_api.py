@@ -98,7 +98,12 @@ async def test_no_endpoint_shows_what_is_another_tenants(http: httpx.AsyncClient
     assert endpoint is not None
     job = (await http.post("/v1/jobs", files=CLIP, headers=ours)).json()["id"]
     upload = (await http.post("/v1/uploads", json=UPLOAD, headers=ours)).json()["id"]
+    lines = {"files": {"file": ("a.jsonl", b"{}")}, "data": {"purpose": "batch"}}
+    file = (await http.post("/v1/files", headers=ours, **lines)).json()["id"]
+    asked = {"input_file_id": file, "endpoint": "/v1/audio/transcriptions", "completion_window": "24h"}
+    batch = (await http.post("/v1/batches", headers=ours, json=asked)).json()["id"]
     known = {"job_id": job, "upload_id": upload, "delivery_id": str(delivery.id), "endpoint_id": str(endpoint.id)}
+    known |= {"file_id": file, "batch_id": batch}
     tried = 0
     for path, operations in (await http.get("/openapi.json")).json()["paths"].items():
         names = {
@@ -121,7 +126,7 @@ async def test_no_endpoint_shows_what_is_another_tenants(http: httpx.AsyncClient
             )
             assert answer.status_code == 404, (method, path, answer.text)
             tried += 1
-    assert tried >= 19
+    assert tried >= 24
     by_id = {"source": {"upload": {"id": upload}}}
     assert (await http.post("/v1/jobs", json=by_id, headers=theirs)).status_code == 404
     assert (await http.get(f"/v1/uploads/{upload}", headers=ours)).json()["status"] == "pending"

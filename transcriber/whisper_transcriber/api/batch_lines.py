@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from whisper_transcriber.api.errors import ApiError, bad, invalid
 from whisper_transcriber.api.files import FILE_PREFIX, PREFIX
 from whisper_transcriber.api.job_parameters import HttpSource, S3Source, Source, UploadSource
-from whisper_transcriber.api.parameters import transcription
+from whisper_transcriber.api.parameters import has_nul, transcription
 from whisper_transcriber.deps import Catalogue
 from whisper_transcriber.domain.batches import PRIORITY, TASKS, Endpoint, Line, Problem
 from whisper_transcriber.domain.job import JobRequest
@@ -84,20 +84,11 @@ def problem_of(error: ApiError, line: int) -> Problem:
 def _json(said: bytes) -> Any:
     try:
         found = json.loads(said, parse_constant=_no_number)
-        if _has_nul(found):
+        if has_nul(found):
             raise bad("The line has a NUL character.", None, "invalid_json_line")
     except (ValueError, RecursionError):
         raise bad("The line is not a JSON object.", None, "invalid_json_line") from None
     return found
-
-
-def _has_nul(value: Any) -> bool:
-    """Whether a text in the value has a character that PostgreSQL does not keep."""
-    if isinstance(value, dict):
-        return any(_has_nul(each) for pair in value.items() for each in pair)
-    if isinstance(value, list):
-        return any(map(_has_nul, value))
-    return isinstance(value, str) and "\0" in value
 
 
 def _no_number(name: str) -> NoReturn:

@@ -9,6 +9,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from whisper_transcriber.api.access import Given
 from whisper_transcriber.api.errors import bad, not_found
+from whisper_transcriber.api.parameters import Storable
 from whisper_transcriber.domain.job import DEFAULT_TENANT
 from whisper_transcriber.domain.keys import SCOPES, ApiKey, NewKey, Scope, digest, new_secret, start_of
 
@@ -22,7 +23,7 @@ class NewKeyBody(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    name: str = Field(min_length=1, max_length=100, description="To know it by")
+    name: Storable = Field(min_length=1, max_length=100, description="To know it by")
     tenant: str = Field(DEFAULT_TENANT, pattern=_TENANT, description="Whose jobs, uploads and webhooks it sees")
     scopes: list[Scope] = Field(["transcribe", "jobs"], min_length=1, max_length=len(SCOPES))
     expires_at: AwareDatetime | None = Field(None, description="RFC 3339, or Unix seconds; never if absent")

@@ -4,7 +4,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated, Any, TypeVar, cast
 
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator
+from pydantic import (
+    AfterValidator,
+    AliasChoices,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from pydantic.alias_generators import to_camel
 
 from whisper_transcriber.api.chunking import ChunkingStrategy, joined
@@ -37,10 +47,35 @@ class Wanted:
     stream: bool = False
 
 
+def has_nul(value: Any) -> bool:
+    """Whether a text in the value has a character that PostgreSQL does not keep."""
+    if isinstance(value, Mapping):
+        return any(has_nul(each) for pair in value.items() for each in pair)
+    if isinstance(value, list | tuple):
+        return any(map(has_nul, value))
+    return isinstance(value, str) and "\0" in value
+
+
+def _storable(text: str) -> str:
+    if has_nul(text):
+        raise ValueError("it may have no NUL character")
+    return text
+
+
+Storable = Annotated[str, AfterValidator(_storable)]
+
+
 class Value(BaseModel):
     """Part of a body: camelCase and snake_case are both understood, and nothing is ignored."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=to_camel, populate_by_name=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _can_be_stored(cls, given: Any) -> Any:
+        if has_nul(given):
+            raise ValueError("no text may have a NUL character")
+        return given
 
 
 Keyword = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]

@@ -13,6 +13,7 @@ from whisper_transcriber.api.callers import Called
 from whisper_transcriber.api.errors import ApiError, bad
 from whisper_transcriber.api.files import FileBody, OwnFile, changed, file_body, name_of, new_file, put_segment
 from whisper_transcriber.api.multipart import InvalidMultipart, PartReader
+from whisper_transcriber.api.parameters import Storable
 from whisper_transcriber.deps import Deps
 from whisper_transcriber.domain.files import File, Segment, segment_key
 
@@ -38,9 +39,9 @@ class NewUploadBody(BaseModel):
     """An upload to be begun."""
 
     bytes: int = Field(ge=1, le=2**62)
-    filename: str = Field(max_length=1024)
-    purpose: str = Field(max_length=64)
-    mime_type: str = Field(max_length=255)
+    filename: Storable = Field(max_length=1024)
+    purpose: Storable = Field(max_length=64)
+    mime_type: Storable = Field(max_length=255)
 
 
 class CompleteBody(BaseModel):

@@ -98,8 +98,8 @@ async def test_no_endpoint_shows_what_is_another_tenants(http: httpx.AsyncClient
     assert endpoint is not None
     job = (await http.post("/v1/jobs", files=CLIP, headers=ours)).json()["id"]
     upload = (await http.post("/v1/uploads", json=UPLOAD, headers=ours)).json()["id"]
-    lines = {"files": {"file": ("a.jsonl", b"{}")}, "data": {"purpose": "batch"}}
-    file = (await http.post("/v1/files", headers=ours, **lines)).json()["id"]
+    lines = {"file": ("a.jsonl", b"{}")}
+    file = (await http.post("/v1/files", headers=ours, files=lines, data={"purpose": "batch"})).json()["id"]
     asked = {"input_file_id": file, "endpoint": "/v1/audio/transcriptions", "completion_window": "24h"}
     batch = (await http.post("/v1/batches", headers=ours, json=asked)).json()["id"]
     known = {"job_id": job, "upload_id": upload, "delivery_id": str(delivery.id), "endpoint_id": str(endpoint.id)}

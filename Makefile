@@ -52,7 +52,7 @@ check: lint tools ## Everything that needs no cluster
 	$(BIN)/pytest -n auto --maxprocesses 4 --dist loadfile -m "not cluster"
 
 .PHONY: tools
-tools: venv ## Build and install what clusters and tests are made of (cold: about 20 minutes; then cached)
+tools: venv ## Build and install what clusters and tests are made of (cold: about 25 minutes; then cached)
 	$(BIN)/python -m testbed build
 	$(BIN)/python -m testbed torch
 

@@ -21,7 +21,7 @@ def parser() -> argparse.ArgumentParser:
     )
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
     described = {
-        "up": "bring the cluster up, or say that it is; the first time, build what it needs (about 20 minutes)",
+        "up": "bring the cluster up, or say that it is; the first time, build what it needs (about 25 minutes)",
         "down": "remove the cluster and all that belongs to it, also if it is broken",
         "status": "say how it is; exit status 1 if it cannot be used",
         "kubeconfig": "print the path of its kubeconfig: export KUBECONFIG=$(python -m testbed kubeconfig)",

@@ -24,6 +24,7 @@ from whisper_operator.cluster.port import (
     Listed,
     News,
     Reached,
+    Streaming,
     name_of,
     version_of,
 )
@@ -165,6 +166,7 @@ async def test_a_watch_tells_what_there_is_and_then_every_change_in_order(
         listed = await anext(watch)
         assert isinstance(listed, Listed) and [name_of(found) for found in listed.objects] == [name]
         assert listed.objects[0]["kind"] == "ConfigMap" and listed.version >= version_of(first)
+        assert await anext(watch) == Streaming(True)
         second = await cluster.apply(labelled(name, a="2"))
         told = await change(watch)
         assert (told.object["data"], told.gone) == ({"a": "2"}, False)

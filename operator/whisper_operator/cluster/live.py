@@ -144,6 +144,7 @@ class LiveCluster:
         path = await self._collection(kind, namespace)
         patience = aiohttp.ClientTimeout(total=None, sock_connect=5, sock_read=watching.SILENCE)
         async with self._answer("watch", kind, "GET", path, query, patience=patience) as answer:
+            yield b""
             try:
                 async for chunk in answer.response.content.iter_any():
                     yield chunk

@@ -6,7 +6,18 @@ import itertools
 from collections.abc import AsyncGenerator, Iterator, Mapping
 from typing import Any
 
-from whisper_operator.cluster.port import Changed, Kind, Listed, Manifest, News, Reached, kind_of, name_of, version_of
+from whisper_operator.cluster.port import (
+    Changed,
+    Kind,
+    Listed,
+    Manifest,
+    News,
+    Reached,
+    Streaming,
+    kind_of,
+    name_of,
+    version_of,
+)
 from whisper_operator.errors import Conflict, Rejected, Transient
 
 Id = tuple[str, str, str]
@@ -177,6 +188,7 @@ class FakeCluster:
             if of == kind.name and namespace in ("", where) and label in (found["metadata"].get("labels") or {})
         ]
         queue.put_nowait(Listed(there, self._newest))
+        queue.put_nowait(Streaming(True))
         watcher = (kind, namespace, label, queue)
         self._watchers.append(watcher)
         try:

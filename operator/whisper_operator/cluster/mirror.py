@@ -7,7 +7,7 @@ watch tells of it, and of what happened next.
 from collections.abc import Iterable, Sequence
 
 from whisper_operator.api.names import LABEL_TRANSCRIBER
-from whisper_operator.cluster.port import Changed, Kind, Listed, Manifest, News, Reached, name_of, version_of
+from whisper_operator.cluster.port import Changed, Kind, Listed, Manifest, News, Reached, Streaming, name_of, version_of
 
 Key = tuple[str, str]
 """Namespace and name."""
@@ -38,6 +38,8 @@ class Shelf:
                 return self._drop(found) if gone else self._put(found)
             case Reached(version):
                 self._version = max(self._version, version)
+            case Streaming(is_open):
+                self.live = is_open
         return set()
 
     def fold(self, found: Manifest) -> None:
@@ -54,7 +56,7 @@ class Shelf:
             for key, found in self._objects.items()
             if restored or (key not in there and version_of(found) <= version)
         ]
-        self.live, self._version = True, version
+        self._version = version
         return _union([*(self._remove(found) for found in gone), *(self._put(found) for found in objects)])
 
     def _put(self, found: Manifest) -> set[Key]:

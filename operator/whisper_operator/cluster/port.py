@@ -56,7 +56,13 @@ class Reached(NamedTuple):
     version: int
 
 
-News = Listed | Changed | Reached
+class Streaming(NamedTuple):
+    """Whether changes are told at once from here on. While a stream is taken up again, they may have to wait."""
+
+    open: bool
+
+
+News = Listed | Changed | Reached | Streaming
 
 
 class Cluster(Protocol):
@@ -102,7 +108,8 @@ class Cluster(Protocol):
     def watch(self, kind: Kind, namespace: str, label: str) -> AsyncIterator[News]:
         """The objects that carry a label (namespace "": everywhere), then what becomes of them, in order, for ever.
 
-        Begins with Listed. Raises Transient or Rejected when it breaks: what follows may have been missed.
+        Begins with Listed; each Streaming says whether changes are told at once from there on. Raises Transient or
+        Rejected when it breaks: what follows may have been missed.
         """
 
 

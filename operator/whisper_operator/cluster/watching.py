@@ -4,7 +4,7 @@ import json
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from typing import Any
 
-from whisper_operator.cluster.port import Changed, Kind, Listed, Manifest, News, Reached, version_of
+from whisper_operator.cluster.port import Changed, Kind, Listed, Manifest, News, Reached, Streaming, version_of
 from whisper_operator.errors import Transient
 
 # The API server ends a stream after this long, in seconds, and says meanwhile about once a minute how far it is.
@@ -17,7 +17,9 @@ Stream = Callable[[Mapping[str, str]], AsyncIterator[bytes]]
 
 
 async def watch(kind: Kind, label: str, pages: Pages, stream: Stream) -> AsyncGenerator[News]:
-    """`Cluster.watch` over `pages` (the pages of a list) and `stream` (the bytes of a watch; it ends when that does).
+    """`Cluster.watch` over `pages` (the pages of a list) and `stream`.
+
+    `stream` gives the bytes of a watch, and b"" as soon as it is open; it ends when the watch does.
 
     Raises: Transient also where history is lost, so that the caller begins again.
     """
@@ -32,10 +34,14 @@ async def watch(kind: Kind, label: str, pages: Pages, stream: Stream) -> AsyncGe
         query = {"labelSelector": label, "watch": "true", "allowWatchBookmarks": "true", "timeoutSeconds": str(LIFE)}
         heard = False
         async for line in lines(stream({**query, "resourceVersion": str(version)})):
+            if not line:
+                yield Streaming(True)
+                continue
             heard = True
             for news in told(kind, json.loads(line)):
                 version = news.version if isinstance(news, Reached) else version
                 yield news
+        yield Streaming(False)
         if not heard:  # not even how far it is: to ask again at once could go on for ever
             raise Transient(f"watch {kind.name}: the stream ended without a word")
 
@@ -53,9 +59,11 @@ def told(kind: Kind, event: Mapping[str, Any]) -> list[News]:
 
 
 async def lines(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    """The lines of a stream of bytes, however long; a last one without its end is dropped."""
+    """The lines of a stream of bytes, however long; a last one without its end is dropped. For b"" comes b""."""
     rest: list[bytes] = []
     async for chunk in chunks:
+        if not chunk:
+            yield chunk
         *whole, last = chunk.split(b"\n")
         for line in whole:
             found = b"".join([*rest, line])

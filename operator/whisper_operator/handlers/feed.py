@@ -57,9 +57,10 @@ class Feed:
                     self._appeared()
                 async for news in self._cluster.watch(kind, namespace, LABEL_TRANSCRIBER):
                     self._announce(kind, news, shelf.hear(news))
-                    WATCHING.labels(kind.name, namespace).set(1)
-                    told.set()
-                    failures = 0
+                    WATCHING.labels(kind.name, namespace).set(shelf.live)
+                    if shelf.live:
+                        told.set()
+                        failures = 0
             except (Transient, Rejected) as error:
                 log.warning("A watch broke", kind=kind.name, namespace=namespace, cause=str(error))
                 if kind in OPTIONAL_KINDS and isinstance(error, Rejected):

@@ -17,7 +17,7 @@ log = Log(__name__)
 # Not ready yet, and nothing is wrong.
 ON_THE_WAY = frozenset({"Progressing", "Migrating", "WaitingForMigration", "VolumePending", "Cancelled"})
 NOTE_LIMIT = 1000
-BURST, REFILL = 25, timedelta(minutes=1)
+BURST, REFILL = 10, timedelta(minutes=1)
 
 
 class Deed(NamedTuple):
@@ -29,18 +29,18 @@ class Deed(NamedTuple):
 
 
 class Budget:
-    """How many Events may be told of one resource: BURST at once, then one each REFILL. Of each type: what is done must
-    not keep faults from being told."""
+    """How many Events may be told of one resource: BURST at once, then one each REFILL. Of each reason: what comes and
+    goes all the time must not keep what is new from being told."""
 
     def __init__(self) -> None:
         self._spent: dict[str, tuple[float, datetime]] = {}
 
-    def take(self, now: datetime, severity: str = "Normal") -> bool:
-        """Whether there is one of that type left; it is taken."""
-        spent, when = self._spent.get(severity, (0.0, now))
+    def take(self, now: datetime, reason: str) -> bool:
+        """Whether there is one for that reason left; it is taken."""
+        spent, when = self._spent.get(reason, (0.0, now))
         spent = max(0.0, spent - (now - when) / REFILL)
         left = spent <= BURST - 1
-        self._spent[severity] = (spent + left, now)
+        self._spent[reason] = (spent + left, now)
         return left
 
 
@@ -112,7 +112,7 @@ def scaled(body: Manifest, before: int, scale: Scale, now: datetime, reporter: s
 async def record(cluster: Cluster, events: Iterable[Manifest], budget: Budget, now: datetime) -> None:
     """Record Events as far as the budget goes. What is beyond it is lost, and counted."""
     for manifest in events:
-        if not budget.take(now, manifest["type"]):
+        if not budget.take(now, manifest["reason"]):
             EVENTS.labels("dropped").inc()
             continue
         try:

@@ -9,6 +9,34 @@ import pytest
 
 import testbed
 
+_ENGINES = "tests/contract/engine/"
+# What takes longest begins first, so that no process has nothing left to do for long.
+_FIRST = (_ENGINES, "tests/services/")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """What stays together where several processes share the tests (-n): the cluster's, the engines', else a file's.
+
+    Only one process needs a cluster then, and only one loads each engine.
+    """
+    if config.getoption("dist", "no") == "no":
+        return
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group(_group(item)))
+
+    def rank(item: pytest.Item) -> int:
+        if item.get_closest_marker("cluster"):
+            return -1
+        return next((n for n, folder in enumerate(_FIRST) if item.nodeid.startswith(folder)), len(_FIRST))
+
+    items.sort(key=rank)
+
+
+def _group(item: pytest.Item) -> str:
+    if item.get_closest_marker("cluster"):
+        return "cluster"
+    return _ENGINES if item.nodeid.startswith(_ENGINES) else item.nodeid.partition("::")[0]
+
 
 @pytest.fixture(scope="session")
 def cluster() -> Iterator[testbed.Cluster]:

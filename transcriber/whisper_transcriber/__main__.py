@@ -6,7 +6,6 @@ import logging
 import os
 import sys
 from collections.abc import Awaitable, Callable, Sequence
-from typing import NoReturn
 
 from whisper_transcriber import cli, keys_cli, logs, objects_cli, standalone, webhooks_cli, wiring
 from whisper_transcriber.deps.http import CannotListen
@@ -46,7 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     sys.exit(parsed.func(parsed))
 
 
-def command() -> NoReturn:
+def command() -> None:
     """Run `main` and leave at once.
 
     obstore's threads may still let go of Python's objects when the work is done. To take the interpreter down under
@@ -61,7 +60,6 @@ def command() -> NoReturn:
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(end.code)
-    raise AssertionError
 
 
 def _service(command: Callable[[Settings], Awaitable[None]]) -> int:

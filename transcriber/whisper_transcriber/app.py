@@ -29,6 +29,7 @@ from whisper_transcriber.api.access import Access
 from whisper_transcriber.api.admission import Admission
 from whisper_transcriber.api.callers import allowed, caller, operator
 from whisper_transcriber.api.openapi import document
+from whisper_transcriber.api.parameters import storable_address
 from whisper_transcriber.api.visits import Farewells
 from whisper_transcriber.deps import Deps
 
@@ -49,7 +50,14 @@ def create_app(deps: Deps, stopping: asyncio.Event | None = None) -> FastAPI:
     """The ASGI application of one API process; once `stopping` is set it is unready and sends its clients elsewhere."""
     stopping = stopping or asyncio.Event()
     # FastAPI's own pages load their scripts from other hosts.
-    app = FastAPI(title="Whisper transcriber", version="v1", redirect_slashes=False, docs_url=None, redoc_url=None)
+    app = FastAPI(
+        title="Whisper transcriber",
+        version="v1",
+        redirect_slashes=False,
+        docs_url=None,
+        redoc_url=None,
+        dependencies=[Depends(storable_address)],
+    )
     app.state.deps = deps
     app.state.stopping = stopping
     app.state.farewells = Farewells(deps)

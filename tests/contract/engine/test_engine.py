@@ -53,9 +53,9 @@ def test_beams_of_rows_together_are_those_of_each_alone(each: Engine) -> None:
 def test_no_run_comes_twice_where_it_may_not(by: EngineName) -> None:
     model = real(by, "tiny.en")
     rows = model.encode(looping())
-    free = model.decode(rows, [ENGLISH] * 3, Sampling())
-    held = model.decode(rows, [ENGLISH] * 3, Sampling(no_repeat=3))
-    alone = [model.decode([row], [ENGLISH], Sampling(no_repeat=3))[0] for row in rows]
+    free = model.decode(rows, [ENGLISH] * 3, Sampling(beam_size=1))
+    held = model.decode(rows, [ENGLISH] * 3, Sampling(beam_size=2, no_repeat=3))
+    alone = [model.decode([row], [ENGLISH], Sampling(beam_size=2, no_repeat=3))[0] for row in rows]
     assert [decoded.text for decoded in held] == [decoded.text for decoded in alone]
     assert [_twice(decoded) for decoded in held] == [False] * 3
     assert any(_twice(decoded) for decoded in free)

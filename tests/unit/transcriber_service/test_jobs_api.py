@@ -252,3 +252,10 @@ async def test_what_no_database_can_keep_is_refused(http: httpx.AsyncClient, bod
     answer = await http.post("/v1/jobs", json=BY_URL | body)
     assert answer.status_code == 400
     assert "NUL character" in error(answer)["message"]
+
+
+@pytest.mark.parametrize("address", ["/v1/jobs?model=a%00", "/v1/jobs?metadata=a:%00b", "/v1/models/a%00"])
+async def test_what_no_database_can_keep_is_refused_in_an_address(http: httpx.AsyncClient, address: str) -> None:
+    answer = await http.get(address)
+    assert answer.status_code == 400
+    assert "NUL character" in error(answer)["message"]

@@ -13,16 +13,11 @@ from whisper_transcriber.api.errors import bad, not_found
 from whisper_transcriber.api.file_objects import BATCH, whole_file
 from whisper_transcriber.api.files import asked_once, file_id
 from whisper_transcriber.api.job_parameters import Metadata
+from whisper_transcriber.api.parameters import storable
 from whisper_transcriber.bell.port import BATCHES
 from whisper_transcriber.domain.batches import PREFIX, WINDOW_SECONDS, Batch, BatchStatus, Endpoint
 
 router = APIRouter(prefix="/v1/batches", tags=["batches"])
-
-
-def _kept(metadata: dict[str, str]) -> dict[str, str]:
-    if any("\0" in text for pair in metadata.items() for text in pair):
-        raise ValueError("it must have no NUL characters")
-    return metadata
 
 
 class OutputExpiry(BaseModel):
@@ -42,7 +37,7 @@ class NewBatch(BaseModel):
     input_file_id: str = Field(min_length=1, max_length=64, description="A file of the purpose `batch`")
     endpoint: Endpoint = Field(description="What each line asks")
     completion_window: Literal["24h"]
-    metadata: Annotated[Metadata, AfterValidator(_kept)] | None = None
+    metadata: Annotated[Metadata, AfterValidator(storable)] | None = None
     output_expires_after: OutputExpiry | None = Field(None, description="Without it they go with the batch")
 
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated, Any, TypeVar, cast
 
+from fastapi import Request
 from pydantic import (
     AfterValidator,
     AliasChoices,
@@ -27,6 +28,7 @@ from whisper_transcriber.render import FORMATS, GRANULARITIES, Format, Granulari
 
 Fields = Mapping[str, Sequence[str]]
 Options_ = TypeVar("Options_", bound="JobOptions")
+Stored = TypeVar("Stored")
 # Somebody waits for these, so they go before jobs that name no priority.
 _SYNCHRONOUS = 10
 _MANY = frozenset({"timestamp_granularities", "keywords", "hotwords", "languages", "include"})
@@ -56,13 +58,20 @@ def has_nul(value: Any) -> bool:
     return isinstance(value, str) and "\0" in value
 
 
-def _storable(text: str) -> str:
-    if has_nul(text):
+def storable(value: Stored) -> Stored:
+    """The value itself. Raises ValueError for a NUL character in it."""
+    if has_nul(value):
         raise ValueError("it may have no NUL character")
-    return text
+    return value
 
 
-Storable = Annotated[str, AfterValidator(_storable)]
+async def storable_address(request: Request) -> None:
+    """A dependency of every route. Raises ApiError (400) where the path or the query has a NUL character."""
+    if "\0" in request.url.path or "%00" in request.url.query or "%00" in request.url.path:
+        raise bad("The address may have no NUL character.")
+
+
+Storable = Annotated[str, AfterValidator(storable)]
 
 
 class Value(BaseModel):

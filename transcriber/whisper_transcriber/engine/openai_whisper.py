@@ -18,6 +18,7 @@ from whisper_transcriber.domain.languages import LANGUAGES
 from whisper_transcriber.domain.model import ModelFiles, ModelSpec, ModelUnavailable
 from whisper_transcriber.engine.attention import attention, token_paths
 from whisper_transcriber.engine.choice import ending_again, likeliest
+from whisper_transcriber.engine.cross_attention import shared_by
 from whisper_transcriber.engine.features import HOP, log_mel
 from whisper_transcriber.engine.port import Decoded, Encoded, Language, Prompt, Sampling
 from whisper_transcriber.engine.rows import Path, RowEngine
@@ -27,7 +28,7 @@ from whisper_transcriber.engine.tokens import Tokens
 from whisper_transcriber.engine.torch_model import copies, loaded
 
 _MOST_MEMORY: Final = {"cpu": 256 << 20, "cuda": 2 << 30}
-"""Bytes of keys and values that one call of the decoder may hold for the encoder's states, beams counted."""
+"""Bytes of keys and values that one call of the decoder may hold for the encoder's states."""
 
 
 class OpenAIWhisperEngine(RowEngine):
@@ -89,7 +90,7 @@ class OpenAIWhisperEngine(RowEngine):
             fp16=self._type == torch.float16,
         )
         tokens = [self.tokens.prompt(prompt) for prompt in prompts]
-        size = self._rows_in_a_call(rows[0].states.hidden, options.beam_size or options.best_of or 1)
+        size = self._rows_in_a_call(rows[0].states.hidden)
         results: list[Any] = []
         for at in range(0, len(rows), size):
             with self._lane() as model:
@@ -106,9 +107,9 @@ class OpenAIWhisperEngine(RowEngine):
             for each, row in zip(results, rows, strict=True)
         ]
 
-    def _rows_in_a_call(self, hidden: Any, beams: int) -> int:
-        """How many such rows are decoded at once: in each layer, each of their beams has keys and values of its own."""
-        each = 2 * hidden.numel() * hidden.element_size() * self._dimensions.n_text_layer * beams
+    def _rows_in_a_call(self, hidden: Any) -> int:
+        """How many such rows are decoded at once: each has keys and values of its own in each layer."""
+        each = 2 * hidden.numel() * hidden.element_size() * self._dimensions.n_text_layer
         return max(1, _MOST_MEMORY[self.device] // int(each))
 
     def _align(self, rows: Sequence[Encoded], start: list[int], texts: list[list[int]]) -> list[Path]:
@@ -146,11 +147,14 @@ class _Task(DecodingTask):  # type: ignore[misc]
         if no_repeat:
             self.logit_filters.insert(0, _NoRepeat(no_repeat, len(prompts[0])))
 
+    def run(self, mel: Any) -> Any:
+        with shared_by(self.model, self.n_group):
+            return super().run(mel)
+
     def _get_initial_tokens(self) -> tuple[int, ...]:
         return tuple(self._prompts[0])
 
     def _get_audio_features(self, mel: Any) -> Any:
-        # The states of a lone row serve all its beams as they are.
         return mel if len(mel) == 1 else mel.repeat_interleave(self.n_group, dim=0)
 
     def _detect_language(self, audio_features: Any, tokens: Any) -> tuple[list[None], None]:

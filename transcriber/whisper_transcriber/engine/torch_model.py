@@ -15,6 +15,7 @@ from whisper.model import ModelDimensions, Whisper
 
 from whisper_transcriber.domain.model import ModelFiles, ModelSpec, ModelUnavailable
 from whisper_transcriber.engine.arrange import NotThisForm, arrays, dimensions, state
+from whisper_transcriber.engine.cross_attention import SharedCrossAttention
 
 
 def loaded(files: ModelFiles, spec: ModelSpec, device: str, compute_type: str) -> Any:
@@ -33,6 +34,8 @@ def loaded(files: ModelFiles, spec: ModelSpec, device: str, compute_type: str) -
         for module in model.modules():
             if isinstance(module, torch.nn.LayerNorm):
                 module.float()  # the library computes these in float32
+    for block in model.decoder.blocks:
+        block.cross_attn = SharedCrossAttention(block.cross_attn)
     return model.eval().requires_grad_(False).to(device)
 
 

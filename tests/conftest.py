@@ -14,6 +14,7 @@ _ENGINES = "tests/contract/engine/"
 _FIRST = (_ENGINES, "tests/services/")
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the marks
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """What stays together where several processes share the tests (-n): the cluster's, the engines', else a file's.
 

@@ -20,7 +20,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
     Only one process needs a cluster then, and only one loads each engine.
     """
-    if config.getoption("dist", "no") == "no":
+    if not getattr(config.option, "loadgroup", False):  # as xdist says it to its processes
         return
     for item in items:
         item.add_marker(pytest.mark.xdist_group(_group(item)))

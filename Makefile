@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 UV_VERSION := 0.13.9
 # The processes that share the tests. Those of the cluster stay in one of them (tests/conftest.py).
 PROCESSES = $(shell n=$$(nproc); echo $$(( n < 4 ? n : 4 )))
-PYTEST = $(BIN)/pytest --dist loadgroup --no-loadscope-reorder
+PYTEST = $(BIN)/pytest --no-loadscope-reorder
 export PYTHONPATH := tests:images:.
 
 .PHONY: help

@@ -4,39 +4,35 @@ import os
 import uuid
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 import testbed
 
-_ENGINES = "tests/contract/engine/"
-# What takes longest begins first, so that no process has nothing left to do for long.
-_FIRST = (_ENGINES, "tests/services/")
+# Each of these folders is one group. What begins first takes longest: nobody shall have nothing left to do for long.
+_GROUPS = ("tests/cluster/", "tests/contract/engine/")
+_ORDER = (*_GROUPS, "tests/services/")
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the marks
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """What stays together where several processes share the tests (-n): the cluster's, the engines', else a file's.
+class Groups(LoadScopeScheduling):  # type: ignore[misc]
+    """What stays together where several processes share the tests (-n): a folder's of `_GROUPS`, else a file's.
 
     Only one process needs a cluster then, and only one loads each engine.
     """
-    if not getattr(config.option, "loadgroup", False):  # as xdist says it to its processes
-        return
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group(_group(item)))
 
-    def rank(item: pytest.Item) -> int:
-        if item.get_closest_marker("cluster"):
-            return -1
-        return next((n for n, folder in enumerate(_FIRST) if item.nodeid.startswith(folder)), len(_FIRST))
-
-    items.sort(key=rank)
+    def _split_scope(self, nodeid: str) -> str:
+        return next((folder for folder in _GROUPS if nodeid.startswith(folder)), nodeid.partition("::")[0])
 
 
-def _group(item: pytest.Item) -> str:
-    if item.get_closest_marker("cluster"):
-        return "cluster"
-    return _ENGINES if item.nodeid.startswith(_ENGINES) else item.nodeid.partition("::")[0]
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Groups:
+    return Groups(config, log)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        items.sort(key=lambda item: next((n for n, at in enumerate(_ORDER) if item.nodeid.startswith(at)), len(_ORDER)))
 
 
 @pytest.fixture(scope="session")

@@ -7,9 +7,6 @@ NAME ?= whisper-operator
 VENV := .venv
 BIN := $(VENV)/bin
 UV_VERSION := 0.13.9
-# The processes that share the tests. Those of the cluster stay in one of them (tests/conftest.py).
-PROCESSES = $(shell n=$$(nproc); echo $$(( n < 4 ? n : 4 )))
-PYTEST = $(BIN)/pytest --no-loadscope-reorder
 export PYTHONPATH := tests:images:.
 
 .PHONY: help
@@ -48,14 +45,11 @@ lint: venv ## Formatting, lint, layers and types
 	$(BIN)/lint-imports
 	$(BIN)/mypy
 
-.PHONY: generated
-generated: venv
+.PHONY: check
+check: lint tools ## Everything that needs no cluster
 	$(MAKE) generate
 	git diff --exit-code -- crds charts docs
-
-.PHONY: check
-check: lint generated tools ## Everything that needs no cluster
-	$(PYTEST) -n $(PROCESSES) -m "not cluster"
+	$(BIN)/pytest -n auto --maxprocesses 4 --no-loadscope-reorder -m "not cluster"
 
 .PHONY: tools
 tools: venv ## Build and install what clusters and tests are made of (cold: about 25 minutes; then cached)
@@ -79,8 +73,8 @@ demo: venv ## From nothing to the transcript of human speech on a real cluster
 	$(BIN)/python -m demo --name $(NAME)
 
 .PHONY: test
-test: lint generated tools images ## Everything: the tests on a real cluster, one by one, beside all others
-	$(PYTEST) -n $$(( $(PROCESSES) + 1 ))
+test: check images ## Everything: checks, then the tests on a real cluster
+	$(BIN)/pytest -m cluster
 
 .PHONY: bench-engine
 bench-engine: venv ## The engine beside its peers in one run (docs/benchmarks.md; ARGS="clips --rounds 5")

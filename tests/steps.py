@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import subprocess
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -127,8 +127,16 @@ def until(
             watch.stdout.close()
     raise NotReached(
         f"{kind}/{name} did not get there in {seconds:.0f} s; last status:\n"
-        f"{yaml.safe_dump(last.get('status'))}\n{situation(cluster, namespace)}"
+        f"{yaml.safe_dump(last.get('status'))}\n"
+        # A watch that says nothing looks like an object that stands still.
+        f"The watch's last version was {_version(last)}; now it is {_version(get(cluster, namespace, kind, name))}.\n"
+        f"{situation(cluster, namespace)}"
     )
+
+
+def _version(found: Mapping[str, Any]) -> str:
+    meta = found.get("metadata", {})
+    return f"{meta.get('resourceVersion')} (generation {meta.get('generation')})"
 
 
 def _objects(watch: subprocess.Popen[str]) -> Iterator[dict[str, Any]]:

@@ -27,6 +27,8 @@ from services.servers import Server, answers, free_port, new_postgres, new_redis
 from services.settled import error_rate, settled
 
 _MIB = 1 << 20
+_PATIENCE = 3600.0
+"""Seconds for the jobs of a crowd to end."""
 
 
 def overhead(asked: argparse.Namespace) -> list[str]:
@@ -69,28 +71,34 @@ def load(asked: argparse.Namespace) -> list[str]:
     with running.service() as service:
         api, worker = _started(service, asked)
         before = resident(api.process.pid)
-        with Peak(api.process.pid) as peak, pulse(api.url) as beat, Crowd(api.url, asked.clients) as crowd:
+        with Peak(api.process.pid) as peak, Crowd(api.url, asked.clients) as crowd:
             began, cpu = time.monotonic(), processor(api.process.pid)
-            _watch(crowd.record, api, asked.seconds)
+            with pulse(api.url) as beat:
+                _watch(crowd.record, api, asked.seconds)
             cpu = processor(api.process.pid) - cpu
             took, record = time.monotonic() - began, crowd.record
             seen = Counter((answer.kind, answer.status) for answer in record.answers)
-        problems = settled(Client(api), record, 600)
+            lines = [
+                "| client | " + " | ".join(map(str, _columns(seen))) + " |",
+                "|---" * (1 + len(_columns(seen))) + "|",
+                *(
+                    f"| {kind} | " + " | ".join(str(seen[kind, status]) for status in _columns(seen)) + " |"
+                    for kind in sorted({kind for kind, _ in seen})
+                ),
+                "",
+                f"{sum(seen.values())} answers in {took:.0f} s; the API took {cpu / took:.2f} processors.",
+                _livez(beat),
+            ]
+            # What clients have begun goes on, and one worker has a queue to work off: that may take many times as long.
+            _say("\n".join(lines))
+        problems = settled(Client(api), record, _PATIENCE)
         spoken = worker.metric("whisper_audio_seconds_total")
-        heard = error_rate(record.heard)
         return [
-            "| client | " + " | ".join(map(str, _columns(seen))) + " |",
-            "|---" * (1 + len(_columns(seen))) + "|",
-            *(
-                f"| {kind} | " + " | ".join(str(seen[kind, status]) for status in _columns(seen)) + " |"
-                for kind in sorted({kind for kind, _ in seen})
-            ),
-            "",
-            f"{sum(seen.values())} answers in {took:.0f} s; {len(record.accepted)} jobs accepted, "
-            f"{_verdict(problems)}; {spoken:.0f} s of audio transcribed; word error rate {heard:.1%}.",
-            _livez(beat),
+            *lines,
+            f"{len(record.accepted)} jobs accepted, {_verdict(problems)}; {spoken:.0f} s of audio transcribed; "
+            f"word error rate {error_rate(record.heard):.1%}.",
             f"API: {before / _MIB:.0f} MiB before, {peak.own / _MIB:.0f} at its peak, "
-            f"{resident(api.process.pid) / _MIB:.0f} after; {cpu / took:.2f} processors.",
+            f"{resident(api.process.pid) / _MIB:.0f} after.",
         ]
 
 
@@ -123,7 +131,7 @@ def kill(asked: argparse.Namespace) -> list[str]:
                 )
                 _say(lines[-1])
                 _watch(crowd.record, api, asked.away)
-        problems = settled(Client(api), crowd.record, 600)
+        problems = settled(Client(api), crowd.record, _PATIENCE)
         total = Counter(answer.status for answer in crowd.record.answers)
         heard = error_rate(crowd.record.heard)
     told = f"{len(crowd.record.accepted)} jobs accepted, {_verdict(problems)}; word error rate {heard:.1%}."

@@ -28,7 +28,7 @@ from whisper_transcriber.engine.tokens import Tokens
 from whisper_transcriber.engine.torch_model import copies, loaded
 
 _MOST_MEMORY: Final = {"cpu": 256 << 20, "cuda": 2 << 30}
-"""Bytes of keys and values that one call of the decoder may hold for the encoder's states."""
+"""Bytes that one call of the decoder may hold for the encoder's states, their keys and values among them."""
 
 
 class OpenAIWhisperEngine(RowEngine):
@@ -90,7 +90,7 @@ class OpenAIWhisperEngine(RowEngine):
             fp16=self._type == torch.float16,
         )
         tokens = [self.tokens.prompt(prompt) for prompt in prompts]
-        size = self._rows_in_a_call(rows[0].states.hidden)
+        size = self._rows_in_a_call(rows[0].states.hidden, options.beam_size or options.best_of or 1)
         results: list[Any] = []
         for at in range(0, len(rows), size):
             with self._lane() as model:
@@ -107,9 +107,9 @@ class OpenAIWhisperEngine(RowEngine):
             for each, row in zip(results, rows, strict=True)
         ]
 
-    def _rows_in_a_call(self, hidden: Any) -> int:
-        """How many such rows are decoded at once: each has keys and values of its own in each layer."""
-        each = 2 * hidden.numel() * hidden.element_size() * self._dimensions.n_text_layer
+    def _rows_in_a_call(self, hidden: Any, beams: int) -> int:
+        """How many such rows are decoded at once: each has keys and values in each layer, and states for each beam."""
+        each = hidden.numel() * hidden.element_size() * (2 * self._dimensions.n_text_layer + beams)
         return max(1, _MOST_MEMORY[self.device] // int(each))
 
     def _align(self, rows: Sequence[Encoded], start: list[int], texts: list[list[int]]) -> list[Path]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import subprocess
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +26,7 @@ CHART = ROOT / "charts" / "whisper-operator"
 SYSTEM = "whisper-system"
 TRANSCRIBER_KIND = "whispertranscriber"
 JOB_KIND = "transcriptionjob"
+VERSION = "jsonpath={.metadata.resourceVersion} (generation {.metadata.generation})"
 
 
 class NotReached(AssertionError):
@@ -129,14 +130,10 @@ def until(
         f"{kind}/{name} did not get there in {seconds:.0f} s; last status:\n"
         f"{yaml.safe_dump(last.get('status'))}\n"
         # A watch that says nothing looks like an object that stands still.
-        f"The watch's last version was {_version(last)}; now it is {_version(get(cluster, namespace, kind, name))}.\n"
+        f"The watch's last version was {last.get('metadata', {}).get('resourceVersion')}; now it is "
+        f"{cluster.kubectl('get', kind, name, '--namespace', namespace, '--ignore-not-found', '--output', VERSION)}.\n"
         f"{situation(cluster, namespace)}"
     )
-
-
-def _version(found: Mapping[str, Any]) -> str:
-    meta = found.get("metadata", {})
-    return f"{meta.get('resourceVersion')} (generation {meta.get('generation')})"
 
 
 def _objects(watch: subprocess.Popen[str]) -> Iterator[dict[str, Any]]:

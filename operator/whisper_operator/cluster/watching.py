@@ -64,6 +64,7 @@ async def lines(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
     async for chunk in chunks:
         if not chunk:
             yield chunk
+            continue
         *whole, last = chunk.split(b"\n")
         for line in whole:
             found = b"".join([*rest, line])

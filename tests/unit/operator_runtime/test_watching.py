@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Mapping
+from contextlib import aclosing
 from typing import Any
 
 import pytest
@@ -36,11 +37,12 @@ class Server:
 
     def __init__(self, *streams: list[bytes]) -> None:
         self.streams, self.asked = [*streams], list[str]()
-        self.open = [asyncio.Event() for _ in streams]
+        self.called, self.open = ([asyncio.Event() for _ in streams] for _ in range(2))
 
     async def stream(self, query: Mapping[str, str]) -> AsyncIterator[bytes]:
         count = len(self.asked)
         self.asked.append(query["resourceVersion"])
+        self.called[count].set()
         await self.open[count].wait()
         yield b""
         for chunk in self.streams[count]:
@@ -48,36 +50,22 @@ class Server:
 
 
 async def test_a_shelf_is_not_live_from_the_end_of_a_stream_until_its_successor_is_open() -> None:
-    server = Server([said("MODIFIED", pod(6))], [said("MODIFIED", pod(8))])
-    shelf, told = Shelf(), list[tuple[News, bool]]()
-
-    async def follow() -> None:
-        async for news in watch(POD, "", pages, server.stream):
-            shelf.hear(news)
-            told.append((news, shelf.live))
-
-    task = asyncio.create_task(follow())
-    await idle()
-    assert [live for _, live in told] == [False], "a list alone is old at once"
-    server.open[0].set()
-    await idle()
-    assert told[1:] == [
-        (Streaming(True), True),
-        (Changed(pod(6), False), True),
-        (Reached(6), True),
-        (Streaming(False), False),
-    ]
+    server, shelf = Server([said("MODIFIED", pod(6))], [said("MODIFIED", pod(8))]), Shelf()
+    async with asyncio.timeout(5), aclosing(watch(POD, "", pages, server.stream)) as news:
+        shelf.hear(await anext(news))
+        for called, opened, version in zip(server.called, server.open, (6, 8), strict=True):
+            coming = asyncio.create_task(anext(news))
+            await called.wait()
+            assert not shelf.live, "nobody tells what happens now"
+            opened.set()
+            told = [await coming, *[await anext(news) for _ in range(3)]]
+            assert told == [Streaming(True), Changed(pod(version), False), Reached(version), Streaming(False)]
+            live = []
+            for each in told:
+                shelf.hear(each)
+                live.append(shelf.live)
+            assert live == [True, True, True, False]
     assert server.asked == ["5", "6"], "it goes on from what it has heard"
-    server.open[1].set()
-    await idle()
-    assert told[5:] == [
-        (Streaming(True), True),
-        (Changed(pod(8), False), True),
-        (Reached(8), True),
-        (Streaming(False), False),
-    ]
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)
 
 
 async def test_a_stream_that_ends_without_a_word_is_a_broken_watch() -> None:
@@ -96,9 +84,3 @@ async def test_lines_are_put_together_across_chunks() -> None:
             yield chunk
 
     assert [line async for line in lines(chunks())] == [b"", b"ab", b"c", b"d"]
-
-
-async def idle() -> None:
-    """Until nothing can go on by itself."""
-    for _ in range(50):
-        await asyncio.sleep(0)

@@ -67,7 +67,7 @@ def storable(value: Stored) -> Stored:
 
 async def storable_address(request: Request) -> None:
     """A dependency of every route. Raises ApiError (400) where the path or the query has a NUL character."""
-    if "\0" in request.url.path or "%00" in request.url.query or "%00" in request.url.path:
+    if "\0" in request.scope["path"] or b"%00" in request.scope["query_string"]:
         raise bad("The address may have no NUL character.")
 
 

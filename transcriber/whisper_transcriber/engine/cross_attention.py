@@ -24,13 +24,13 @@ class SharedCrossAttention(torch.nn.Module):  # type: ignore[misc]
 
     def forward(self, x: Any, xa: Any, mask: None = None, kv_cache: dict[Any, Any] | None = None) -> tuple[Any, None]:
         """As the library's: `x` [rows * beams, tokens, width], and the states `xa` of each, or of a lone row once."""
-        if kv_cache is not None and self.key in kv_cache and kv_cache[self.key].dim() == 4:
+        if kv_cache is not None and self.key in kv_cache:
             keys, values = kv_cache[self.key], kv_cache[self.value]
         else:
             xa = xa[:: self.beams]
             keys = self._by_head(self.key(xa)).transpose(-1, -2).contiguous()  # [rows, heads, width, states]
             values = self._by_head(self.value(xa)).contiguous()  # [rows, heads, states, width]
-            if kv_cache is not None:  # instead of what the library's hooks have put there
+            if kv_cache is not None:  # the library hangs its own hooks on its own attention only
                 kv_cache[self.key], kv_cache[self.value] = keys, values
         rows, count, width = len(keys), x.shape[1], x.shape[2]
         queries = self._by_head(self.query(x).reshape(rows, -1, width))

@@ -155,6 +155,7 @@ class _Task(DecodingTask):  # type: ignore[misc]
         return tuple(self._prompts[0])
 
     def _get_audio_features(self, mel: Any) -> Any:
+        # The states of a lone row serve all its beams as they are.
         return mel if len(mel) == 1 else mel.repeat_interleave(self.n_group, dim=0)
 
     def _detect_language(self, audio_features: Any, tokens: Any) -> tuple[list[None], None]:

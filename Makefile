@@ -74,7 +74,7 @@ demo: venv ## From nothing to the transcript of human speech on a real cluster
 
 .PHONY: test
 test: check images ## Everything: checks, then the tests on a real cluster
-	$(BIN)/pytest -m cluster
+	$(BIN)/pytest -n 2 --no-loadscope-reorder -m cluster
 
 .PHONY: bench-engine
 bench-engine: venv ## The engine beside its peers in one run (docs/benchmarks.md; ARGS="clips --rounds 5")

@@ -11,7 +11,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from statistics import median, quantiles
 
 import httpx
@@ -29,6 +29,8 @@ from services.settled import error_rate, settled
 _MIB = 1 << 20
 _PATIENCE = 3600.0
 """Seconds for the jobs of a crowd to end."""
+_ALL = os.sched_getaffinity(0)
+"""The processors of this machine that we may use."""
 
 
 def overhead(asked: argparse.Namespace) -> list[str]:
@@ -68,12 +70,12 @@ def overhead(asked: argparse.Namespace) -> list[str]:
 
 def load(asked: argparse.Namespace) -> list[str]:
     """A crowd for so many seconds."""
-    with running.service() as service:
+    with _on(_others(asked)), running.service() as service:
         api, worker = _started(service, asked)
         before = resident(api.process.pid)
         with Peak(api.process.pid) as peak, Crowd(api.url, asked.clients) as crowd:
             began, cpu = time.monotonic(), processor(api.process.pid)
-            with pulse(api.url) as beat:
+            with _beating(api.url) as beat:
                 _watch(crowd.record, api, asked.seconds)
             cpu = processor(api.process.pid) - cpu
             took, record = time.monotonic() - began, crowd.record
@@ -110,9 +112,9 @@ def kill(asked: argparse.Namespace) -> list[str]:
         "| away | seconds | answers meanwhile | ready after | a job taken after | a text answered after |",
         "|---|---|---|---|---|---|",
     ]
-    with running.service(redis, postgres, objects) as service:
+    with _on(_others(asked)), running.service(redis, postgres, objects) as service:
         api, _ = _started(service, asked)
-        with pulse(api.url) as beat, Crowd(api.url, asked.clients) as crowd:
+        with _beating(api.url) as beat, Crowd(api.url, asked.clients) as crowd:
             _watch(crowd.record, api, asked.away)
             for name, server in away.items():
                 server.stop()
@@ -123,10 +125,10 @@ def kill(asked: argparse.Namespace) -> list[str]:
                 meanwhile = Counter(each.status for each in crowd.record.answers if began < each.at < back)
                 wait_until(api.ready, f"the API after {name}", 120)
                 ready = time.monotonic()
-                taken, answered = (_first(crowd.record, back, what) for what in (("polled", 201), ("text", 200)))
+                taken, answered = (_first(crowd.record, back, *what) for what in (("polled", 201), ("text", 200)))
                 lines.append(
                     f"| {name} | {back - began:.0f} | {_counts(meanwhile)} "
-                    + "".join(f"| {moment - back:.1f} s " for moment in (ready, taken, answered))
+                    + "".join(f"| {at - back:.1f} s " if at else "| not yet " for at in (ready, taken, answered))
                     + "|"
                 )
                 _say(lines[-1])
@@ -150,6 +152,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--seconds", type=float, default=120, help="of load: how long clients begin anew")
     parser.add_argument("--away", type=float, default=10, help="of kill: how long each server is away")
     parser.add_argument("--threads", type=int, default=1, help="of the worker")
+    apart = "of load and kill: a processor for the API, as a pod has that asks for one; all others share the rest"
+    parser.add_argument("--apart", action="store_true", help=apart)
     asked = parser.parse_args(argv)
     for case in asked.cases:
         if case not in CASES:
@@ -172,11 +176,37 @@ def _bare() -> Iterator[tuple["subprocess.Popen[bytes]", str]]:
             process.terminate()
 
 
+@contextmanager
+def _on(processors: set[int]) -> Iterator[None]:
+    """What is started in this block runs on these processors only."""
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, processors)
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
+
+
+def _others(asked: argparse.Namespace) -> set[int]:
+    """The processors of all but the API and who asks for its `/livez`."""
+    return _ALL - {min(_ALL)} if asked.apart else _ALL
+
+
+@contextmanager
+def _beating(url: str) -> Iterator[Pulse]:
+    with ExitStack() as stack:
+        with _on(_ALL):  # who measures must not wait for a processor behind the crowd
+            beat = stack.enter_context(pulse(url))
+        yield beat
+
+
 def _started(service: Service, asked: argparse.Namespace) -> tuple[Process, Process]:
     service.env["WHISPER_MODELS"] = json.dumps([{"name": "tiny.en", "source": {"path": str(weights.tiny_en())}}])
     service.env["WHISPER_CLAIM_LEASE_SECONDS"] = "30"
     service.env["WHISPER_POLL_SECONDS"] = "3"
-    return service.start("serve"), service.start("work", WHISPER_THREADS=str(asked.threads))
+    with _on({min(_ALL)} if asked.apart else _ALL):
+        api = service.start("serve")
+    return api, service.start("work", WHISPER_THREADS=str(asked.threads))
 
 
 def _watch(record: Record, api: Process, seconds: float) -> None:
@@ -188,14 +218,15 @@ def _watch(record: Record, api: Process, seconds: float) -> None:
         _say(f"  {_counts(record.statuses())}; API {memory:.0f} MiB; load {os.getloadavg()[0]:.1f}")
 
 
-def _first(record: Record, moment: float, what: tuple[str, int]) -> float:
-    """When the first such answer came after a moment."""
+def _first(record: Record, moment: float, kind: str, status: int) -> float | None:
+    """When the first such answer came after a moment; None: not within a minute, for a crowd fills the queue."""
 
     def found() -> list[float]:
-        return [each.at for each in record.since(moment, what[1]) if each.kind == what[0]]
+        return [each.at for each in record.since(moment, status) if each.kind == kind]
 
-    wait_until(lambda: bool(found()), f"{what} after the outage", 300)
-    return found()[0]
+    end = time.monotonic() + 60
+    wait_until(lambda: bool(found()) or time.monotonic() > end, f"{kind} after the outage", 120)
+    return next(iter(found()), None)
 
 
 def _timed(http: httpx.Client, request: dict[str, object]) -> float:

@@ -11,19 +11,19 @@ from xdist.scheduler import LoadScopeScheduling
 
 import testbed
 
-# Each of these folders is one group. What begins first takes longest: nobody shall have nothing left to do for long.
-_GROUPS = ("tests/cluster/", "tests/contract/engine/")
-_ORDER = (*_GROUPS, "tests/services/")
+_ENGINES = "tests/contract/engine/"
+# What begins first takes longest: nobody shall have nothing left to do for long.
+_ORDER = ("tests/cluster/test_faults", "tests/cluster/", _ENGINES, "tests/services/")
 
 
 class Groups(LoadScopeScheduling):  # type: ignore[misc]
-    """What stays together where several processes share the tests (-n): a folder's of `_GROUPS`, else a file's.
+    """What stays together where several processes share the tests (-n): a file's, and all that load engines.
 
-    Only one process needs a cluster then, and only one loads each engine.
+    So only one process loads each engine, and each cluster sees one test at a time.
     """
 
     def _split_scope(self, nodeid: str) -> str:
-        return next((folder for folder in _GROUPS if nodeid.startswith(folder)), nodeid.partition("::")[0])
+        return _ENGINES if nodeid.startswith(_ENGINES) else nodeid.partition("::")[0]
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Groups:

@@ -1,14 +1,12 @@
 """How long `/livez` takes while others have the service busy, asked by a process that does nothing else."""
 
-import http.client
+import asyncio
 import json
 import subprocess
 import sys
-import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from select import select
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass, field
 from urllib.parse import urlsplit
 
 _EVERY = 0.05
@@ -25,7 +23,10 @@ class Pulse:
 
 @contextmanager
 def pulse(url: str) -> Iterator[Pulse]:
-    """Ask twenty times a second while the block lasts, each over a connection of its own, as a kubelet does."""
+    """Ask twenty times a second while the block lasts, each over a connection of its own, as a kubelet does.
+
+    None waits for the answer to the one before: a late answer counts as one, not as one for all that come after it.
+    """
     found = Pulse()
     command = [sys.executable, "-m", "services.pulse", url]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as asking:
@@ -41,20 +42,42 @@ def main(argv: Sequence[str]) -> None:
     """Ask until standard input ends, and then say what was seen."""
     address = urlsplit(argv[0])
     assert address.hostname
-    found, due = Pulse(), time.monotonic()
-    while not select([sys.stdin], [], [], max(0.0, due - time.monotonic()))[0]:
-        connection = http.client.HTTPConnection(address.hostname, address.port, timeout=_PATIENCE)
-        try:
-            connection.request("GET", "/livez")
-            if connection.getresponse().read() != b"ok":
-                found.failures.append("another answer")
-            found.seconds.append(time.monotonic() - due)
-        except OSError as error:
-            found.failures.append(type(error).__name__)
-        finally:
-            connection.close()
-        due += _EVERY
-    json.dump({"seconds": found.seconds, "failures": found.failures}, sys.stdout)
+    assert address.port
+    found = asyncio.run(_asked(address.hostname, address.port))
+    json.dump(asdict(found), sys.stdout)
+
+
+async def _asked(host: str, port: int) -> Pulse:
+    found, over, loop = Pulse(), asyncio.Event(), asyncio.get_running_loop()
+    loop.add_reader(sys.stdin, over.set)
+    async with asyncio.TaskGroup() as group:
+        due = loop.time()
+        while not over.is_set():
+            group.create_task(_ask(host, port, due, found))
+            due += _EVERY
+            with suppress(TimeoutError):
+                async with asyncio.timeout_at(due):
+                    await over.wait()
+    loop.remove_reader(sys.stdin)
+    return found
+
+
+async def _ask(host: str, port: int, due: float, found: Pulse) -> None:
+    try:
+        async with asyncio.timeout(_PATIENCE):
+            reader, writer = await asyncio.open_connection(host, port)
+            try:
+                writer.write(f"GET /livez HTTP/1.1\r\nHost: {host}:{port}\r\nConnection: close\r\n\r\n".encode())
+                answer = await reader.read()
+            finally:
+                writer.close()
+    except (OSError, TimeoutError) as error:
+        found.failures.append(type(error).__name__)
+        return
+    if answer.startswith(b"HTTP/1.1 200 ") and answer.endswith(b"\r\n\r\nok"):
+        found.seconds.append(asyncio.get_running_loop().time() - due)
+    else:
+        found.failures.append("another answer")
 
 
 if __name__ == "__main__":

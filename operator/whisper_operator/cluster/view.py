@@ -7,14 +7,19 @@ from whisper_operator.cluster.mirror import Mirror, trimmed
 from whisper_operator.cluster.port import EVENT, SECRET, Cluster, Kind, Manifest, News, kind_of, name_of
 from whisper_operator.errors import Rejected, Stale
 
+# Seconds for which the API server's word on a resource is taken before a write. Longer than a look at one that changes
+# is apart from the next; what is made meanwhile for one that has gone unheard of goes with it.
+RECENT = 5.0
+
 
 class View:
     """`Cluster` for one look at one resource (kind, namespace, name).
 
     Children come from the mirror while their watch lives, else from the API server. The resource and Secrets (which
-    are not watched) come from memory, unless the look is `fresh`; then they are read anew. A look that is not fresh
-    makes sure before its first write that the resource is still the same: a deletion may have been missed. Events are
-    handed to `tell`, to be sent in time.
+    are not watched) come from memory, unless the look is `fresh`; then they are read anew. Nothing is written once the
+    resource is known to be another than this look began with, and before its first write a look makes sure of that by
+    reading it if nothing was heard of it of late: a deletion may have been missed. Events are handed to `tell`, to be
+    sent in time.
 
     Raises beyond `Cluster`: Stale, from a write, when the resource is not what this look was told.
     """
@@ -31,6 +36,7 @@ class View:
         self._cluster, self._mirror, self._tell = cluster, mirror, tell
         (self._kind, self._namespace, self._name), self._fresh = resource, fresh
         self._sure_of_it = fresh
+        self._looked: tuple[object, ...] | None = None
 
     async def serves(self, kind: Kind) -> bool:
         shelf = self._mirror.shelf(kind, self._namespace)
@@ -38,7 +44,9 @@ class View:
 
     async def get(self, kind: Kind, namespace: str, name: str) -> Manifest | None:
         if (kind, namespace, name) == (self._kind, self._namespace, self._name):
-            return await self._refreshed() if self._fresh else self._mirror.resource(kind, namespace, name)
+            found = await self._refreshed() if self._fresh else self._mirror.resource(kind, namespace, name)
+            self._looked = _identity(found)
+            return found
         if kind == SECRET:
             return await self._secret(namespace, name)
         if kind.api_version == self._kind.api_version:
@@ -109,13 +117,13 @@ class View:
         await self._cluster.delete(kind, namespace, name, uid=uid, orphan=orphan)
 
     async def _sure(self) -> None:
-        if self._sure_of_it:
-            return
-        told = self._mirror.resource(self._kind, self._namespace, self._name)
-        found = await self._refreshed()
-        if _identity(told) != _identity(found):
-            raise Stale(f"{self._kind.name} {self._namespace}/{self._name} has changed meanwhile")
+        where = (self._kind, self._namespace, self._name)
+        if not self._sure_of_it and self._mirror.age(*where) > RECENT:
+            await self._refreshed()
         self._sure_of_it = True
+        known = self._mirror.resource(*where)
+        if _identity(known) != self._looked and not (known is None and self._fresh):
+            raise Stale(f"{self._kind.name} {self._namespace}/{self._name} has changed meanwhile")
 
     async def _refreshed(self) -> Manifest | None:
         where = (self._kind, self._namespace, self._name)

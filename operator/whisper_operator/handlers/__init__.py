@@ -1,7 +1,7 @@
 """Watches that ring bells: kopf's for the custom resources, our own for their children, which must miss nothing.
 
 kopf neither decides nor writes: no handler state, no finalizer, no annotation. When it has to list anew, it does not
-say what went meanwhile, so a look makes sure of its resource before it writes, and resyncs read it.
+say what went meanwhile, so a look makes sure of what it heard nothing of lately before it writes, and resyncs read it.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ from whisper_operator.cluster.port import POD, PVC, Cluster, Kind, Manifest
 from whisper_operator.cluster.view import View
 from whisper_operator.errors import Stale
 from whisper_operator.handlers.feed import Feed
-from whisper_operator.handlers.pump import Pump
+from whisper_operator.handlers.pump import Pump, Turns
 from whisper_operator.handlers.recorder import Recorder
 from whisper_operator.handlers.witness import Witness
 from whisper_operator.jobs import TRANSCRIPTION_JOB, Keys, abandon, follow
@@ -54,12 +54,12 @@ class Operator:
         self._memories: dict[tuple[Kind, str, str], Memory] = {}
         self._seen: dict[str, object] = {}
         self._farewells: set[asyncio.Task[None]] = set()
-        turns = asyncio.Semaphore(settings.concurrency)
+        turns = Turns(settings.concurrency)
         self.transcribers = Pump(names.TRANSCRIBER_KIND, self._reconcile, turns, debounce=settings.debounce)
         # Following thousands of jobs must not keep the transcribers waiting.
         self._scalers: dict[Key, Scaler] = {}
-        self.scalers = Pump("Scaler", self._scale, asyncio.Semaphore(QUESTIONS), debounce=settings.debounce)
-        turns = asyncio.Semaphore(settings.concurrency)
+        self.scalers = Pump("Scaler", self._scale, Turns(QUESTIONS), debounce=settings.debounce)
+        turns = Turns(settings.concurrency)
         self.jobs = Pump(names.JOB_KIND, self._follow, turns, debounce=settings.debounce)
 
     async def start(self) -> None:

@@ -1,9 +1,12 @@
 """One task per resource: it waits for its bell, a backoff or the resync, and then looks at the resource once."""
 
 import asyncio
+import heapq
+import itertools
 import random
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
 
 from whisper_operator.errors import Transient
 from whisper_operator.logs import Log
@@ -22,18 +25,56 @@ def backoff(failures: int, chance: float) -> float:
     return ceiling * (0.5 + chance / 2)
 
 
+class Turns:
+    """At most `count` at the same time; of those who wait, whoever is on the way for longest is the next."""
+
+    def __init__(self, count: int) -> None:
+        self._free = count
+        self._order = itertools.count()
+        self._waiting: list[tuple[float, int, asyncio.Future[None]]] = []
+
+    @asynccontextmanager
+    async def taken(self, since: float) -> AsyncIterator[None]:
+        """A turn, while the block lasts, for one that is on the way since then."""
+        if self._free:
+            self._free -= 1
+        else:
+            turn = asyncio.get_running_loop().create_future()
+            heapq.heappush(self._waiting, (since, next(self._order), turn))
+            try:
+                await turn
+            except asyncio.CancelledError:
+                if not turn.cancelled():  # it was given one at the same moment
+                    self._next()
+                raise
+        try:
+            yield
+        finally:
+            self._next()
+
+    def _next(self) -> None:
+        while self._waiting:
+            _, _, turn = heapq.heappop(self._waiting)
+            if not turn.done():
+                turn.set_result(None)
+                return
+        self._free += 1
+
+
 class Pump:
     """The tasks of one kind. `work(namespace, name)` looks once and says what comes next.
 
-    A bell rung during the work is heard after it. A burst of bells within `debounce` seconds is one bell. At most
-    `turns` look at the same time.
+    A bell rung during the work is heard after it. A burst of bells within `debounce` seconds is one bell.
+
+    What has begun and is not done (`Outcome.label` "waiting") goes before what begins: a thousand new ones become ready
+    one after another, not all at the very end.
     """
 
     def __init__(
         self,
         kind: str,
         work: Callable[[str, str], Awaitable[Outcome]],
-        turns: asyncio.Semaphore,
+        turns: Turns,
         *,
         debounce: float,
         chance: Callable[[], float] = random.random,
@@ -42,6 +83,7 @@ class Pump:
         self._bells: dict[Key, asyncio.Event] = {}
         self._tasks: dict[Key, asyncio.Task[None]] = {}
         self._waiting: dict[Key, float] = {}
+        self._begun: dict[Key, float] = {}
         self._closed = False
         OLDEST.labels(kind).set_function(self._oldest)
 
@@ -83,6 +125,7 @@ class Pump:
         finally:
             del self._tasks[key], self._bells[key]
             self._waiting.pop(key, None)
+            self._begun.pop(key, None)
             TASKS.labels(self._kind).set(len(self._tasks))
 
     async def _wait(self, bell: asyncio.Event, delay: float, *, held: bool) -> None:
@@ -99,23 +142,26 @@ class Pump:
 
     async def _look(self, key: Key, attempt: int) -> Outcome | None:
         """One look. None: it failed, for a reason that may pass."""
-        self._waiting.setdefault(key, time.monotonic())
-        with WAITING.labels(self._kind).track_inprogress():
-            await self._turns.acquire()
-        start, label = time.monotonic(), "error"
-        QUEUE_SECONDS.labels(self._kind).observe(start - self._waiting.pop(key))
-        try:
-            outcome = await self._work(*key)
-            label = outcome.label
-            return outcome
-        except Transient as error:
-            label = "transient"
-            log.warning("Will try again", kind=self._kind, key="/".join(key), attempt=attempt, cause=str(error))
-        except Exception:  # one resource's bug must not end the others' care; it is counted, logged and retried
-            log.exception("Reconcile failed", kind=self._kind, key="/".join(key), attempt=attempt)
-        finally:
-            self._turns.release()
-            RECONCILE_SECONDS.labels(self._kind, label).observe(time.monotonic() - start)
+        asked = self._waiting.setdefault(key, time.monotonic())
+        begun = self._begun.setdefault(key, asked)
+        async with AsyncExitStack() as turn:
+            with WAITING.labels(self._kind).track_inprogress():
+                await turn.enter_async_context(self._turns.taken(begun))
+            start, label = time.monotonic(), "error"
+            QUEUE_SECONDS.labels(self._kind).observe(start - self._waiting.pop(key))
+            try:
+                outcome = await self._work(*key)
+                label = outcome.label
+                return outcome
+            except Transient as error:
+                label = "transient"
+                log.warning("Will try again", kind=self._kind, key="/".join(key), attempt=attempt, cause=str(error))
+            except Exception:  # one resource's bug must not end the others' care; it is counted, logged and retried
+                log.exception("Reconcile failed", kind=self._kind, key="/".join(key), attempt=attempt)
+            finally:
+                RECONCILE_SECONDS.labels(self._kind, label).observe(time.monotonic() - start)
+                if label != "waiting":
+                    self._begun.pop(key, None)
         return None
 
     def _oldest(self) -> float:

@@ -13,7 +13,7 @@ from prometheus_client import REGISTRY
 
 from services.servers import until
 from whisper_operator.errors import Transient
-from whisper_operator.handlers.pump import LONGEST, Pump, backoff
+from whisper_operator.handlers.pump import LONGEST, Pump, Turns, backoff
 from whisper_operator.reconcile import Outcome
 
 Script = Callable[[str, str], Awaitable[Outcome]]
@@ -26,7 +26,7 @@ class Stage:
         self.steps: list[Any] = [Outcome(again=3600)]
         self.looks = 0
         self.looked = asyncio.Condition()
-        self.pump = Pump("test", self._work, asyncio.Semaphore(1), debounce=0.01, chance=lambda: 0.0)
+        self.pump = Pump("test", self._work, Turns(1), debounce=0.01, chance=lambda: 0.0)
 
     async def _work(self, namespace: str, name: str) -> Outcome:
         step = self.steps[min(self.looks, len(self.steps) - 1)]
@@ -97,7 +97,7 @@ async def test_each_resource_has_its_own_task(stage: Stage) -> None:
         await blocked.wait()
         return Outcome(again=3600)
 
-    stage.pump = Pump("test", stage._work, asyncio.Semaphore(2), debounce=0.01)
+    stage.pump = Pump("test", stage._work, Turns(2), debounce=0.01)
     stage.steps = [block, Outcome(again=3600)]
     stage.pump.ring("ns", "slow")
     await stage.until(1)
@@ -134,6 +134,58 @@ async def test_how_long_a_resource_waits_is_measured(stage: Stage) -> None:
     await stage.until(2)
     assert value("whisper_operator_queue_oldest_seconds") == 0
     assert value("whisper_operator_queue_seconds_count") == before + 2
+
+
+async def test_what_has_begun_goes_before_what_begins() -> None:
+    order, free = list[str](), asyncio.Event()
+
+    async def work(_: str, name: str) -> Outcome:
+        order.append(name)
+        if name == "holder":
+            await free.wait()
+        return Outcome("waiting" if name == "begun" else "ok", again=3600)
+
+    def looked(*names: str) -> Callable[[], Awaitable[bool]]:
+        async def found() -> bool:
+            return order == [*names]
+
+        return found
+
+    async def both_wait() -> bool:
+        return REGISTRY.get_sample_value("whisper_operator_queue_length", {"kind": "turns"}) == 2
+
+    pump = Pump("turns", work, Turns(1), debounce=0)
+    pump.ring("ns", "begun")
+    await until(looked("begun"), "it to begin")
+    pump.ring("ns", "holder")
+    await until(looked("begun", "holder"), "the turn to be taken")
+    pump.ring("ns", "new")
+    await asyncio.sleep(0)
+    pump.ring("ns", "begun")
+    await until(both_wait, "both to wait for it")
+    free.set()
+    await until(looked("begun", "holder", "begun", "new"), "what has begun to be first")
+    await pump.close()
+
+
+async def test_a_turn_that_nobody_waits_for_any_more_is_not_lost() -> None:
+    turns, order = Turns(1), list[str]()
+
+    async def take(name: str, since: float) -> None:
+        async with turns.taken(since):
+            order.append(name)
+
+    async with turns.taken(0.0):
+        tasks = {name: asyncio.create_task(take(name, since)) for name, since in (("b", 2.0), ("a", 1.0), ("c", 3.0))}
+        await asyncio.sleep(0)
+        tasks["a"].cancel()
+        await asyncio.sleep(0)
+    tasks["b"].cancel()  # at the very moment at which it is its turn
+    await asyncio.gather(*tasks.values(), return_exceptions=True)
+    assert order == ["c"]
+    async with turns.taken(0.0):
+        order.append("again")
+    assert order == ["c", "again"]
 
 
 async def test_a_closed_pump_starts_nothing(stage: Stage) -> None:

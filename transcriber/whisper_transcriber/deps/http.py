@@ -1,6 +1,7 @@
 """One HTTP server in a process that does other things too."""
 
 import asyncio
+import gc
 import math
 import os
 import socket
@@ -72,6 +73,10 @@ async def serve(
         ssl_keyfile=tls.key if tls else None,
     )
     config.load()
+    # What is there now stays: looking through it again takes each full collection a tenth of a second, and nobody is
+    # answered meanwhile.
+    gc.collect()
+    gc.freeze()
     # Bound here: uvicorn would end the whole process where it cannot.
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:

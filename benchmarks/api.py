@@ -155,6 +155,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     apart = "of load and kill: a processor for the API, as a pod has that asks for one; all others share the rest"
     parser.add_argument("--apart", action="store_true", help=apart)
     asked = parser.parse_args(argv)
+    if asked.apart and len(_ALL) < 2:
+        parser.error("--apart needs two processors")
     for case in asked.cases:
         if case not in CASES:
             sys.exit(f"no case {case!r}: there are {', '.join(CASES)}")

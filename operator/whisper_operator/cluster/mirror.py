@@ -4,6 +4,7 @@ Versions decide, never the order in which things are heard: an answer to a write
 watch tells of it, and of what happened next.
 """
 
+import math
 import time
 from collections.abc import Iterable, Sequence
 
@@ -109,7 +110,7 @@ class Mirror:
 
     def age(self, kind: Kind, namespace: str, name: str) -> float:
         """Seconds since the API server last said that a custom resource is as we know it."""
-        return time.monotonic() - self._told.get((kind, namespace, name), 0.0)
+        return time.monotonic() - self._told.get((kind, namespace, name), -math.inf)
 
     def hear(self, kind: Kind, found: Manifest) -> None:
         """A custom resource as it was at some time."""

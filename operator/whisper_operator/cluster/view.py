@@ -7,8 +7,8 @@ from whisper_operator.cluster.mirror import Mirror, trimmed
 from whisper_operator.cluster.port import EVENT, SECRET, Cluster, Kind, Manifest, News, kind_of, name_of
 from whisper_operator.errors import Rejected, Stale
 
-# Seconds for which the API server's word on a resource is taken before a write. Longer than a look at one that changes
-# is apart from the next; what is made meanwhile for one that has gone unheard of goes with it.
+# Seconds for which the API server's word on a resource is enough for a write. What is made meanwhile for one that went
+# without our hearing of it is the garbage collector's.
 RECENT = 5.0
 
 
@@ -122,6 +122,7 @@ class View:
             await self._refreshed()
         self._sure_of_it = True
         known = self._mirror.resource(*where)
+        # A fresh look may be ahead of the mirror: one of another uid is there, and kopf has yet to tell of it.
         if _identity(known) != self._looked and not (known is None and self._fresh):
             raise Stale(f"{self._kind.name} {self._namespace}/{self._name} has changed meanwhile")
 

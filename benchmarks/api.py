@@ -20,7 +20,7 @@ from assets import speech, weights
 from benchmarks.fleet import processor
 from benchmarks.memory import Peak, resident
 from services import running
-from services.crowd import Crowd, Record
+from services.crowd import Answer, Crowd, Record
 from services.pulse import Pulse, pulse
 from services.running import KEY, Client, Process, Service
 from services.servers import Server, answers, free_port, new_postgres, new_redis, new_s3, wait_until
@@ -73,7 +73,7 @@ def load(asked: argparse.Namespace) -> list[str]:
     with _on(_others(asked)), running.service() as service:
         api, worker = _started(service, asked)
         before = resident(api.process.pid)
-        with Peak(api.process.pid) as peak, Crowd(api.url, asked.clients) as crowd:
+        with Peak(api.process.pid) as peak, Crowd(api.url, asked.clients, minute=asked.minute) as crowd:
             began, cpu = time.monotonic(), processor(api.process.pid)
             with _beating(api.url) as beat:
                 _watch(crowd.record, api, asked.seconds)
@@ -114,7 +114,7 @@ def kill(asked: argparse.Namespace) -> list[str]:
     ]
     with _on(_others(asked)), running.service(redis, postgres, objects) as service:
         api, _ = _started(service, asked)
-        with _beating(api.url) as beat, Crowd(api.url, asked.clients) as crowd:
+        with _beating(api.url) as beat, Crowd(api.url, asked.clients, minute=asked.minute) as crowd:
             _watch(crowd.record, api, asked.away)
             for name, server in away.items():
                 server.stop()
@@ -125,7 +125,8 @@ def kill(asked: argparse.Namespace) -> list[str]:
                 meanwhile = Counter(each.status for each in crowd.record.answers if began < each.at < back)
                 wait_until(api.ready, f"the API after {name}", 120)
                 ready = time.monotonic()
-                taken, answered = (_first(crowd.record, back, *what) for what in (("polled", 201), ("text", 200)))
+                taken = _first(crowd.record, back, lambda each: each.status in (201, 202))
+                answered = _first(crowd.record, back, lambda each: (each.kind, each.status) == ("text", 200))
                 lines.append(
                     f"| {name} | {back - began:.0f} | {_counts(meanwhile)} "
                     + "".join(f"| {at - back:.1f} s " if at else "| not yet " for at in (ready, taken, answered))
@@ -151,6 +152,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--clients", type=int, default=200, help="of load and kill")
     parser.add_argument("--seconds", type=float, default=120, help="of load: how long clients begin anew")
     parser.add_argument("--away", type=float, default=10, help="of kill: how long each server is away")
+    parser.add_argument("--minute", type=float, default=60, help="of load and kill: seconds of what is a minute long")
     parser.add_argument("--threads", type=int, default=1, help="of the worker")
     apart = "of load and kill: a processor for the API, as a pod has that asks for one; all others share the rest"
     parser.add_argument("--apart", action="store_true", help=apart)
@@ -220,14 +222,14 @@ def _watch(record: Record, api: Process, seconds: float) -> None:
         _say(f"  {_counts(record.statuses())}; API {memory:.0f} MiB; load {os.getloadavg()[0]:.1f}")
 
 
-def _first(record: Record, moment: float, kind: str, status: int) -> float | None:
+def _first(record: Record, moment: float, wanted: Callable[[Answer], bool]) -> float | None:
     """When the first such answer came after a moment; None: not within a minute, for a crowd fills the queue."""
 
     def found() -> list[float]:
-        return [each.at for each in record.since(moment, status) if each.kind == kind]
+        return [each.at for each in record.answers if each.at > moment and wanted(each)]
 
     end = time.monotonic() + 60
-    wait_until(lambda: bool(found()) or time.monotonic() > end, f"{kind} after the outage", 120)
+    wait_until(lambda: bool(found()) or time.monotonic() > end, "an answer after the outage", 120)
     return next(iter(found()), None)
 
 

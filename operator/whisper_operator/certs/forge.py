@@ -6,6 +6,7 @@ Keys are in `Pair.key` only, which no repr shows; errors never carry what could 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import lru_cache
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
@@ -17,6 +18,10 @@ AUTHORITY_LIFE = timedelta(days=3650)
 LEAF_LIFE = timedelta(days=90)
 BACKDATED = timedelta(minutes=5)
 """Clocks differ: a certificate that is valid from now on is not valid yet elsewhere."""
+
+
+_remembered = lru_cache(maxsize=8192)
+"""Each look at a transcriber reads the same few certificates, which hardly ever change."""
 
 
 class Unreadable(Exception):
@@ -96,6 +101,7 @@ def leaf(signer: Pair, names: Sequence[str], now: datetime) -> Pair:
     return _signed(builder, key, signing)
 
 
+@_remembered
 def read(pem: str, key: str | None = None) -> Certificate:
     """The first certificate of a PEM text; with `key` that is proven to belong to it. Raises: Unreadable."""
     found = _load(pem)
@@ -117,15 +123,17 @@ def read(pem: str, key: str | None = None) -> Certificate:
     )
 
 
-def authorities(pem: str) -> list[Certificate]:
+@_remembered
+def authorities(pem: str) -> tuple[Certificate, ...]:
     """Every certificate of a PEM text. Raises: Unreadable."""
     try:
         found = x509.load_pem_x509_certificates(pem.encode())
     except ValueError as error:
         raise Unreadable("not a list of certificates in PEM") from error
-    return [read(one.public_bytes(serialization.Encoding.PEM).decode()) for one in found]
+    return tuple(read(one.public_bytes(serialization.Encoding.PEM).decode()) for one in found)
 
 
+@_remembered
 def issued(certificate: Certificate, by: Certificate) -> bool:
     """Whether `by` signed the certificate."""
     try:

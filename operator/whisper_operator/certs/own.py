@@ -92,12 +92,12 @@ def leaf(
     return forge.read(pair.certificate), written(cr, one.secret, one.component, data, secret)
 
 
-def issuers(secret: Manifest | None) -> list[Certificate]:
+def issuers(secret: Manifest | None) -> Sequence[Certificate]:
     """Whoever signed the certificate of a server, as its Secret says."""
     try:
-        return forge.authorities(text(secret, names.KEY_CA)) if secret else []
+        return forge.authorities(text(secret, names.KEY_CA)) if secret else ()
     except Unreadable:
-        return []
+        return ()
 
 
 def written(
@@ -117,14 +117,14 @@ def written(
     return manifest("v1", "Secret", cr, name, component, owned=owned, type="kubernetes.io/tls", data=whole)
 
 
-def _kept(secret: Manifest | None, now: datetime) -> tuple[Pair | None, Pair | None, list[Certificate]]:
+def _kept(secret: Manifest | None, now: datetime) -> tuple[Pair | None, Pair | None, Sequence[Certificate]]:
     if secret is None:
         return None, None, []
     signer = _pair(secret, names.KEY_CERTIFICATE, names.KEY_PRIVATE)
     if signer is None:
         raise Unreadable(f"{names.KEY_CERTIFICATE} or {names.KEY_PRIVATE} is empty")
     bundle = text(secret, names.KEY_CA)
-    trusted = forge.authorities(bundle) if bundle else []
+    trusted = forge.authorities(bundle) if bundle else ()
     return signer, _pair(secret, NEXT_CERTIFICATE, NEXT_KEY), [ca for ca in trusted if now < ca.end]
 
 

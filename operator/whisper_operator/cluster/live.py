@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
+from urllib.request import getproxies
 
 import aiohttp
 from kubernetes.aio import client, config
@@ -44,6 +45,8 @@ class LiveCluster:
             except config.ConfigException:
                 await config.load_kube_config(client_configuration=configuration)
         configuration.connection_pool_maxsize = connections
+        # Where it minds the environment, aiohttp looks for a .netrc before each request, in a thread.
+        configuration.client_session_kwargs = {"trust_env": bool(getproxies())}
         return cls(client.ApiClient(configuration))
 
     async def close(self) -> None:

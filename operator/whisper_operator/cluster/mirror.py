@@ -4,8 +4,6 @@ Versions decide, never the order in which things are heard: an answer to a write
 watch tells of it, and of what happened next.
 """
 
-import math
-import time
 from collections.abc import Iterable, Sequence
 
 from whisper_operator.api.names import LABEL_TRANSCRIBER
@@ -94,7 +92,6 @@ class Mirror:
         self.shelves |= {(kind, where): Shelf(served=False) for kind in optional for where in (namespaces or [""])}
         self.secrets: dict[Key, dict[str, Manifest]] = {}
         self._resources: dict[tuple[Kind, str, str], Manifest] = {}
-        self._told: dict[tuple[Kind, str, str], float] = {}
 
     def shelf(self, kind: Kind, namespace: str) -> Shelf | None:
         """Where the objects of a kind in a namespace are, if they are watched."""
@@ -108,16 +105,12 @@ class Mirror:
         """A custom resource as last heard of."""
         return self._resources.get((kind, namespace, name))
 
-    def age(self, kind: Kind, namespace: str, name: str) -> float:
-        """Seconds since the API server last said that a custom resource is as we know it."""
-        return time.monotonic() - self._told.get((kind, namespace, name), -math.inf)
-
     def hear(self, kind: Kind, found: Manifest) -> None:
         """A custom resource as it was at some time."""
         key = (kind, *_key(found))
         old = self._resources.get(key)
-        if old is None or version_of(old) <= version_of(found):
-            self._resources[key], self._told[key] = trimmed(found), time.monotonic()
+        if old is None or version_of(old) < version_of(found):
+            self._resources[key] = trimmed(found)
 
     def fold(self, kind: Kind, found: Manifest) -> None:
         """The answer to a write of ours: news of a resource that we know, never of one that has gone meanwhile."""
@@ -134,7 +127,7 @@ class Mirror:
         """A custom resource is gone (with `uid`: that very one)."""
         old = self.resource(kind, namespace, name)
         if old is not None and uid in (None, old["metadata"]["uid"]):
-            del self._resources[kind, namespace, name], self._told[kind, namespace, name]
+            del self._resources[kind, namespace, name]
             self.secrets.pop((namespace, name), None)
 
 

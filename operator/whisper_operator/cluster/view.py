@@ -7,19 +7,14 @@ from whisper_operator.cluster.mirror import Mirror, trimmed
 from whisper_operator.cluster.port import EVENT, SECRET, Cluster, Kind, Manifest, News, kind_of, name_of
 from whisper_operator.errors import Rejected, Stale
 
-# Seconds for which the API server's word on a resource is enough for a write. What is made meanwhile for one that went
-# without our hearing of it is the garbage collector's.
-RECENT = 5.0
-
 
 class View:
     """`Cluster` for one look at one resource (kind, namespace, name).
 
     Children come from the mirror while their watch lives, else from the API server. The resource and Secrets (which
     are not watched) come from memory, unless the look is `fresh`; then they are read anew. Nothing is written once the
-    resource is known to be another than this look began with, and before its first write a look makes sure of that by
-    reading it if nothing was heard of it of late: a deletion may have been missed. Events are handed to `tell`, to be
-    sent in time.
+    resource is known to be another than this look began with; one that is not fresh reads it before its first write,
+    however lately it was heard of: a deletion may have been missed. Events are handed to `tell`, to be sent in time.
 
     Raises beyond `Cluster`: Stale, from a write, when the resource is not what this look was told.
     """
@@ -118,7 +113,7 @@ class View:
 
     async def _sure(self) -> None:
         where = (self._kind, self._namespace, self._name)
-        if not self._sure_of_it and self._mirror.age(*where) > RECENT:
+        if not self._sure_of_it:
             await self._refreshed()
         self._sure_of_it = True
         known = self._mirror.resource(*where)

@@ -1,7 +1,7 @@
 """Watches that ring bells: kopf's for the custom resources, our own for their children, which must miss nothing.
 
 kopf neither decides nor writes: no handler state, no finalizer, no annotation. When it has to list anew, it does not
-say what went meanwhile, so a look makes sure of what it heard nothing of lately before it writes, and resyncs read it.
+say what went meanwhile, so a look makes sure of its resource before it writes, and resyncs read it.
 """
 
 import asyncio

@@ -80,8 +80,8 @@ def _common(one: list[str], other: list[str]) -> list[str]:
 
 
 def test_quiet_speech_keeps_its_words() -> None:
-    """By 20, 30 and 40 dB quieter; with the small model, which mishears more, at the quietest only."""
-    assert kept("base", (0.1, 0.0), (10**-1.5, 0.0), (0.01, 0.0)) >= 0.99
+    """By 20 and 40 dB quieter; with the small model, which mishears more, at the quietest only."""
+    assert kept("base", (0.1, 0.0), (0.01, 0.0)) >= 0.99
     assert kept("tiny.en", (0.01, 0.0)) >= 0.99
 
 

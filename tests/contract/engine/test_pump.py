@@ -55,15 +55,21 @@ async def test_on_processors_a_window_is_heard_to_the_byte_as_if_it_were_alone()
     assert [result.to_json() for result in reversed(reverse)] == alone
 
 
-@pytest.mark.parametrize("size", [1, 4])
-async def test_what_is_tried_again_is_heard_as_if_it_were_alone_too(size: int) -> None:
-    """Three windows loop, three do not; beside each other in any order, nothing of them changes."""
+@cache
+def tried_again() -> tuple[list[Item], list[str]]:
+    """Three windows that loop and three that do not, and what each is heard as alone."""
     plain = [each.samples for clip in speech.sentences()[:30:10] for each in items(clip, Options())]
     asked = [
         Item(Window(n, 0.0, len(samples) / SAMPLE_RATE), samples, Options(word_timestamps=n % 2 == 0))
         for n, samples in enumerate([*looping(), *plain])
     ]
-    alone = [Pipeline(real("tiny.en")).together([item])[0].to_json() for item in asked]
+    return asked, [Pipeline(real("tiny.en")).together([item])[0].to_json() for item in asked]
+
+
+@pytest.mark.parametrize("size", [1, 4])
+async def test_what_is_tried_again_is_heard_as_if_it_were_alone_too(size: int) -> None:
+    """Beside each other in any order, nothing of them changes."""
+    asked, alone = tried_again()
     metrics = Metrics()
     pump = Pump(Pipeline(real("tiny.en"), batch_size=size, metrics=metrics), size=size, metrics=metrics)
     try:

@@ -38,6 +38,28 @@ async def test_short_goes_before_long_and_a_job_of_unknown_length_counts_as_shor
     assert await order(store, 3) == [unknown.id, short, long]
 
 
+async def test_before_anybody_opens_it_a_job_is_as_long_as_its_bytes_say(store: Store) -> None:
+    hour, minute, sentence = [(await store.create(new(size=size << 15)))[0].id for size in (3600, 60, 4)]
+    (known_,) = await known(store, 30.0)
+    outlook = await store.outlook(minute)
+    assert outlook is not None and outlook.ahead == 2
+    assert await order(store, 4) == [sentence, known_, minute, hour]
+
+
+async def test_what_seems_long_but_is_known_to_be_short_goes_first(store: Store) -> None:
+    seeming, _ = await store.create(new(size=100 << 15))
+    claim = await claimed(store)
+    await store.hand_back(claim, failed=False)
+    other, _ = await store.create(new(size=50 << 15))
+    first = await claimed(store)
+    assert first.job.id == other.id
+    again = await claimed(store)
+    await store.learn(again, Facts(audio_seconds=10.0))
+    for each in (first, again):
+        await store.hand_back(each, failed=False)
+    assert await order(store, 2) == [seeming.id, other.id]
+
+
 async def test_from_some_length_on_the_older_one_goes_first(store: Store) -> None:
     older, younger = await known(store, 40 * AGEING_SECONDS, AGEING_SECONDS)
     assert await order(store, 2) == [older, younger]

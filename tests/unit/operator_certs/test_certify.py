@@ -107,7 +107,7 @@ def test_an_authority_is_followed_by_another_while_both_are_trusted(first: tuple
 
     promoted = certify(transcriber(), secrets, later + OVERLAP)
     assert written(promoted) == ["main-ca"]
-    assert forge.authorities(promoted.bundle) == [new, old]
+    assert forge.authorities(promoted.bundle) == (new, old)
     secrets = kept(secrets, promoted)
     assert text(secrets, "main-ca") == new.pem
     assert "next.crt" not in secrets["main-ca"]["data"]

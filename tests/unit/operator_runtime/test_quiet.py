@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import copy
-import math
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -36,11 +35,6 @@ class Scene:
         elif self._told is not None:
             self.operator.transcriber_event("DELETED", self._told)
         self._told = body
-
-    def silence(self) -> None:
-        """Nothing has been heard of the transcriber for a while."""
-        told = self.operator._mirror._told
-        told.update(dict.fromkeys(told, -math.inf))
 
     async def look(self) -> Any:
         """One look after the watches have told everything; what it read and wrote is in the cluster's lists."""
@@ -145,7 +139,6 @@ async def test_nothing_is_made_for_a_transcriber_whose_deletion_nobody_told(scen
     await scene.settle()
     await scene.cluster.delete(TRANSCRIBER, "ns", "main")
     await scene.cluster.delete(SERVICE, "ns", "main-api")
-    scene.silence()
     assert (await scene.look()).gone
     assert scene.cluster.writes == []
     assert scene.operator._mirror.resource(TRANSCRIBER, "ns", "main") is None
@@ -155,20 +148,8 @@ async def test_an_older_spec_is_not_acted_on(scene: Scene) -> None:
     await scene.settle()
     scene.cluster.edit(TRANSCRIBER, "ns", "main", {"spec": {"workers": {"replicas": 3}}})
     await scene.cluster.delete(DEPLOYMENT, "ns", "main-worker-blue")
-    scene.silence()
     await scene.look()  # kopf has told nothing of the edit yet
     assert scene.cluster["Deployment", "main-worker-blue"]["spec"]["replicas"] == 3
-
-
-async def test_what_was_just_heard_is_not_read_again_before_a_write(scene: Scene) -> None:
-    await scene.settle()
-    await scene.cluster.delete(SERVICE, "ns", "main-api")
-    await scene.look()
-    assert scene.cluster.reads == []
-    await scene.cluster.delete(SERVICE, "ns", "main-api")
-    scene.silence()
-    await scene.look()
-    assert scene.cluster.reads == [("get", "WhisperTranscriber", "main")]
 
 
 async def test_a_look_begins_anew_when_it_hears_of_another_spec(scene: Scene) -> None:

@@ -54,11 +54,11 @@ async def create(request: Request, response: Response, deps: Given, who: Called,
     """
     id_ = uuid4()
     async with _kept_if_recorded(deps, id_) as kept:
-        asked = await _asked(request, deps, who, id_)
+        asked, size = await _asked(request, deps, who, id_)
         check(asked.webhook, deps.settings)
         before = await _taken_over(deps, who, id_, asked) if asked.reuse else None
         given = (id_, asked.request, key, who.tenant, False, asked.metadata, who.key, before, asked.webhook)
-        new = NewJob(*given, deps.tracing.here(), asked.output)
+        new = NewJob(*given, deps.tracing.here(), asked.output, size)
         try:
             job, created = await deps.store.create(new)
         except IdempotencyMismatch:
@@ -165,17 +165,19 @@ async def _with_outlook(deps: Deps, job: Job) -> JobBody:
     return job_body(job, outlook, datetime.now(UTC))
 
 
-async def _asked(request: Request, deps: Deps, who: Caller, job: UUID) -> Asked:
+async def _asked(request: Request, deps: Deps, who: Caller, job: UUID) -> tuple[Asked, int | None]:
+    """What a request asks for, and how many bytes its upload has."""
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind == "multipart/form-data":
         form = await receive(request, deps, job)
         assert form.sha256 is not None
-        return job_of_form(form.fields, deps.models, form.sha256)
+        return job_of_form(form.fields, deps.models, form.sha256), form.bytes
     if kind == "application/json":
         body = body_of_json(await _body(request))
         upload = body.source.upload
         file = await file_of(deps, upload.id, who.tenant) if upload else None
-        return job_of_body(body, deps.models, await assemble(deps, file, job) if file else None)
+        asked = job_of_body(body, deps.models, await assemble(deps, file, job) if file else None)
+        return asked, file.bytes if file else None
     raise ApiError(415, "Send multipart/form-data or application/json.", code="unsupported_media_type")
 
 

@@ -56,6 +56,7 @@ async def _answer(request: Request, deps: Deps, who: Caller, task: Task) -> Resp
             assert form.sha256 is not None
             wanted = transcription(form.fields, deps.models, form.sha256, task)
             whose: dict[str, Any] = {"tenant": who.tenant, "api_key": who.key, "traceparent": deps.tracing.here()}
+            whose["size"] = form.bytes
             if prefers_async(request):
                 later, upload.kept = await deps.store.create(NewJob(upload.id, wanted.request, **whose))
                 bind(job=str(later.id))

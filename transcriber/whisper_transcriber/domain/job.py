@@ -21,6 +21,8 @@ Kind = Literal["open", "part", "close"]
 ENDED: frozenset[Status] = frozenset({"succeeded", "failed", "cancelled"})
 DEFAULT_TENANT = "default"
 JOBS = "jobs/"
+UNCOMPRESSED = 32_000.0
+"""Bytes of a second of audio at 16 kHz with 16 bits."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,7 @@ class NewJob:
     clients go away before its end it is parked: nobody works at it until one asks for the same again. `api_key` is
     what it is counted against. `reused_from` is a job that succeeded, whose result was copied: then this one is done.
     `webhook` is told of its end, and its result is written to `output` besides. `traceparent` (W3C) is the request that
-    made it, for those who trace it.
+    made it, for those who trace it. `size`: bytes of its upload, which say how long it seems before anybody opens it.
     """
 
     id: UUID
@@ -62,6 +64,12 @@ class NewJob:
     webhook: Webhook | None = None
     traceparent: str | None = None
     output: Output | None = None
+    size: int | None = None
+
+    @property
+    def seeming_seconds(self) -> float:
+        """How long its audio would be if it were not compressed (16 kHz, 16 bits, mono); 0 if nothing is known."""
+        return (self.size or 0) / UNCOMPRESSED
 
 
 @dataclass(frozen=True)

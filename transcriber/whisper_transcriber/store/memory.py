@@ -54,6 +54,7 @@ class MemoryStore:
         job = Job(new.id, new.request, "queued", self._now(), new.tenant, new.metadata)
         job = replace(job, **{name: getattr(new, name) for name in ASKED})
         row = self._rows[new.id] = Row(job, self._created, new.idempotency_key, new.synchronous, new.api_key)
+        row.seeming_seconds = new.seeming_seconds
         before = self._rows.get(new.reused_from) if new.reused_from else None
         if before is not None and before.job.status == "succeeded" and before.job.tenant == new.tenant:
             same = ("language", "audio_seconds", "processed_seconds", "model_digest", "engine", "windows_done")

@@ -51,6 +51,7 @@ class Row:
     windows: dict[tuple[int, int], str] = field(default_factory=dict)
     parts: dict[int, PartRow] = field(default_factory=dict)
     waiters: int = 1
+    seeming_seconds: float = 0.0
 
     def park(self, now: datetime) -> None:
         """Take it out of everybody's hands; what was done is kept."""
@@ -97,7 +98,7 @@ class Row:
     def due(self, part: PartRow | None) -> datetime:
         """When it is the turn of the job, or of its next part."""
         if part is None:
-            longer = self.job.audio_seconds or 0.0
+            longer = self.seeming_seconds if self.job.audio_seconds is None else self.job.audio_seconds
             return self.job.created_at + timedelta(seconds=min(longer, AGEING_SECONDS))
         longer = AGEING_SECONDS if self.job.audio_seconds is None else self.job.audio_seconds
         turns = [row.claimed_at for row in self.parts.values() if row.claimed_at is not None]

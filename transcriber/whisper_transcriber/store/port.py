@@ -152,9 +152,9 @@ class Store(Protocol):
         """Take what is next: a job nobody has opened, one part of a long one, or the end of one whose parts are done.
 
         The highest priority first; then the tenant that has the least audio in workers' hands; then whoever is due. A
-        job is due the later the longer it is, by as many seconds, but `AGEING_SECONDS` at most; one of unknown length
-        is due when it was made. A long file with parts is due anew after each claim: so what is shorter does not wait
-        for its other parts. What a silent worker held is claimed again, and counts a failure.
+        job is due the later the longer it is, by as many seconds, but `AGEING_SECONDS` at most; till it is opened, the
+        longer it seems (`NewJob.seeming_seconds`). A long file with parts is due anew after each claim: so what is
+        shorter does not wait for its other parts. What a silent worker held is claimed again, and counts a failure.
 
         A worker leaves to others what it has enough of in hand: `parts`, or the opening of jobs that are known to be
         longer than `longest` seconds.

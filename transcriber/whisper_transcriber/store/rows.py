@@ -11,7 +11,7 @@ from whisper_transcriber.domain.outlook import Outlook
 from whisper_transcriber.domain.outputs import Output
 from whisper_transcriber.domain.parts import Part
 from whisper_transcriber.domain.webhooks import Webhook
-from whisper_transcriber.store.port import Filters
+from whisper_transcriber.store.port import AGEING_SECONDS, Filters
 
 
 class Row(Protocol):
@@ -110,6 +110,7 @@ def new_row(new: NewJob) -> tuple[Any, ...]:
         _WEBHOOK.dump_json(new.webhook).decode() if new.webhook else None,
         new.traceparent,
         _OUTPUT.dump_json(new.output).decode() if new.output else None,
+        min(new.seeming_seconds, AGEING_SECONDS),
     )
 
 

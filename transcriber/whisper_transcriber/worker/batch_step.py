@@ -122,18 +122,19 @@ async def _make(deps: Deps, batch: Batch, lines: Lines, jobs: Mapping[UUID, Job]
 
 async def _job(deps: Deps, batch: Batch, number: int, line: Line) -> None:
     """Make a line's job. Raises ApiError, if its file is gone."""
-    id_, request = batch.job(number), line.request
+    id_, request, size = batch.job(number), line.request, None
     if line.upload is not None:
         gone = ApiError(404, "The file with the audio was deleted.", code="file_not_found", param="body.file")
         file = await deps.store.files.get(line.upload)
         if file is None:
             raise gone
+        size = file.bytes
         try:
             request = replace(request, sha256=await assemble(deps, file, id_))
         except Missing:
             raise gone from None
     metadata = {"batch_id": batch.name, "custom_id": line.custom_id}
-    new = NewJob(id_, request, batch.key(number), batch.tenant, False, metadata, batch.api_key)
+    new = NewJob(id_, request, batch.key(number), batch.tenant, False, metadata, batch.api_key, size=size)
     try:
         await deps.store.create(new)
     except IdempotencyMismatch:  # the same line, when its model meant something else

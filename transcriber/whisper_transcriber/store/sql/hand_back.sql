@@ -7,7 +7,7 @@ UPDATE jobs SET
     worker = NULL,
     lease_until = NULL,
     held_until = CASE WHEN parts > 0 THEN '-infinity'::timestamptz END,
-    due_at = created_at + make_interval(secs => least(coalesce(audio_seconds, 0), $4)),
+    due_at = CASE WHEN audio_seconds IS NULL THEN due_at ELSE created_at + make_interval(secs => least(audio_seconds, $4)) END,
     failures = failures + ($3::boolean)::integer
 WHERE id = $1 AND attempt = $2 AND status = 'running'
 RETURNING *

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from testbed.process import running
 from whisper_operator.api.v1alpha1 import WhisperTranscriber
 from whisper_operator.certs import certify
 from whisper_operator.cluster.live import LiveCluster
@@ -110,6 +111,12 @@ def processor(pid: int) -> float:
     """Processor seconds of a process so far."""
     fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
     return (int(fields[11]) + int(fields[12])) / 100
+
+
+def servers(kubeconfig: Path) -> float:
+    """Processor seconds so far of the light control plane with this kubeconfig: its API server and etcd."""
+    both = (running(kubeconfig.parent / "pids" / name) for name in ("apiserver", "etcd"))
+    return sum(processor(each.pid) for each in both if each)
 
 
 def _resource(kind: Kind, name: str, namespace: str, spec: Mapping[str, Any]) -> Manifest:

@@ -15,6 +15,8 @@ import steps
 from assets import speech, weights
 from clips import compressed, config_map, word_error_rate
 from health import health
+from services import openai_answers
+from services.node import openai_calls
 from steps import Service
 
 pytestmark = pytest.mark.cluster
@@ -72,6 +74,12 @@ def test_the_openai_client_is_served(service: Service) -> None:
             subtitles = api.audio.transcriptions.create(file=audio, model="base", response_format="srt")
     assert word_error_rate(clip.text, heard.text) < 0.25
     assert subtitles.startswith("1\n00:00:0")
+
+
+def test_the_openai_client_for_node_is_answered_as_on_one_machine(service: Service) -> None:
+    key = steps.api_key(service.cluster, service.namespace, service.name)
+    with steps.forwarded(service.cluster, service.namespace, "main-api") as url:
+        openai_answers.good(openai_calls(url, key))
 
 
 def test_audio_comes_from_a_web_server(service: Service, tmp_path: Path) -> None:

@@ -17,6 +17,8 @@ from openai import OpenAI
 
 from assets import speech, weights
 from clips import word_error_rate
+from services import openai_answers
+from services.node import openai_calls
 from services.running import PATIENCE
 from services.servers import free_port, wait_until
 
@@ -24,10 +26,10 @@ from services.servers import free_port, wait_until
 class Standalone:
     """One run of the command over a data folder."""
 
-    def __init__(self, folder: Path, *flags: str) -> None:
+    def __init__(self, folder: Path, *flags: str, model: Path | None = None) -> None:
         self.folder, self.url = folder, f"http://127.0.0.1:{(port := free_port())}"
         with (folder.parent / "log").open("ab") as log:
-            self.process = subprocess.Popen(_command(folder, port, *flags), stderr=log)
+            self.process = subprocess.Popen(_command(folder, port, *flags, model=model), stderr=log)
         wait_until(self._ready, "the service to be ready", PATIENCE)
 
     @property
@@ -54,14 +56,15 @@ class Standalone:
             return False
 
 
-def _command(folder: Path, port: int, *flags: str) -> list[str]:
-    named = ["--model", str(weights.tiny_en()), "--port", str(port), "--data-dir", str(folder)]
+def _command(folder: Path, port: int, *flags: str, model: Path | None = None) -> list[str]:
+    named = ["--model", str(model or weights.tiny_en()), "--port", str(port), "--data-dir", str(folder)]
     return [sys.executable, "-m", "whisper_transcriber", "standalone", *named, *flags]
 
 
 @contextmanager
-def standalone(folder: Path, *flags: str) -> Iterator[Standalone]:
-    made = Standalone(folder, *flags)
+def standalone(folder: Path, *flags: str, model: Path | None = None) -> Iterator[Standalone]:
+    """By default `tiny.en`."""
+    made = Standalone(folder, *flags, model=model)
     try:
         yield made
     finally:
@@ -82,6 +85,11 @@ def test_the_openai_client_hears_what_was_said_and_sigterm_ends_it(tmp_path: Pat
         assert stat.S_IMODE((service.folder / "api-key").stat().st_mode) == 0o600
         assert service.key not in (tmp_path / "log").read_text()
         assert service.end(signal.SIGTERM) == 0
+
+
+def test_the_node_client_is_answered_as_by_a_service_of_many_processes(tmp_path: Path) -> None:
+    with standalone(tmp_path / "data", model=weights.base()) as service:
+        openai_answers.good(openai_calls(service.url, service.key))
 
 
 def test_a_job_goes_on_after_a_sigkill_where_it_was(tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ PAGES = {
     page.relative_to(ROOT).as_posix(): page.read_text() for page in [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")]
 }
 # Read by the tests' own tools, which are described beside the settings.
-TOOLS = {"WHISPER_CACHE", "WHISPER_CLUSTER", "WHISPER_KEEP_CLUSTER", "WHISPER_LEADER_KILLS"}
+TOOLS = {"WHISPER_CACHE", "WHISPER_CLUSTER", "WHISPER_KEEP_CLUSTER", "WHISPER_LEADER_KILLS", "WHISPER_UPLOAD_MIB"}
 KINDS: dict[str, Any] = {"WhisperTranscriber": WhisperTranscriber, "TranscriptionJob": TranscriptionJob}
 # What a fragment leaves out.
 REST = {"TranscriptionJob": {"transcriberRef": {"name": "main"}, "source": {"http": {"url": "https://example.com/a"}}}}

@@ -58,17 +58,21 @@ def answers(port: int) -> bool:
 
 @dataclass
 class Server:
-    """A process that listens on a port. It dies with this process, however that ends."""
+    """A process that listens on a port. It dies with this process, however that ends.
+
+    `ready`: what holds once it does its work, where it listens before.
+    """
 
     command: Sequence[str]
     port: int
     env: Mapping[str, str] = field(default_factory=dict)
     stdin: str = ""
     goodbye: signal.Signals = signal.SIGTERM
+    ready: Callable[[], bool] | None = None
     process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        """Start it and wait until it listens."""
+        """Start it and wait until it is ready."""
         with tempfile.TemporaryFile() as log:
             self.process = subprocess.Popen(
                 ["setpriv", "--pdeathsig", "SIGTERM", *self.command],
@@ -80,7 +84,8 @@ class Server:
             assert self.process.stdin is not None
             self.process.stdin.write(self.stdin.encode())
             self.process.stdin.close()
-            wait_until(lambda: answers(self.port) or self._ended(log), f"{self.command[0]} to listen")
+            ready = self.ready or (lambda: answers(self.port))
+            wait_until(lambda: ready() or self._ended(log), f"{self.command[0]} to be ready")
 
     def stop(self) -> None:
         """Stop it and wait until it is gone."""
@@ -170,13 +175,15 @@ def new_postgres() -> Postgres:
         "max_connections": 200,
     }
     settings = [word for name, value in options.items() for word in ("-c", f"{name}={value}")]
+    asks = [str(bin_ / "pg_isready"), "--quiet", "--host=127.0.0.1", f"--port={port}"]
+
+    def ready() -> bool:
+        return subprocess.run(asks, check=False).returncode == 0
+
     # SIGQUIT breaks every connection off at once, as the loss of the pod would; SIGTERM waits for the clients.
-    server = Server([*user, str(bin_ / "postgres"), "-D", data, *settings], port, goodbye=signal.SIGQUIT)
+    server = Server([*user, str(bin_ / "postgres"), "-D", data, *settings], port, goodbye=signal.SIGQUIT, ready=ready)
     server.start()
     atexit.register(server.stop)
-    # It listens before it takes connections.
-    asks = [str(bin_ / "pg_isready"), "--quiet", "--host=127.0.0.1", f"--port={port}"]
-    wait_until(lambda: subprocess.run(asks, check=False).returncode == 0, "PostgreSQL to take connections")
     return Postgres(server)
 
 

@@ -147,8 +147,9 @@ def test_a_fault_has_one_reason_one_event_and_an_end(
     whole = "Ready" if fault.name == "main" else fault.condition
     steps.until(place, NAMESPACE, steps.TRANSCRIBER_KIND, fault.name, steps.holds(whole), 120)
     seconds[name] = (fault.reason, took, time.monotonic() - mended)
-    warnings = [event["reason"] for event in events(place, fault.name, since) if event["type"] == "Warning"]
-    assert warnings == [fault.reason]
+    told_of = events(place, fault.name, since)
+    notes = [(event["eventTime"], event["type"], event["note"]) for event in told_of]
+    assert [event["reason"] for event in told_of if event["type"] == "Warning"] == [fault.reason], notes
     if fault.name != "main":
         place.kubectl("delete", steps.TRANSCRIBER_KIND, fault.name, "--namespace", NAMESPACE, "--wait=false")
     assert took < 30

@@ -52,7 +52,7 @@ def test_a_killed_workers_windows_are_not_done_again(service: Service) -> None:
 
 
 def test_a_worker_told_to_stop_hands_its_job_back_at_once(service: Service) -> None:
-    clip = speech.long(120)
+    clip = speech.long(80)
     client = Client(service.start("serve"))
     first = service.start("work", **SLOW, WHISPER_CLAIM_LEASE_SECONDS="600")
     job = client.submit(clip.path)["id"]
@@ -70,7 +70,7 @@ def test_a_worker_told_to_stop_hands_its_job_back_at_once(service: Service) -> N
 
 
 def test_a_worker_told_to_stop_hands_all_its_claims_back(service: Service) -> None:
-    clip = speech.long(60)
+    clip = speech.long(40)
     client = Client(service.start("serve"))
     first = service.start("work", **SLOW, WHISPER_CLAIM_LEASE_SECONDS="600")
     jobs = [client.submit(clip.path)["id"] for _ in range(3)]

@@ -43,9 +43,13 @@ def migrate(cr: WhisperTranscriber, settings: PlanSettings) -> Manifest:
 
 
 def due(cr: WhisperTranscriber, job: Manifest, observed: Observed) -> bool:
-    """Whether the Job may be there: once made it stays; before that the database must answer."""
-    if ("Job", job["metadata"]["name"]) in observed.children or cr.spec.postgres.external:
+    """Whether the Job may be there: once made it stays; before that the database must answer, as far as is known."""
+    if ("Job", job["metadata"]["name"]) in observed.children:
         return True
+    if cr.spec.postgres.external:
+        # Its pod could not start without, and would say so for a while after the Secret has come.
+        ref = cr.spec.postgres.external.secret_ref
+        return bool((observed.values.get(ref.name) or {}).get(ref.key))
     database = observed.children.get(("StatefulSet", names.postgres(cr.name))) or {}
     return bool((database.get("status") or {}).get("readyReplicas"))
 

@@ -116,6 +116,14 @@ def test_pods_wait_for_the_migration() -> None:
     assert ("Deployment", "main-api") in by_name(whole(cr))
 
 
+def test_the_migration_waits_for_the_secret_of_an_external_database() -> None:
+    cr = transcriber(postgres={"external": {"secretRef": {"name": "pg", "key": "dsn"}}})
+    job = ("Job", migrate(cr, PLAN)["metadata"]["name"])
+    for values, there in (({}, False), ({"pg": {"uri": "eA=="}}, False), ({"pg": {"dsn": "eA=="}}, True)):
+        assert (job in by_name(desired(cr, Observed(values=values), PLAN))) is there
+    assert job in by_name(desired(cr, Observed(children={job: {}}), PLAN)), "once made it stays"
+
+
 def test_a_new_version_migrates_again_and_a_new_setting_does_not() -> None:
     old = transcriber()
     for same in (transcriber(workers={"replicas": 3}), transcriber(models=[{"name": "small"}])):

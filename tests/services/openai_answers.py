@@ -12,12 +12,12 @@ from clips import word_error_rate
 
 def good(heard: dict[str, Any]) -> None:
     """Raises AssertionError unless what was said came back in every form, as a stream, and in English."""
-    every_form(heard)
-    stream(heard)
+    _every_form(heard)
+    _stream(heard)
     assert set(heard["translated"]["text"].lower().split()) & {"the", "you", "your", "to", "is", "of", "please", "a"}
 
 
-def every_form(heard: dict[str, Any]) -> None:
+def _every_form(heard: dict[str, Any]) -> None:
     """One text, whatever format it was asked for in."""
     text = heard["json"]["text"]
     assert word_error_rate(speech.long(5).text, text) < 0.3
@@ -31,7 +31,7 @@ def every_form(heard: dict[str, Any]) -> None:
     assert heard["headers"]["x-request-id"].startswith("req_")
 
 
-def stream(heard: dict[str, Any]) -> None:
+def _stream(heard: dict[str, Any]) -> None:
     """Deltas that add up to the text, and one end."""
     *deltas, done = heard["told"]
     assert {each["type"] for each in deltas} == {"transcript.text.delta"}

@@ -43,13 +43,20 @@ def migrate(cr: WhisperTranscriber, settings: PlanSettings) -> Manifest:
 
 
 def due(cr: WhisperTranscriber, job: Manifest, observed: Observed) -> bool:
-    """Whether the Job may be there: once made it stays; before that the database must answer, as far as is known."""
+    """Whether the Job may be there: once made it stays; before that a managed database must answer.
+
+    And the Secrets of external stores must be there: its pod could not start without, and would say so for a while
+    after they have come.
+    """
     if ("Job", job["metadata"]["name"]) in observed.children:
         return True
+    stores = (cr.spec.postgres.external, cr.spec.redis.external, cr.spec.objects.external)
+    yours = {store.secret_ref.name for store in stores if store}
+    named = (variable["valueFrom"]["secretKeyRef"] for variable in credentials(cr))
+    if not all(observed.values.get(ref["name"], {}).get(ref["key"]) for ref in named if ref["name"] in yours):
+        return False
     if cr.spec.postgres.external:
-        # Its pod could not start without, and would say so for a while after the Secret has come.
-        ref = cr.spec.postgres.external.secret_ref
-        return bool((observed.values.get(ref.name) or {}).get(ref.key))
+        return True
     database = observed.children.get(("StatefulSet", names.postgres(cr.name))) or {}
     return bool((database.get("status") or {}).get("readyReplicas"))
 

@@ -116,10 +116,19 @@ def test_pods_wait_for_the_migration() -> None:
     assert ("Deployment", "main-api") in by_name(whole(cr))
 
 
-def test_the_migration_waits_for_the_secret_of_an_external_database() -> None:
-    cr = transcriber(postgres={"external": {"secretRef": {"name": "pg", "key": "dsn"}}})
+def test_the_migration_waits_for_the_secrets_of_external_stores() -> None:
+    cr = transcriber(
+        postgres={"external": {"secretRef": {"name": "pg", "key": "dsn"}}},
+        redis={"external": {"secretRef": {"name": "queue", "key": "url"}}},
+    )
     job = ("Job", migrate(cr, PLAN)["metadata"]["name"])
-    for values, there in (({}, False), ({"pg": {"uri": "eA=="}}, False), ({"pg": {"dsn": "eA=="}}, True)):
+    queue = {"queue": {"url": "eA=="}}
+    for values, there in (
+        ({}, False),
+        ({"pg": {"dsn": "eA=="}}, False),
+        ({"pg": {"uri": "eA=="}, **queue}, False),
+        ({"pg": {"dsn": "eA=="}, **queue}, True),
+    ):
         assert (job in by_name(desired(cr, Observed(values=values), PLAN))) is there
     assert job in by_name(desired(cr, Observed(children={job: {}}), PLAN)), "once made it stays"
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import copy
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -84,14 +83,6 @@ async def test_a_first_look_reads_the_transcriber_and_nothing_else(scene: Scene)
     await scene.look()
     assert scene.cluster.reads == [("get", "WhisperTranscriber", "main")]
     assert len(scene.cluster.writes) > 10
-
-
-async def test_looking_changes_nothing_that_is_remembered(scene: Scene) -> None:
-    await scene.settle()
-    shelves = scene.operator._mirror.shelves.values()
-    before = copy.deepcopy([shelf._objects for shelf in shelves])
-    await scene.look()
-    assert [shelf._objects for shelf in shelves] == before
 
 
 async def test_hand_edits_and_deletions_are_healed_with_nothing_else_written(scene: Scene) -> None:

@@ -177,6 +177,9 @@ async def test_what_pods_live_by_stays_until_the_new_ones_may_start(world: Any) 
     secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s3", "namespace": "ns"}, "data": keys}
     await world.cluster.create(secret)
     await world.look()
+    assert {key: world.cluster[key] for key in live} == live, "the migration has only begun"
+    world.kubelet()
+    await world.look()
     assert world.cluster["ConfigMap", "main-config"]["data"]["WHISPER_S3_BUCKET"] == "mine"
     assert ("Service", "main-objects") in world.cluster
     world.kubelet()

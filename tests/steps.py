@@ -26,7 +26,6 @@ CHART = ROOT / "charts" / "whisper-operator"
 SYSTEM = "whisper-system"
 TRANSCRIBER_KIND = "whispertranscriber"
 JOB_KIND = "transcriptionjob"
-VERSION = "jsonpath={.metadata.resourceVersion} (generation {.metadata.generation})"
 
 
 class NotReached(AssertionError):
@@ -107,8 +106,13 @@ def until(
 
     Raises: NotReached after ``seconds``, with the last status seen and the namespace's pods and events.
     """
+    # By a selector, never by name: of a single object kubectl drops the first event of its watch as one it has printed
+    # already, and with it whatever happened between its reading and its watching.
     watch = subprocess.Popen(
-        ["kubectl", "get", kind, name, "--namespace", namespace, "--watch", "--output", "json"],
+        [
+            *("kubectl", "get", kind, "--field-selector", f"metadata.name={name}"),
+            *("--namespace", namespace, "--watch", "--output", "json"),
+        ],
         env=cluster.env(),
         stdout=subprocess.PIPE,
         text=True,
@@ -129,9 +133,6 @@ def until(
     raise NotReached(
         f"{kind}/{name} did not get there in {seconds:.0f} s; last status:\n"
         f"{yaml.safe_dump(last.get('status'))}\n"
-        # A watch that says nothing looks like an object that stands still.
-        f"The watch's last version was {last.get('metadata', {}).get('resourceVersion')}; now it is "
-        f"{cluster.kubectl('get', kind, name, '--namespace', namespace, '--ignore-not-found', '--output', VERSION)}.\n"
         f"{situation(cluster, namespace)}"
     )
 

@@ -1,11 +1,14 @@
-"""A real KEDA against an API server: its operator, which takes what it scales from none to one and back."""
+"""A real KEDA against an API server: its operator, which takes what it scales from none to one and back, and its
+metrics adapter, whom Kubernetes' own controller asks how many there should be."""
 
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import threading
-from collections.abc import Iterator
+from base64 import b64encode
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -17,6 +20,9 @@ import yaml
 from services.kubectl import Api
 from services.servers import free_port
 from testbed import binaries, keda, pki, recipes
+
+_SERVICE = "keda-metrics"
+_METRICS = ("external.metrics.k8s.io", "v1beta1")
 
 
 def define(api: Api) -> None:
@@ -46,6 +52,16 @@ def service(url: str) -> Iterator[str]:
             self.end_headers()
             self.wfile.write(answer.content)
 
+        def do_CONNECT(self) -> None:
+            """The API's own port, whatever is said there: TLS ends at the API."""
+            with socket.create_connection(("127.0.0.1", urlsplit(url).port or 0)) as there:
+                self.send_response(200)
+                self.end_headers()
+                back = threading.Thread(target=_pour, args=(there, self.connection))
+                back.start()
+                _pour(self.connection, there)
+                back.join()
+
         def log_message(self, format: str, *args: object) -> None:
             """Nothing: the API has a log."""
 
@@ -60,21 +76,85 @@ def service(url: str) -> Iterator[str]:
 
 
 @contextmanager
-def operator(api: Api, folder: Path, proxy: str) -> Iterator[Path]:
-    """Run it until the block ends. It asks Services' names by `proxy`: there is no DNS. Its log."""
-    pki.make(folder / "certs", [pki.Identification("tls", "KEDAORG", names=("DNS:localhost",))])
-    addresses = {
-        f"--{name}-bind-address": f"127.0.0.1:{free_port()}" for name in ("metrics", "health-probe", "metrics-service")
-    }
-    words = [str(keda.operator()), f"--cert-dir={folder / 'certs'}", *map("=".join, addresses.items())]
+def running(api: Api, folder: Path, proxy: str) -> Iterator[Path]:
+    """Run both until the block ends, and the one of Kubernetes' controllers that asks the adapter. They ask Services'
+    names by `proxy`: there is no DNS. The operator's log."""
+    certificates = folder / "certs"
+    names = ("DNS:localhost", f"DNS:{_SERVICE}.{api.namespace}.svc")
+    pki.make(certificates, [pki.Identification("tls", "KEDAORG", names=names)])
+    metrics, secure = free_port(), free_port()
+    programs, log = keda.programs(), folder / "keda.log"
     places = {"WATCH_NAMESPACE": "", "POD_NAMESPACE": "default", "KEDA_CLUSTER_OBJECT_NAMESPACE": "default"}
-    env = {"KUBECONFIG": str(api.kubeconfig), "HTTP_PROXY": proxy, **places}
-    log = folder / "keda.log"
+    env = {"KUBECONFIG": str(api.kubeconfig), "HTTP_PROXY": proxy, "HTTPS_PROXY": proxy, **places}
+    operator = [
+        str(programs / "operator"),
+        f"--cert-dir={certificates}",
+        f"--metrics-service-bind-address=127.0.0.1:{metrics}",
+        *(f"--{name}-bind-address=127.0.0.1:{free_port()}" for name in ("metrics", "health-probe")),
+    ]
+    adapter = [
+        str(programs / "adapter"),
+        f"--metrics-service-address=localhost:{metrics}",
+        "--bind-address=127.0.0.1",
+        f"--secure-port={secure}",
+        f"--port={free_port()}",
+        f"--cert-dir={certificates}",
+        f"--tls-cert-file={certificates / 'tls.crt'}",
+        f"--tls-private-key-file={certificates / 'tls.key'}",
+        *(f"--{part}-kubeconfig={api.kubeconfig}" for part in ("lister", "authentication", "authorization")),
+    ]
+    controller = [
+        str(binaries.cached(recipes.KUBERNETES, "kube-controller-manager")),
+        f"--kubeconfig={api.kubeconfig}",
+        "--controllers=horizontal-pod-autoscaler-controller",
+        "--horizontal-pod-autoscaler-sync-period=1s",
+        "--leader-elect=false",
+        "--secure-port=0",
+    ]
+    _extend(api, secure, (certificates / "ca.crt").read_bytes())
+    with (
+        _process(operator, log, env),
+        _process(adapter, folder / "adapter.log", env),
+        _process(controller, folder / "controller.log", env),
+    ):
+        yield log
+
+
+def _extend(api: Api, port: int, authority: bytes) -> None:
+    """The API server has the adapter behind it."""
+    group, version = _METRICS
+    served = {
+        "group": group,
+        "version": version,
+        "service": {"name": _SERVICE, "namespace": api.namespace, "port": port},
+        "caBundle": b64encode(authority).decode(),
+        "groupPriorityMinimum": 100,
+        "versionPriority": 100,
+    }
+    name = {"name": _SERVICE, "namespace": api.namespace}
+    spec = {"type": "ExternalName", "externalName": "localhost", "ports": [{"port": port}]}
+    api.apply({"apiVersion": "v1", "kind": "Service", "metadata": name, "spec": spec})
+    extension = {"metadata": {"name": f"{version}.{group}"}, "spec": served}
+    api.apply({"apiVersion": "apiregistration.k8s.io/v1", "kind": "APIService", **extension})
+
+
+@contextmanager
+def _process(words: Sequence[str], log: Path, env: Mapping[str, str]) -> Iterator[None]:
     with log.open("wb") as output:
         process = subprocess.Popen(words, stdout=output, stderr=output, env={**os.environ, **env})
     try:
-        yield log
+        yield
         assert process.poll() is None, log.read_text()[-3000:]
     finally:
         process.terminate()
         process.wait(20)
+
+
+def _pour(source: socket.socket, sink: socket.socket) -> None:
+    """All that comes, until its end, or the other side's."""
+    try:
+        while data := source.recv(1 << 16):
+            sink.sendall(data)
+        sink.shutdown(socket.SHUT_WR)
+    except OSError:
+        source.close()

@@ -1,9 +1,9 @@
-"""A transcriber whose workers a real KEDA scales: from none, by a real job at the real API, and back."""
+"""A transcriber whose workers a real KEDA scales: from none to several, by real jobs at the real API, and back."""
 
 from __future__ import annotations
 
 import asyncio
-from base64 import b64encode
+from base64 import b64decode, b64encode
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -24,8 +24,9 @@ from services.operator_process import (
     until_ready,
 )
 from services.running import KEY, Client, Service
+from services.secured import certificates
 from whisper_operator.cluster.live import LiveCluster
-from whisper_operator.cluster.port import DEPLOYMENT, PODS_AUTOSCALER, SCALED_OBJECT, Manifest
+from whisper_operator.cluster.port import DEPLOYMENT, PODS_AUTOSCALER, SCALED_OBJECT, SECRET, Manifest
 
 NAME = "scaled"
 
@@ -53,35 +54,36 @@ def replicas(found: Manifest | None) -> int:
     return int(spec["workers"]["replicas"] if found["kind"] == TRANSCRIBER.name else spec["replicas"])
 
 
-async def until_workers(cluster: LiveCluster, count: int, seconds: float) -> None:
+async def until_workers(cluster: LiveCluster, name: str, count: int, seconds: float) -> None:
     """KEDA wants so many, and the operator has asked for them."""
-    for kind, name in ((TRANSCRIBER, NAME), (DEPLOYMENT, f"{NAME}-worker-blue")):
-        await until(cluster, kind, "default", name, lambda found: replicas(found) == count, seconds)
+    for kind, of in ((TRANSCRIBER, name), (DEPLOYMENT, f"{name}-worker-blue")):
+        await until(cluster, kind, "default", of, lambda found: replicas(found) == count, seconds)
 
 
-async def test_from_none_by_a_job_and_back(
+async def test_from_none_to_several_by_jobs_and_back(
     cluster: LiveCluster, control_plane: Path, service: Service, lease: tuple[str, ...], tmp_path: Path
 ) -> None:
     api, serving = Api(control_plane), await asyncio.to_thread(service.start, "serve")
     client, clip = Client(serving), speech.long(10)
-    data = {"api-key": b64encode(KEY.encode()).decode()}
-    # The operator keeps a key that is there: KEDA finds the one that the API knows.
-    await cluster.create({"apiVersion": "v1", "kind": "Secret", "metadata": meta(f"{NAME}-api-key"), "data": data})
-    auto = {"provider": "keda", "min": 0, "max": 2, "targetWaitSeconds": 10, "scaleInAfterSeconds": 5}
-    with keda.service(serving.url) as proxy, keda.operator(api, tmp_path, proxy) as log:
+    await keyed(cluster, NAME)
+    auto = {"provider": "keda", "min": 0, "max": 3, "targetWaitSeconds": 5, "scaleInAfterSeconds": 5}
+    with keda.service(serving.url) as proxy, keda.running(api, tmp_path, proxy) as log:
         async with operator(control_plane, tmp_path, *lease):
             await cluster.apply(resource(TRANSCRIBER, NAME, workers={"autoscaling": auto}))
             await until_ready(cluster, "default", NAME)
             await until(cluster, SCALED_OBJECT, "default", f"{NAME}-worker", understood, 30)
-            await until_workers(cluster, 0, 30)
+            await until_workers(cluster, NAME, 0, 30)
             await until_ready(cluster, "default", NAME)
-            job = await asyncio.to_thread(client.submit, clip.path)
-            await until_workers(cluster, 1, 30)
+            jobs = [await asyncio.to_thread(client.submit, clip.path, prompt=str(number)) for number in range(4)]
+            # The first by KEDA, the others by its HorizontalPodAutoscaler, which asks KEDA too.
+            await until_workers(cluster, NAME, 3, 60)
+            await until_ready(cluster, "default", NAME)
             await asyncio.to_thread(service.start, "work")
-            assert (await asyncio.to_thread(client.ended, job["id"]))["status"] == "succeeded"
-            heard = await asyncio.to_thread(client.result, job["id"], "text")
+            for job in jobs:
+                assert (await asyncio.to_thread(client.ended, job["id"]))["status"] == "succeeded"
+            heard = await asyncio.to_thread(client.result, jobs[0]["id"], "text")
             assert word_error_rate(clip.text, heard.text) < 0.25
-            await until_workers(cluster, 0, 60)
+            await until_workers(cluster, NAME, 0, 60)
             await until_ready(cluster, "default", NAME)
             found = await cluster.get(TRANSCRIBER, "default", NAME)
             assert found is not None
@@ -90,6 +92,32 @@ async def test_from_none_by_a_job_and_back(
             hpa = await cluster.get(PODS_AUTOSCALER, "default", f"keda-hpa-{NAME}-worker")
             assert hpa is not None and hpa["metadata"]["labels"]["whisper-operator.dev/transcriber"] == NAME
             assert KEY not in log.read_text()
+
+
+async def test_an_api_over_tls_is_asked_and_verified(
+    cluster: LiveCluster, control_plane: Path, service: Service, lease: tuple[str, ...], tmp_path: Path
+) -> None:
+    api, name = Api(control_plane), "sealed"
+    await keyed(cluster, name)
+    auto = {"provider": "keda", "min": 0, "max": 1, "targetWaitSeconds": 10, "scaleInAfterSeconds": 5}
+    async with operator(control_plane, tmp_path, *lease):
+        await cluster.apply(resource(TRANSCRIBER, name, tls={"api": {"enabled": True}}, workers={"autoscaling": auto}))
+        await until_ready(cluster, "default", name)
+        pair = await cluster.get(SECRET, "default", f"{name}-api-tls")
+        assert pair is not None
+        files = certificates({key: b64decode(pair["data"][key]).decode() for key in ("tls.crt", "tls.key")})
+        serving = service.launch(
+            "serve", WHISPER_TLS_CERT=str(files / "tls.crt"), WHISPER_TLS_KEY=str(files / "tls.key")
+        )
+        with keda.service(serving.url) as proxy, keda.running(api, tmp_path, proxy):
+            await until(cluster, SCALED_OBJECT, "default", f"{name}-worker", understood, 30)
+            await until_workers(cluster, name, 0, 30)
+
+
+async def keyed(cluster: LiveCluster, name: str) -> None:
+    """The operator keeps a key that is there: KEDA finds the one that the API knows."""
+    data = {"api-key": b64encode(KEY.encode()).decode()}
+    await cluster.create({"apiVersion": "v1", "kind": "Secret", "metadata": meta(f"{name}-api-key"), "data": data})
 
 
 def meta(name: str) -> dict[str, str]:

@@ -84,7 +84,7 @@ def _run(asked: argparse.Namespace) -> int:
                 node.prepare()
             binaries.ensure(VERSITYGW)  # the S3 server of the tests
             own.cert_manager()
-            keda.operator()
+            keda.programs()
     return 0
 
 

@@ -173,6 +173,7 @@ def people(name: str) -> list[Identification]:
     return [
         Identification("apiserver", "kube-apiserver", names=(*server, *inside)),
         Identification("admin", "admin", ("system:masters",)),
+        Identification("front-proxy", control.FRONT_PROXY),
         Identification("controller-manager", "system:kube-controller-manager"),
         Identification("scheduler", "system:kube-scheduler"),
         Identification("kube-proxy", "system:kube-proxy"),

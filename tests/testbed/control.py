@@ -6,6 +6,8 @@ from pathlib import Path
 
 SERVICE_CIDR = "10.96.0.0/16"
 SERVICE_IP = "10.96.0.1"
+FRONT_PROXY = "front-proxy-client"
+"""As whom the API server comes to its extensions, in the name of whoever asks."""
 
 # Writes are logged, reads are not: enough to count what an operator creates and to see that it rests.
 AUDIT_POLICY = json.dumps(
@@ -68,6 +70,13 @@ def apiserver(binary: Path, state: Path, ends: Endpoints) -> list[str]:
         f"--service-cluster-ip-range={SERVICE_CIDR}",
         "--authorization-mode=Node,RBAC",
         "--enable-admission-plugins=NodeRestriction",
+        f"--requestheader-client-ca-file={pki / 'ca.crt'}",
+        f"--requestheader-allowed-names={FRONT_PROXY}",
+        "--requestheader-username-headers=X-Remote-User",
+        "--requestheader-group-headers=X-Remote-Group",
+        "--requestheader-extra-headers-prefix=X-Remote-Extra-",
+        f"--proxy-client-cert-file={pki / 'front-proxy.crt'}",
+        f"--proxy-client-key-file={pki / 'front-proxy.key'}",
         "--allow-privileged=true",
         "--enable-aggregator-routing=true",
         f"--kubelet-client-certificate={pki / 'admin.crt'}",

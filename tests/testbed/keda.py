@@ -1,4 +1,4 @@
-"""KEDA's operator from its module's sources, with one scaler.
+"""KEDA's operator and its metrics adapter from their module's sources, with one scaler.
 
 A scaler for each of some seventy services is most of KEDA, and most of what it takes to compile it. All but the one
 that is used here are left out; the rest is as published.
@@ -24,28 +24,20 @@ _KEPT = frozenset({"scaler.go", "metrics_api_scaler.go"})
 _SHARED = 'package scalers\n\nconst externalMetricType = "External"\n'
 
 
-def operator() -> Path:
-    """The program, built if need be."""
+def programs() -> Path:
+    """The folder of `operator` and `adapter`, built if need be."""
     recipe = hashlib.sha256(Path(__file__).read_bytes()).hexdigest()[:12]
-    made = paths.cache() / "bin" / f"keda-{KEDA[1]}-{recipe}" / "keda"
+    made = paths.cache() / "bin" / f"keda-{KEDA[1]}-{recipe}"
     with locked("build-keda"):
         if not made.exists():
-            say(f"building KEDA's operator {KEDA[1]}, about 4 min from cold caches")
+            say(f"building KEDA {KEDA[1]}, about 5 min from cold caches")
             made.parent.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryDirectory(prefix="build-keda-", dir=made.parent) as scratch:
-                module = _copy(Path(scratch) / "module")
-                part = module.parent / "keda"
+                module, part = _copy(Path(scratch) / "module"), Path(scratch) / "programs"
+                part.mkdir()
+                words: list[str | Path] = ["go", "build", "-buildvcs=false", "-ldflags=-s -w", "-o", part]
                 env = {**os.environ, "CGO_ENABLED": "0"}
-                words: list[str | Path] = [
-                    "go",
-                    "build",
-                    "-buildvcs=false",
-                    "-o",
-                    part,
-                    "-ldflags=-s -w",
-                    "./cmd/operator",
-                ]
-                run(words, cwd=module, env=env, timeout=3600)
+                run([*words, "./cmd/operator", "./cmd/adapter"], cwd=module, env=env, timeout=3600)
                 part.replace(made)
     return made
 

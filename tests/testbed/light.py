@@ -19,6 +19,8 @@ from testbed.waiting import GaveUp, until
 # Ports are chosen while nobody uses them and bound a moment later: somebody else may be faster.
 _ATTEMPTS = 3
 _TIED = ["setpriv", "--pdeathsig", "KILL"]
+# No Service has endpoints here: an extension of the API is a process of this host, behind a Service's external name.
+_NAMED = ["--enable-aggregator-routing=false"]
 
 
 @contextmanager
@@ -55,12 +57,13 @@ def _start(state: Path, api: Path) -> str:
         [
             Identification("apiserver", "kube-apiserver", names=names),
             Identification("admin", "admin", ("system:masters",)),
+            Identification("front-proxy", control.FRONT_PROXY),
         ],
     )
     (state / "audit-policy.json").write_text(control.AUDIT_POLICY)
     needs = [
         start("etcd", [*_TIED, *control.etcd(ETCD.program("etcd"), state, ends)], state),
-        start("apiserver", [*_TIED, *control.apiserver(api, state, ends)], state),
+        start("apiserver", [*_TIED, *control.apiserver(api, state, ends), *_NAMED], state),
     ]
     until("the API server", partial(daemons.ready, ends.server, state / "pki" / "ca.crt"), timeout=120, needs=needs)
     return ends.server

@@ -1,6 +1,7 @@
 """whisper-operator run: probes at once, then the Lease, then the watches."""
 
 import asyncio
+import gc
 import logging
 import os
 import signal
@@ -20,12 +21,16 @@ from whisper_operator.reconcile import CHILD_KINDS, OPTIONAL_KINDS, TRANSCRIBER
 from whisper_operator.transcripts import Transcripts
 
 log = Log("whisper_operator")
+# Objects made until garbage is looked for, and rounds until the older ones are looked at too. What a look makes is
+# freed without that, and with Python's 700 a tenth of the time went there.
+GARBAGE = (50_000, 20, 20)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """The command line. Returns the exit status: 0 after SIGTERM, 1 when something failed."""
     chosen = settings.load(sys.argv[1:] if argv is None else argv, settings.environment())
     configure(chosen.log_level)
+    gc.set_threshold(*GARBAGE)
     return asyncio.run(run(chosen))
 
 

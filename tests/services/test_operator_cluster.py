@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from benchmarks import fleet
 from services.operator_process import connected
 from whisper_operator.cluster.memory import FakeCluster
 from whisper_operator.cluster.port import (
@@ -29,6 +30,7 @@ from whisper_operator.cluster.port import (
     version_of,
 )
 from whisper_operator.errors import Conflict, Rejected
+from whisper_operator.reconcile.act import essence
 
 ABSENT = Kind("monitoring.coreos.com/v1", "ServiceMonitor")
 NUMBERS = itertools.count()
@@ -68,6 +70,45 @@ async def test_apply_of_the_same_is_no_new_version(cluster: Cluster, name: str) 
     first = await cluster.apply(config_map(name, a="1"))
     second = await cluster.apply(config_map(name, a="1"))
     assert second["metadata"]["resourceVersion"] == first["metadata"]["resourceVersion"]
+
+
+async def test_what_is_new_is_held_as_if_it_had_been_applied(cluster: Cluster, name: str) -> None:
+    made = await cluster.apply(config_map(name, a="1", b="2"), new=True)
+    assert made["data"] == {"a": "1", "b": "2"}
+    changed = await cluster.apply(config_map(name, a="1", c="3"))
+    assert changed["data"] == {"a": "1", "c": "3"}
+    again = await cluster.apply(config_map(name, a="1", c="3"))
+    assert again["metadata"]["resourceVersion"] == changed["metadata"]["resourceVersion"]
+    holders = [(held["manager"], held["operation"]) for held in again["metadata"].get("managedFields", ())]
+    assert holders in ([], [("whisper-operator", "Apply")])
+
+
+async def test_what_seemed_new_and_is_there_is_applied(cluster: Cluster, name: str) -> None:
+    made = await cluster.apply(config_map(name, a="1", b="2"))
+    changed = await cluster.apply(config_map(name, a="3"), new=True)
+    assert changed["data"] == {"a": "3"}
+    assert changed["metadata"]["uid"] == made["metadata"]["uid"]
+
+
+async def test_a_whole_set_of_children_is_as_if_it_had_been_applied(control_plane: Path, name: str) -> None:
+    async with connected(control_plane) as live:
+        planned = [child for child in fleet.children(name, "default") if child["kind"] != SECRET.name]
+        made = [await live.apply(child, new=True) for child in planned]
+        applied = [await live.apply(child) for child in planned]
+        again = [await live.apply(child) for child in planned]
+    # A new generation would have controllers at work, and could restart pods.
+    assert [essence(child) for child in applied] == [essence(child) for child in made]
+    assert [child["metadata"].get("generation") for child in applied] == [
+        child["metadata"].get("generation") for child in made
+    ]
+    assert [version_of(child) for child in again] == [version_of(child) for child in applied]
+
+
+@pytest.mark.parametrize("new", [True, False])
+async def test_a_field_that_nobody_knows_is_refused(control_plane: Path, name: str, new: bool) -> None:
+    async with connected(control_plane) as live:
+        with pytest.raises(Rejected, match="datum"):
+            await live.apply({**config_map(name), "datum": {}}, new=new)
 
 
 async def test_get_and_list_by_label(cluster: Cluster, name: str) -> None:

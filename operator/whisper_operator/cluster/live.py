@@ -2,8 +2,8 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -11,10 +11,11 @@ from urllib.parse import quote, urlencode
 from urllib.request import getproxies
 
 import aiohttp
+import orjson
 from kubernetes.aio import client, config
 
 from whisper_operator.cluster import watching
-from whisper_operator.cluster.port import Kind, Manifest, News, kind_of
+from whisper_operator.cluster.port import Kind, Manifest, News, kind_of, name_of
 from whisper_operator.errors import Conflict, Immutable, Rejected, Transient, WebhookFailed
 from whisper_operator.metrics import API_CALLS
 
@@ -56,16 +57,29 @@ class LiveCluster:
     async def serves(self, kind: Kind) -> bool:
         return await self._path(kind) is not None
 
-    async def apply(self, manifest: Manifest) -> Manifest:
+    async def apply(self, manifest: Manifest, *, new: bool = False) -> Manifest:
+        """What is `new` is created, which costs the API server half of an apply; its fields are then held as by an
+        update, and are handed over at the next apply: an apply never takes away a field that an update holds too.
+        """
+        if new:
+            with suppress(Conflict):
+                return await self._create(manifest, {"fieldValidation": "Strict"})
+        found = await self._patch(manifest, "")
+        fields = handed_over(found["metadata"].get("managedFields") or ())
+        if fields is None:
+            return found
+        try:
+            meta = {"managedFields": fields, "resourceVersion": found["metadata"]["resourceVersion"]}
+            await self._merge(kind_of(manifest), manifest["metadata"]["namespace"], name_of(manifest), meta)
+        except Conflict as error:
+            raise Transient(str(error)) from error
         return await self._patch(manifest, "")
 
     async def apply_status(self, manifest: Manifest) -> Manifest:
         return await self._patch(manifest, "/status")
 
     async def create(self, manifest: Manifest) -> Manifest:
-        kind = kind_of(manifest)
-        path = await self._collection(kind, manifest["metadata"]["namespace"])
-        return await self._call("create", kind, "POST", path, {"fieldManager": FIELD_MANAGER}, manifest)
+        return await self._create(manifest, {})
 
     async def replace(self, manifest: Manifest) -> Manifest:
         kind, meta = kind_of(manifest), manifest["metadata"]
@@ -78,9 +92,7 @@ class LiveCluster:
         return await self._call("patch", kind, "PATCH", path, {"fieldManager": FIELD_MANAGER}, manifest, MERGE)
 
     async def own(self, kind: Kind, namespace: str, name: str, owners: list[Manifest]) -> None:
-        path = f"{await self._collection(kind, namespace)}/{quote(name)}"
-        body = {"metadata": {"ownerReferences": owners}}
-        await self._call("patch", kind, "PATCH", path, {"fieldManager": FIELD_MANAGER}, body, MERGE)
+        await self._merge(kind, namespace, name, {"ownerReferences": owners})
 
     async def get(self, kind: Kind, namespace: str, name: str) -> Manifest | None:
         if not await self.serves(kind):
@@ -127,6 +139,16 @@ class LiveCluster:
         except Rejected as error:
             if error.reason != "NotFound":
                 raise
+
+    async def _create(self, manifest: Manifest, query: Mapping[str, str]) -> Manifest:
+        kind = kind_of(manifest)
+        path = await self._collection(kind, manifest["metadata"]["namespace"])
+        return await self._call("create", kind, "POST", path, {"fieldManager": FIELD_MANAGER, **query}, manifest)
+
+    async def _merge(self, kind: Kind, namespace: str, name: str, meta: Manifest) -> None:
+        path = f"{await self._collection(kind, namespace)}/{quote(name)}"
+        body = {"metadata": meta}
+        await self._call("patch", kind, "PATCH", path, {"fieldManager": FIELD_MANAGER}, body, MERGE)
 
     async def _patch(self, manifest: Manifest, subresource: str) -> Manifest:
         kind, meta = kind_of(manifest), manifest["metadata"]
@@ -191,7 +213,7 @@ class LiveCluster:
         content_type: str = "application/json",
     ) -> Manifest:
         async with self._answer(verb, kind, method, path, query, body, content_type) as answer:
-            decoded: Manifest = json.loads(await answer.read())
+            decoded: Manifest = orjson.loads(await answer.read())
         return decoded
 
     @asynccontextmanager
@@ -230,6 +252,27 @@ class LiveCluster:
             yield answer
         finally:
             answer.response.close() if verb == "watch" else answer.response.release()
+
+
+def handed_over(entries: Sequence[Manifest]) -> list[Manifest] | None:
+    """An object's managedFields with what our creating it holds as what our applying holds; None if it holds nothing.
+
+    As k8s.io/client-go/util/csaupgrade does it for kubectl.
+    """
+    ours = [entry for entry in entries if entry["manager"] == FIELD_MANAGER and not entry.get("subresource")]
+    created = [entry for entry in ours if entry["operation"] == "Update"]
+    if not created:
+        return None
+    held: Manifest = {}
+    for entry in ours:
+        _unite(held, entry.get("fieldsV1") or {})
+    others = [entry for entry in entries if entry not in ours]
+    return [*others, {**ours[-1], "operation": "Apply", "fieldsV1": held}]
+
+
+def _unite(into: Manifest, fields: Manifest) -> None:
+    for key, value in fields.items():
+        _unite(into.setdefault(key, {}), value)
 
 
 def refusal(status: int, body: bytes, what: str) -> Exception:

@@ -65,7 +65,7 @@ class FakeCluster:
     async def serves(self, kind: Kind) -> bool:
         return kind.name not in self._absent
 
-    async def apply(self, manifest: Manifest) -> Manifest:
+    async def apply(self, manifest: Manifest, *, new: bool = False) -> Manifest:
         self._log("apply", manifest)
         body = {key: value for key, value in manifest.items() if key != "status"}
         return self._apply(body, "")

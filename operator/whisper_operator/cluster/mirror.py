@@ -4,9 +4,10 @@ Versions decide, never the order in which things are heard: an answer to a write
 watch tells of it, and of what happened next.
 """
 
-import json
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
+
+import orjson
 
 from whisper_operator.api.names import LABEL_TRANSCRIBER
 from whisper_operator.cluster.port import Changed, Kind, Listed, Manifest, News, Reached, Streaming, name_of, version_of
@@ -20,7 +21,7 @@ class Kept(NamedTuple):
 
     version: int
     owner: Key
-    text: str
+    text: bytes
 
 
 class Shelf:
@@ -38,7 +39,7 @@ class Shelf:
     def of(self, namespace: str, transcriber: str) -> list[Manifest]:
         """The objects that carry a transcriber's label, by name."""
         names = sorted(self._owned.get((namespace, transcriber), ()))
-        return [json.loads(self._objects[namespace, name].text) for name in names]
+        return [orjson.loads(self._objects[namespace, name].text) for name in names]
 
     def hear(self, news: News) -> set[Key]:
         """Take news in. Returns the transcribers for whom something is new."""
@@ -74,7 +75,7 @@ class Shelf:
         if old is not None and old.version >= version:
             return set()
         before = self._remove(key) if old is not None else set()
-        self._objects[key] = Kept(version, owner, json.dumps(trimmed(found), separators=(",", ":")))
+        self._objects[key] = Kept(version, owner, orjson.dumps(trimmed(found)))
         self._owned.setdefault(owner, set()).add(name_of(found))
         return {owner} | before
 

@@ -71,8 +71,11 @@ class Cluster(Protocol):
     async def serves(self, kind: Kind) -> bool:
         """Whether the API server knows this kind (its CRD is there). Positive answers are remembered."""
 
-    async def apply(self, manifest: Manifest) -> Manifest:
-        """Server-side apply, our field manager, forced. The live object comes back. A no-op keeps resourceVersion."""
+    async def apply(self, manifest: Manifest, *, new: bool = False) -> Manifest:
+        """Server-side apply, our field manager, forced. The live object comes back. A no-op keeps resourceVersion.
+
+        `new`: as far as is known, it is not there yet, which may be used to make it with less work.
+        """
 
     async def apply_status(self, manifest: Manifest) -> Manifest:
         """Server-side apply of the status subresource only. Raises Rejected("NotFound") if the object is gone."""

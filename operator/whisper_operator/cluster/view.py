@@ -51,9 +51,9 @@ class View:
     def watch(self, kind: Kind, namespace: str, label: str) -> AsyncIterator[News]:
         return self._cluster.watch(kind, namespace, label)
 
-    async def apply(self, manifest: Manifest) -> Manifest:
+    async def apply(self, manifest: Manifest, *, new: bool = False) -> Manifest:
         await self._sure()
-        return self._folded(await self._cluster.apply(manifest))
+        return self._folded(await self._cluster.apply(manifest, new=new))
 
     async def apply_status(self, manifest: Manifest) -> Manifest:
         kind, where = kind_of(manifest), manifest["metadata"]["namespace"]

@@ -1,8 +1,9 @@
 """How a kind is watched: one list, then the changes since, taken up again where a connection ended."""
 
-import json
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from typing import Any
+
+import orjson
 
 from whisper_operator.cluster.port import Changed, Kind, Listed, Manifest, News, Reached, Streaming, version_of
 from whisper_operator.errors import Transient
@@ -38,7 +39,7 @@ async def watch(kind: Kind, label: str, pages: Pages, stream: Stream) -> AsyncGe
                 yield Streaming(True)
                 continue
             heard = True
-            for news in told(kind, json.loads(line)):
+            for news in told(kind, orjson.loads(line)):
                 version = news.version if isinstance(news, Reached) else version
                 yield news
         yield Streaming(False)

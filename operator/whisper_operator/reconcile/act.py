@@ -1,10 +1,11 @@
 """What is done: apply, create, adopt, prune. Nothing is written that is already so."""
 
 import hashlib
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
+
+import orjson
 
 from whisper_operator.api import names
 from whisper_operator.api.v1alpha1.transcriber import WhisperTranscriber
@@ -25,6 +26,7 @@ PRUNED = frozenset(
 )
 _CLIENTS = (names.Component.API, names.Component.WORKER)
 _WAYS = frozenset({"Service", "NetworkPolicy", "ConfigMap"})
+_SORTED = orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS  # names of variables are of a type of their own
 VOLATILE = frozenset({"resourceVersion", "managedFields", "generation"})
 
 
@@ -36,20 +38,37 @@ class Guessed(Exception):
     """A transcriber that seemed new has Secrets already: what was planned is planned with the wrong passwords."""
 
 
+class Seen(NamedTuple):
+    """A child when it was last applied: digests of the manifest and of what came of it, and a version at which that
+    still was so."""
+
+    planned: str
+    made: str
+    version: str
+
+
 class Applied:
     """What one transcriber's children were when last applied: so that rest means no writes at all. And its Events."""
 
     def __init__(self) -> None:
         self.budget = Budget()
-        self._seen: dict[tuple[str, str], tuple[str, str]] = {}
+        self._seen: dict[tuple[str, str], Seen] = {}
 
     def holds(self, manifest: Manifest, live: Manifest | None) -> bool:
         """Whether this very manifest was applied and nobody has touched the object (but its status) since."""
-        return live is not None and self._seen.get(_key(manifest)) == (digest(manifest), digest(essence(live)))
+        seen = self._seen.get(_key(manifest))
+        if live is None or seen is None or seen.planned != digest(manifest):
+            return False
+        version = live["metadata"]["resourceVersion"]
+        if seen.version != version:
+            if seen.made != digest(essence(live)):
+                return False
+            self._seen[_key(manifest)] = seen._replace(version=version)
+        return True
 
     def note(self, manifest: Manifest, live: Manifest) -> None:
         """Remember the object as it came back from applying the manifest."""
-        self._seen[_key(manifest)] = (digest(manifest), digest(essence(live)))
+        self._seen[_key(manifest)] = Seen(digest(manifest), digest(essence(live)), live["metadata"]["resourceVersion"])
 
 
 async def apply(
@@ -84,7 +103,7 @@ async def _one(
     if going or applied.holds(manifest, live):
         return live, ""
     try:
-        now = await cluster.apply(manifest)
+        now = await cluster.apply(manifest, new=live is None)
     except Immutable:
         if manifest["kind"] != "StatefulSet":
             raise
@@ -197,7 +216,7 @@ def essence(live: Manifest) -> Manifest:
 
 def digest(value: Any) -> str:
     """A hash of any JSON value."""
-    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
+    return hashlib.sha256(orjson.dumps(value, option=_SORTED)).hexdigest()
 
 
 def _key(manifest: Manifest) -> tuple[str, str]:

@@ -148,13 +148,13 @@ async def test_a_look_begins_anew_when_it_hears_of_another_spec(scene: Scene) ->
     await scene.cluster.delete(DEPLOYMENT, "ns", "main-worker-blue")
     apply, edited = scene.cluster.apply, False
 
-    async def and_edit(manifest: Any) -> Any:
+    async def and_edit(manifest: Any, **options: bool) -> Any:
         nonlocal edited
         if not edited:
             edited = True
             scene.cluster.edit(TRANSCRIBER, "ns", "main", {"spec": {"workers": {"replicas": 3}}})
             await scene.tell()
-        return await apply(manifest)
+        return await apply(manifest, **options)
 
     scene.cluster.edit(CONFIG_MAP, "ns", "main-config", {"data": {"WHISPER_S3_BUCKET": "wrong"}})
     with pytest.MonkeyPatch.context() as patch:

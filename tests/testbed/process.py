@@ -8,7 +8,9 @@ import json
 import os
 import signal
 import subprocess
-from collections.abc import Iterable, Sequence
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -58,7 +60,8 @@ def start(name: str, argv: Sequence[str | Path], state: Path) -> Path:
     for folder in ("pids", "logs"):
         (state / folder).mkdir(parents=True, exist_ok=True)
     environment = {**os.environ, "PATH": sbin_path(os.environ.get("PATH", os.defpath))}
-    with (state / "logs" / f"{name}.log").open("ab") as log:
+    # Whoever is interrupted in between would leave a process that no pid file tells of.
+    with _uninterrupted(), (state / "logs" / f"{name}.log").open("ab") as log:
         child = subprocess.Popen(
             [str(word) for word in argv],
             stdin=subprocess.DEVNULL,
@@ -69,11 +72,28 @@ def start(name: str, argv: Sequence[str | Path], state: Path) -> Path:
             umask=0o022,
             start_new_session=True,
         )
-    _children[child.pid] = child
-    pidfile = state / "pids" / name
-    who = identify(child.pid)
-    pidfile.write_text(json.dumps(asdict(who)) if who else "")
+        _children[child.pid] = child
+        pidfile = state / "pids" / name
+        who = identify(child.pid)
+        pidfile.write_text(json.dumps(asdict(who)) if who else "")
     return pidfile
+
+
+@contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Ctrl-C counts once the block has ended. A child that is started in it takes Ctrl-C as it would have before."""
+    main = threading.current_thread() is threading.main_thread()
+    if not main or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+        yield
+        return
+    heard: list[int] = []
+    signal.signal(signal.SIGINT, lambda number, _: heard.append(number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    if heard:
+        raise KeyboardInterrupt
 
 
 def kill(victims: Iterable[Identity], how: signal.Signals = signal.SIGKILL) -> None:

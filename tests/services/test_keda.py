@@ -23,8 +23,9 @@ from services.operator_process import (
     until,
     until_ready,
 )
-from services.running import KEY, Client, Service
-from services.secured import certificates
+from services.running import KEY, Client, Process, Service
+from services.secured import Secured, certificates, number
+from services.servers import free_port, wait_until
 from whisper_operator.cluster.live import LiveCluster
 from whisper_operator.cluster.port import DEPLOYMENT, PODS_AUTOSCALER, SCALED_OBJECT, SECRET, Manifest
 
@@ -103,15 +104,35 @@ async def test_an_api_over_tls_is_asked_and_verified(
     async with operator(control_plane, tmp_path, *lease):
         await cluster.apply(resource(TRANSCRIBER, name, tls={"api": {"enabled": True}}, workers={"autoscaling": auto}))
         await until_ready(cluster, "default", name)
-        pair = await cluster.get(SECRET, "default", f"{name}-api-tls")
-        assert pair is not None
-        files = certificates({key: b64decode(pair["data"][key]).decode() for key in ("tls.crt", "tls.key")})
-        serving = service.launch(
-            "serve", WHISPER_TLS_CERT=str(files / "tls.crt"), WHISPER_TLS_KEY=str(files / "tls.key")
-        )
+        wrong, right = [await pair(cluster, f"{name}-{part}-tls") for part in ("redis", "api")]
+        serving = await listening(service, wrong, free_port())
         with keda.service(serving.url) as proxy, keda.running(api, tmp_path, proxy):
-            await until(cluster, SCALED_OBJECT, "default", f"{name}-worker", understood, 30)
-            await until_workers(cluster, name, 0, 30)
+            await until(cluster, SCALED_OBJECT, "default", f"{name}-worker", failing, 30)
+            serving.kill()
+            await listening(service, right, serving.port)
+            await until_workers(cluster, name, 0, 60)
+
+
+async def pair(cluster: LiveCluster, secret: str) -> Path:
+    """A folder with the certificate and the key out of a Secret."""
+    found = await cluster.get(SECRET, "default", secret)
+    assert found is not None
+    return certificates({key: b64decode(found["data"][key]).decode() for key in ("tls.crt", "tls.key")})
+
+
+async def listening(service: Service, folder: Path, port: int) -> Process:
+    """The API over TLS, once it shows its certificate."""
+    paths = {"WHISPER_TLS_CERT": str(folder / "tls.crt"), "WHISPER_TLS_KEY": str(folder / "tls.key")}
+    serving, shown = service.launch("serve", WHISPER_PORT=str(port), **paths), Secured("api", port, folder)
+
+    def told() -> bool:
+        try:
+            return shown.serial() == number((folder / "tls.crt").read_text())
+        except OSError:
+            return False
+
+    await asyncio.to_thread(wait_until, told, "the API to listen")
+    return serving
 
 
 async def keyed(cluster: LiveCluster, name: str) -> None:
@@ -124,6 +145,12 @@ def meta(name: str) -> dict[str, str]:
     return {"name": name, "namespace": "default"}
 
 
+def failing(scaled: Manifest | None) -> bool:
+    """KEDA gets no answer that it believes."""
+    health = ((scaled or {}).get("status") or {}).get("health") or {}
+    return [trigger["status"] for trigger in health.values()] == ["Failing"]
+
+
 def understood(scaled: Manifest | None) -> bool:
-    """KEDA has taken the ScaledObject, and has had an answer."""
+    """KEDA has taken the ScaledObject; whether it gets answers it does not say here."""
     return condition(scaled, "Ready").get("status") == "True"

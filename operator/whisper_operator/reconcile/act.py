@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import Any
 
 import orjson
 
@@ -38,37 +38,20 @@ class Guessed(Exception):
     """A transcriber that seemed new has Secrets already: what was planned is planned with the wrong passwords."""
 
 
-class Seen(NamedTuple):
-    """A child when it was last applied: digests of the manifest and of what came of it, and a version at which that
-    still was so."""
-
-    planned: str
-    made: str
-    version: str
-
-
 class Applied:
     """What one transcriber's children were when last applied: so that rest means no writes at all. And its Events."""
 
     def __init__(self) -> None:
         self.budget = Budget()
-        self._seen: dict[tuple[str, str], Seen] = {}
+        self._seen: dict[tuple[str, str], tuple[str, str]] = {}
 
     def holds(self, manifest: Manifest, live: Manifest | None) -> bool:
         """Whether this very manifest was applied and nobody has touched the object (but its status) since."""
-        seen = self._seen.get(_key(manifest))
-        if live is None or seen is None or seen.planned != digest(manifest):
-            return False
-        version = live["metadata"]["resourceVersion"]
-        if seen.version != version:
-            if seen.made != digest(essence(live)):
-                return False
-            self._seen[_key(manifest)] = seen._replace(version=version)
-        return True
+        return live is not None and self._seen.get(_key(manifest)) == (digest(manifest), digest(essence(live)))
 
     def note(self, manifest: Manifest, live: Manifest) -> None:
         """Remember the object as it came back from applying the manifest."""
-        self._seen[_key(manifest)] = Seen(digest(manifest), digest(essence(live)), live["metadata"]["resourceVersion"])
+        self._seen[_key(manifest)] = (digest(manifest), digest(essence(live)))
 
 
 async def apply(

@@ -16,7 +16,7 @@ import pytest
 
 import testbed
 from testbed import cgroups, network, own, paths, tiny
-from testbed.process import kill, running
+from testbed.process import Identity, kill, running
 from testbed.shell import CommandFailed
 from testbed.waiting import until
 
@@ -188,15 +188,45 @@ def _traces(name: str) -> dict[str, object]:
             lines.append((process / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace"))
         except OSError:  # ended meanwhile
             continue
-    marks = (str(paths.state(name)), str(paths.sockets(name)), str(paths.netns(name)))
+    spaces = (name, network.beyond(name))
+    marks = (str(paths.state(name)), str(paths.sockets(name)), *(str(paths.netns(space)) for space in spaces))
     return {
         "processes": [line for line in lines if any(mark in line for mark in marks)],
         "cgroup members": sorted(who.pid for who in cgroups.members(name)),
         "cgroups": [str(path) for path in Path("/sys/fs/cgroup").rglob(cgroups.group(name))],
-        "namespace members": sorted(who.pid for who in network.members(name)),
+        "namespace members": sorted(who.pid for space in spaces for who in network.members(space)),
         "mounts": [line for line in Path("/proc/mounts").read_text().splitlines() if any(m in line for m in marks)],
         "files": [mark for mark in marks if Path(mark).exists()],
     }
+
+
+def _abandon_a_host_outside(name: str) -> None:
+    """As a run that was killed leaves one: with its address, its interface and a process."""
+    script = (
+        "import subprocess; from testbed import network\n"
+        f"with network.outside({name!r}, '198.51.100.7') as host: subprocess.run([*host, 'sleep', 'infinity'])"
+    )
+    before, environment = _sleepers(name), {**os.environ, "PYTHONPATH": str(Path(testbed.__file__).parent.parent)}
+    with subprocess.Popen([sys.executable, "-c", script], env=environment) as holder:
+        try:
+            until(
+                "the host outside to run",
+                lambda: bool(_sleepers(name) - before) or holder.poll() is not None,
+                timeout=60,
+            )
+        finally:
+            holder.kill()
+    assert _sleepers(name) - before, "the process outlives the one that was killed"
+
+
+def _sleepers(name: str) -> set[Identity]:
+    def sleeps(pid: int) -> bool:
+        try:
+            return Path(f"/proc/{pid}/comm").read_text().strip() == "sleep"
+        except OSError:  # ended meanwhile
+            return False
+
+    return {who for who in network.members(network.beyond(name)) if sleeps(who.pid)}
 
 
 @pytest.fixture
@@ -216,6 +246,8 @@ def test_two_clusters_stand_side_by_side_and_one_goes_without_a_trace(
     assert "web" not in second.kubectl("get", "pods", "-A", "-o", "name")
     if second.made_of == "node":
         assert _traces(SECOND)["cgroup members"]  # the search finds what is there
+        _abandon_a_host_outside(SECOND)
+        _abandon_a_host_outside(SECOND)  # what is left of the first is not in its way
     testbed.down(SECOND)
     assert testbed.status(SECOND) == "absent"
     if second.made_of == "node":

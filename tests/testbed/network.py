@@ -3,12 +3,13 @@
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from testbed import paths
 from testbed.process import Identity, identify, running, start
 from testbed.shell import run
-from testbed.waiting import until
+from testbed.waiting import until, until_ended
 
 BRIDGE = "cni0"
 GATEWAY = "10.244.0.1"
@@ -88,10 +89,12 @@ def members(name: str) -> set[Identity]:
 def outside(name: str, *addresses: str) -> Iterator[list[str]]:
     """A host beyond the node with these addresses (IPv4), while the block runs: the words that run a command there.
 
-    Pods reach it, and it reaches pods, by way of the node, as far as policies let them.
+    Pods reach it, and it reaches pods, by way of the node, as far as policies let them. What an interrupted block left
+    of it is removed first.
     """
-    space, link = f"{name}-outside", "outside"
+    space, link = beyond(name), "outside"
     inside, there = ["nsenter", f"--net={paths.netns(name)}"], ["nsenter", f"--net={paths.netns(space)}"]
+    remove(space)
     run(["ip", "netns", "add", space])
     try:
         run([*inside, "ip", "link", "add", link, "type", "veth", "peer", "name", "eth0", "netns", space])
@@ -106,12 +109,25 @@ def outside(name: str, *addresses: str) -> Iterator[list[str]]:
         run([*there, "ip", "route", "add", "default", "dev", "eth0"])
         yield there
     finally:
-        run(["ip", "netns", "del", space])
+        remove(space)
+
+
+def beyond(name: str) -> str:
+    """The network namespace of the host outside the cluster."""
+    return f"{name}-outside"
 
 
 def remove(name: str) -> None:
-    """Delete the network namespace; its bridge, addresses and iptables rules go with it."""
+    """End what runs in the network namespace and delete it; its interfaces, addresses and rules go with it."""
+    until_ended(f"the processes in the network namespace {name}", partial(_others, name))
     file = paths.netns(name)
     if os.path.ismount(file):
+        # The kernel takes a namespace apart some time later; the other end of a pair of interfaces, in the cluster's
+        # namespace, must be gone at once, for the next one will have its name.
+        run(["nsenter", f"--net={file}", "sh", "-c", "ip link del eth0 2>&1 || true"])
         run(["ip", "netns", "delete", name])
     file.unlink(missing_ok=True)  # after a reboot only the empty file is left, which `ip` would not delete
+
+
+def _others(name: str) -> set[Identity]:
+    return members(name) - {who for who in [identify(os.getpid())] if who}

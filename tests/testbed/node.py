@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from testbed import binaries, containerd, daemons, debian, own, paths, teardown, tiny
+from testbed import binaries, containerd, daemons, debian, network, own, paths, teardown, tiny
 from testbed.cluster import Cluster
 from testbed.process import running
 from testbed.recipes import HELM, KUBERNETES, NODE
@@ -12,7 +12,8 @@ from testbed.waiting import until
 
 def exists(name: str) -> bool:
     """Whether anything of this cluster is there, whole or not."""
-    return paths.state(name).exists() or paths.sockets(name).exists() or paths.netns(name).exists()
+    spaces = (paths.netns(name), paths.netns(network.beyond(name)))
+    return any(place.exists() for place in (paths.state(name), paths.sockets(name), *spaces))
 
 
 def dead(name: str) -> list[str]:

@@ -5,15 +5,13 @@ Mounts need no search: they are in the cluster's mount namespace, which ends wit
 """
 
 import contextlib
-import os
 import shutil
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
 from testbed import cgroups, network, paths
-from testbed.process import Identity, identify, kill, reap, running
-from testbed.waiting import until
+from testbed.process import Identity, running
+from testbed.waiting import until, until_ended
 
 
 def remove(name: str) -> None:
@@ -25,11 +23,11 @@ def remove(name: str) -> None:
         return {who for pidfile in pids.glob("*") if (who := running(pidfile))}
 
     # First those that would start containers again, then the containers, then their shims, which reap them.
-    _end(f"the daemons of {name}", daemons)
-    _end(f"the pods of {name}", partial(cgroups.members, name))
-    _end(f"the namespace of {name}", partial(_others, name))
+    until_ended(f"the daemons of {name}", daemons)
+    until_ended(f"the pods of {name}", partial(cgroups.members, name))
+    for space in (network.beyond(name), name):
+        network.remove(space)
     until(f"the cgroups of {name} to be empty", partial(cgroups.remove, name), timeout=30)
-    network.remove(name)
     for folder in (state, paths.sockets(name)):
         if folder.exists():
             shutil.rmtree(folder)
@@ -37,17 +35,3 @@ def remove(name: str) -> None:
         for mount_point in network.PRIVATE:
             with contextlib.suppress(OSError):  # absent, or in use by something that is not ours
                 Path(mount_point).rmdir()
-
-
-def _others(name: str) -> set[Identity]:
-    return network.members(name) - {who for who in [identify(os.getpid())] if who}
-
-
-def _end(what: str, find: Callable[[], set[Identity]]) -> None:
-    def gone() -> bool:
-        victims = find()
-        kill(victims)
-        reap()
-        return not victims
-
-    until(f"{what} to end", gone, timeout=60)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from testbed.paths import log_tail
-from testbed.process import running
+from testbed.process import Identity, kill, reap, running
 
 
 class GaveUp(RuntimeError):
@@ -27,3 +27,15 @@ def until(what: str, condition: Callable[[], bool], *, timeout: float, needs: Se
         if time.monotonic() > deadline:
             raise GaveUp(f"waited {timeout:.0f} s in vain for {what}")
         time.sleep(0.05)
+
+
+def until_ended(what: str, find: Callable[[], set[Identity]]) -> None:
+    """Kill the processes that `find` finds until it finds none. Raises GaveUp if one does not end."""
+
+    def gone() -> bool:
+        victims = find()
+        kill(victims)
+        reap()
+        return not victims
+
+    until(f"{what} to end", gone, timeout=60)

@@ -20,6 +20,7 @@ import asyncpg
 from services import servers
 from services.servers import ACCESS_KEY, PASSWORD, SECRET_KEY, Server, free_port, scratch
 from testbed import binaries
+from testbed.process import identify
 from testbed.recipes import VERSITYGW
 
 IMAGES = Path(__file__).parents[2] / "images"
@@ -83,6 +84,16 @@ def files(folder: Path) -> list[tuple[str, Path]]:
     return [("cert", folder / "tls.crt"), ("key", folder / "tls.key")]
 
 
+def hang_up(pid: int) -> list[str]:
+    """The command that sends SIGHUP to the process that has this pid now. It fails once that one has ended: the watcher
+    tries until a command succeeds, and some day another process has its pid.
+    """
+    who = identify(pid)
+    assert who is not None, "it runs"
+    same = '[ "$(cut -d " " -f 22 "/proc/$0/stat")" = "$1" ] && kill -HUP "$0"'
+    return ["sh", "-c", same, str(pid), str(who.started)]
+
+
 def watch(folder: Path, *command: str, **env: str) -> None:
     """The image's own watcher, more often than there. It ends with this process."""
     whole = ["setpriv", "--pdeathsig", "SIGTERM", str(IMAGES / "renewed"), str(folder), *command]
@@ -96,7 +107,7 @@ def postgres(pair: Mapping[str, str]) -> Secured:
     folder = certificates(pair, "postgres")
     asyncio.run(_secure(plain.url(), folder))
     assert plain.server.process is not None
-    watch(folder, "kill", "-HUP", str(plain.server.process.pid))
+    watch(folder, *hang_up(plain.server.process.pid))
     url = plain.url().replace("127.0.0.1", "localhost")
     return Secured("postgres", plain.server.port, folder, ask_postgres, {"WHISPER_DATABASE_URL": url})
 
@@ -152,5 +163,5 @@ def objects(pair: Mapping[str, str]) -> Secured:
     server.start()
     atexit.register(server.stop)
     assert server.process is not None
-    watch(folder, "kill", "-HUP", str(server.process.pid))
+    watch(folder, *hang_up(server.process.pid))
     return Secured("objects", port, folder, env={"WHISPER_S3_ENDPOINT": f"https://localhost:{port}"})

@@ -44,7 +44,7 @@ async def test_it_reads_them_and_takes_up_what_needs_no_restart() -> None:
         assert {"shared_buffers", "shared_preload_libraries", "huge_pages"} <= refused.keys()
 
         assert server.server.process is not None
-        secured.watch(folder, "kill", "-HUP", str(server.server.process.pid))
+        secured.watch(folder, *secured.hang_up(server.server.process.pid))
         changes = itertools.count(1)
 
         async def taken_up() -> bool:

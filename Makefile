@@ -8,6 +8,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 UV_VERSION := 0.13.9
 export PYTHONPATH := tests:images:.
+# The tests start the programs hundreds of times: their byte code is kept.
+unexport PYTHONDONTWRITEBYTECODE
+# As the workers' images have it: memory in huge pages, one thread for numpy's sums.
+LIKE_IMAGES := GLIBC_TUNABLES=glibc.malloc.hugetlb=1 OPENBLAS_NUM_THREADS=1
 
 .PHONY: help
 help: ## Say what each target does
@@ -49,7 +53,7 @@ lint: venv ## Formatting, lint, layers and types
 check: lint tools ## Everything that needs no cluster
 	$(MAKE) generate
 	git diff --exit-code -- crds charts docs
-	$(BIN)/pytest -n auto --maxprocesses 4 --no-loadscope-reorder -m "not cluster"
+	$(LIKE_IMAGES) $(BIN)/pytest -n auto --maxprocesses 4 --no-loadscope-reorder -m "not cluster"
 
 .PHONY: tools
 tools: venv ## Build and install what clusters and tests are made of (cold: about 25 minutes; then cached)
@@ -78,7 +82,7 @@ test: check images ## Everything: checks, then the tests on a real cluster
 
 .PHONY: bench-engine
 bench-engine: venv ## The engine beside its peers in one run (docs/benchmarks.md; ARGS="clips --rounds 5")
-	GLIBC_TUNABLES=glibc.malloc.hugetlb=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m benchmarks.engine $(ARGS)
+	$(LIKE_IMAGES) $(BIN)/python -m benchmarks.engine $(ARGS)
 
 .PHONY: bench-operator
 bench-operator: venv ## 1000 WhisperTranscribers beside a bare loop of the same manifests (ARGS="--count 100 --jobs 500")

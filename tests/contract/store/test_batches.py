@@ -125,7 +125,7 @@ async def test_what_has_ended_is_left_alone(store: Store) -> None:
 
 
 async def test_what_has_ended_stays_as_long_as_jobs_do(store: Store) -> None:
-    old = NOW - timedelta(hours=2)
+    old = datetime.now(UTC) - timedelta(hours=2)
     batches = {tenant: new(tenant=tenant) for tenant in ("a", "b")}
     await added(store, *batches.values(), new(-9000))
     for _ in batches:

@@ -14,7 +14,7 @@ from whisper_transcriber.store.sqlite import SqliteStore
 NOW = datetime.now(UTC)
 
 
-def new(hours: int = 1) -> File:
+def new(hours: int = 24) -> File:
     return File(uuid4(), "a", "tus", 7, NOW, NOW + timedelta(hours=hours), "Ähre.wav", metadata="filename xx")
 
 

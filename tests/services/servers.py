@@ -37,7 +37,7 @@ def wait_until(condition: Callable[[], bool], what: str, patience: float = 60) -
     while not condition():
         if time.monotonic() > deadline:
             raise TimeoutError(what)
-        time.sleep(0.05)
+        time.sleep(0.1)
 
 
 async def until(condition: Callable[[], Awaitable[bool]], what: str, patience: float = 60) -> None:

@@ -23,7 +23,7 @@ from whisper_operator.plan.autoscaling import Queue, Scale
 from whisper_operator.reconcile.act import Applied, Guessed, adopt, apply, prune
 from whisper_operator.reconcile.events import Deed, done, record, told
 from whisper_operator.reconcile.observe import CHILD_KINDS, OPTIONAL_KINDS, Sight, events_about, observe
-from whisper_operator.reconcile.report import facts, measure, rendered, turned, unmeasure, write
+from whisper_operator.reconcile.report import facts, measure, rendered, unmeasure, urgent, write
 from whisper_operator.reconcile.secure import secure
 from whisper_operator.settings import Settings
 
@@ -220,15 +220,15 @@ async def _report(
     now: datetime,
     settings: Settings,
 ) -> bool:
-    """Write the status and Events. Returns whether all is told: a status that nobody waits for is not written again
-    within `status_pace`."""
+    """Write the status and Events. Returns whether all is told: one that is not `urgent` is not written again within
+    `status_pace`."""
     generation = body["metadata"]["generation"]
     before: Manifest = body.get("status") or {}
     # What an invalid spec says nothing about stays as it was: server-side apply drops what is left out (here: None).
     status = {**before, **found, "observedGeneration": generation, "conditions": rendered(judged)}
     status = {key: value for key, value in status.items() if value is not None}
     lately = applied.told is not None and (now - applied.told).total_seconds() < settings.status_pace
-    held = lately and status != before and not turned(before, status)
+    held = lately and status != before and not urgent(before, status)
     written = not held and await write(cluster, body, status)
     applied.told = now if written else applied.told
     measure(body, judged)

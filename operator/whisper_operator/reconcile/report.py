@@ -107,17 +107,21 @@ async def write(cluster: Cluster, body: Manifest, status: Mapping[str, Any]) -> 
     return True
 
 
-def turned(before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
-    """Whether a status must be written at once: it is of another generation of the spec, or an AWAITED condition has
-    another status. The rest (reasons, messages, counts, the parts' conditions) may wait for what comes next: a start in
-    four looks within a second is one or two writes.
+def urgent(before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
+    """Whether a status must be written at once: something is wrong, it is of another generation of the spec, or an
+    AWAITED condition has another status. The rest may wait for what comes next: a start in four looks within a second
+    is one or two writes.
     """
 
-    def awaited(status: Mapping[str, Any]) -> list[object]:
+    def awaited(status: Mapping[str, Any]) -> tuple[object, ...]:
         found = {condition["type"]: condition["status"] for condition in status.get("conditions") or ()}
-        return [status.get("observedGeneration"), *map(found.get, AWAITED)]
+        return status.get("observedGeneration"), *map(found.get, AWAITED)
 
-    return awaited(before) != awaited(after)
+    return "Stalled" in _true(after) or awaited(before) != awaited(after)
+
+
+def _true(status: Mapping[str, Any]) -> set[str]:
+    return {condition["type"] for condition in status.get("conditions") or () if condition["status"] == "True"}
 
 
 def measure(body: Manifest, conditions: Sequence[Condition]) -> None:

@@ -65,6 +65,21 @@ async def test_what_people_wait_for_is_never_held_back(world: Any, noon: Any) ->
     assert ours["status"]["observedGeneration"] == ours["metadata"]["generation"]
 
 
+async def test_what_is_wrong_is_never_held_back(world: Any, noon: Any) -> None:
+    """And so what is stuck is looked at no sooner than it was: each such look reads all Secrets."""
+    world.settings = replace(world.settings, status_pace=3600)
+    await world.look(noon)
+    labels = world.cluster["StatefulSet", "main-redis"]["spec"]["template"]["metadata"]["labels"]
+    meta = {"name": "main-redis-0", "namespace": "ns", "labels": labels}
+    await world.cluster.create({"apiVersion": "v1", "kind": "Pod", "metadata": meta, "spec": {"containers": []}})
+    for said in ("no such image", "no such registry"):
+        waiting = {"name": "redis", "state": {"waiting": {"reason": "ImagePullBackOff", "message": said}}}
+        world.cluster.edit(POD, "ns", "main-redis-0", {"status": {"phase": "Pending", "containerStatuses": [waiting]}})
+        outcome = await world.look(noon)
+        assert said in world.condition("QueueReady")["message"]
+        assert (outcome.label, outcome.again) == ("stalled", world.settings.recheck)
+
+
 async def test_events_are_read_once_what_is_missing_is_late(world: Any, noon: Any) -> None:
     await world.look(noon)
     assert not [read for read in world.cluster.reads if read[1] == EVENTS]

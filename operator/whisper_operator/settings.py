@@ -19,7 +19,6 @@ class Settings:
 
     `namespaces` empty means all of them; `own_namespace` is "" outside a cluster. `image_pull_secrets`: by name, in the
     namespace of each transcriber. `api_url` is a template with `{name}` and `{namespace}` of a transcriber.
-    `status_pace`: between two writes of a transcriber's status, unless what people wait for turns.
     """
 
     namespaces: tuple[str, ...] = ()
@@ -37,7 +36,6 @@ class Settings:
     resync: float = 300.0
     recheck: float = 10.0
     debounce: float = 0.2
-    status_pace: float = 2.0
     scale_interval: float = 5.0
     concurrency: int = 16
     log_level: str = "INFO"

@@ -21,9 +21,9 @@ from whisper_operator.judge import Scene, conditions, invalid, silent, stuck, su
 from whisper_operator.plan import Observed, PlanSettings, desired
 from whisper_operator.plan.autoscaling import Queue, Scale
 from whisper_operator.reconcile.act import Applied, Guessed, adopt, apply, prune
-from whisper_operator.reconcile.events import Deed, done, record, told
+from whisper_operator.reconcile.events import Budget, Deed, done, record, told
 from whisper_operator.reconcile.observe import CHILD_KINDS, OPTIONAL_KINDS, Sight, events_about, observe
-from whisper_operator.reconcile.report import facts, measure, rendered, unmeasure, urgent, write
+from whisper_operator.reconcile.report import facts, measure, rendered, unmeasure, write
 from whisper_operator.reconcile.secure import secure
 from whisper_operator.settings import Settings
 
@@ -101,8 +101,8 @@ async def _act(
         planned = [*certified.children, *desired(cr, observed(sight, certified, scale), plan_settings(settings))]
     except InvalidSpec as error:
         judged = invalid(old.conditions, error, body["metadata"]["generation"], now)
-        told = await _report(cluster, body, old, judged, {}, (), applied, now, settings)
-        return _next("invalid", settings.resync, settings, told=told)
+        await _report(cluster, body, old, judged, {}, (), applied.budget, now, settings.identity)
+        return Outcome("invalid", settings.resync)
     if not cr.spec.paused:
         sight = await apply(cluster, cr, planned, sight, applied)
         sight = await adopt(cluster, cr, sight)
@@ -114,16 +114,11 @@ async def _act(
     complaints = survey(scene)
     judged = conditions(old.conditions, complaints, cr.metadata.generation, now, paused=cr.spec.paused)
     found = facts(cr, sight, settings.version, scale, queue)
-    told = await _report(cluster, body, old, judged, found, sight.deeds, applied, now, settings)
+    await _report(cluster, body, old, judged, found, sight.deeds, applied.budget, now, settings.identity)
     if not any(complaints.values()):
-        return _next("ok", until(certified.again, settings.resync, now), settings, told=told)
+        return Outcome("ok", until(certified.again, settings.resync, now))
     stalled = any(verdict and verdict.stalled for verdict in complaints.values())
-    return _next("stalled" if stalled else "waiting", pause(settings, judged, now), settings, told=told)
-
-
-def _next(label: str, again: float, settings: Settings, *, told: bool) -> Outcome:
-    """The outcome; of a status that was held back, soon enough to write it then (pauses vary by a tenth)."""
-    return Outcome(label, again if told else min(again, settings.status_pace / 0.9))
+    return Outcome("stalled" if stalled else "waiting", pause(settings, judged, now))
 
 
 async def _heard(
@@ -216,22 +211,15 @@ async def _report(
     judged: Sequence[Condition],
     found: Mapping[str, Any],
     deeds: Sequence[Deed],
-    applied: Applied,
+    budget: Budget,
     now: datetime,
-    settings: Settings,
-) -> bool:
-    """Write the status and Events. Returns whether all is told: one that is not `urgent` is not written again within
-    `status_pace`."""
+    reporter: str,
+) -> None:
     generation = body["metadata"]["generation"]
-    before: Manifest = body.get("status") or {}
     # What an invalid spec says nothing about stays as it was: server-side apply drops what is left out (here: None).
-    status = {**before, **found, "observedGeneration": generation, "conditions": rendered(judged)}
+    status = {**(body.get("status") or {}), **found, "observedGeneration": generation, "conditions": rendered(judged)}
     status = {key: value for key, value in status.items() if value is not None}
-    lately = applied.told is not None and (now - applied.told).total_seconds() < settings.status_pace
-    held = lately and status != before and not urgent(before, status)
-    written = not held and await write(cluster, body, status)
-    applied.told = now if written else applied.told
+    written = await write(cluster, body, status)
     measure(body, judged)
-    news = told(body, old.conditions, judged, now, settings.identity) if written else {}
-    await record(cluster, [*done(body, deeds, now, settings.identity), *filter(None, [news])], applied.budget, now)
-    return not held
+    turned = told(body, old.conditions, judged, now, reporter) if written else {}
+    await record(cluster, [*done(body, deeds, now, reporter), *filter(None, [turned])], budget, now)

@@ -3,7 +3,6 @@
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
 from typing import Any
 
 import orjson
@@ -40,14 +39,10 @@ class Guessed(Exception):
 
 
 class Applied:
-    """What one transcriber's children were when last applied: so that rest means no writes at all. And its Events.
-
-    `told`: when its status was last written.
-    """
+    """What one transcriber's children were when last applied: so that rest means no writes at all. And its Events."""
 
     def __init__(self) -> None:
         self.budget = Budget()
-        self.told: datetime | None = None
         self._seen: dict[tuple[str, str], tuple[str, str]] = {}
 
     def holds(self, manifest: Manifest, live: Manifest | None) -> bool:

@@ -15,8 +15,6 @@ from whisper_operator.metrics import CONDITION
 from whisper_operator.plan.autoscaling import Queue, Scale
 from whisper_operator.reconcile.observe import Sight
 
-# What people and tools wait for.
-AWAITED = ("Ready", "Reconciling", "Stalled")
 VALUES = {"True": 1, "False": 0, "Unknown": -1}
 
 
@@ -105,23 +103,6 @@ async def write(cluster: Cluster, body: Manifest, status: Mapping[str, Any]) -> 
             raise
         return False  # deleted meanwhile: there is nobody left to tell
     return True
-
-
-def urgent(before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
-    """Whether a status must be written at once: something is wrong, it is of another generation of the spec, or an
-    AWAITED condition has another status. The rest may wait for what comes next: a start in four looks within a second
-    is one or two writes.
-    """
-
-    def awaited(status: Mapping[str, Any]) -> tuple[object, ...]:
-        found = {condition["type"]: condition["status"] for condition in status.get("conditions") or ()}
-        return status.get("observedGeneration"), *map(found.get, AWAITED)
-
-    return "Stalled" in _true(after) or awaited(before) != awaited(after)
-
-
-def _true(status: Mapping[str, Any]) -> set[str]:
-    return {condition["type"] for condition in status.get("conditions") or () if condition["status"] == "True"}
 
 
 def measure(body: Manifest, conditions: Sequence[Condition]) -> None:

@@ -32,7 +32,7 @@ class World:
 
     def __init__(self) -> None:
         self.cluster = FakeCluster(absent=frozenset(kind.name for kind in OPTIONAL_KINDS))
-        self.settings = Settings(identity="test", status_pace=0)  # each look tells what it sees
+        self.settings = Settings(identity="test")
         self.applied = Applied()
 
     def edit(self, **spec: Any) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -18,66 +17,6 @@ from whisper_operator.errors import Rejected, WebhookFailed
 
 TRANSCRIBER = Kind("whisper-operator.dev/v1alpha1", "WhisperTranscriber")
 EVENTS = "Event"
-
-
-def statuses(world: Any) -> list[Any]:
-    """The writes of the transcriber's status since they were last cleared."""
-    return [write for write in world.cluster.writes if write[:2] == ("apply_status", "WhisperTranscriber")]
-
-
-async def test_a_start_in_quick_looks_is_written_at_its_beginning_and_its_end(world: Any, noon: Any) -> None:
-    """Everything a second apart: the databases get ready, then the schema, then the pods."""
-    world.settings = replace(world.settings, status_pace=2.0)
-    written = []
-    for look in range(4):
-        world.cluster.writes.clear()
-        await world.look(noon + timedelta(seconds=0.4 * look))
-        written.append(len(statuses(world)))
-        world.kubelet()
-    assert world.condition("Ready")["status"] == "True"
-    assert written == [1, 0, 0, 1]
-
-
-async def test_what_is_held_back_is_told_soon_without_a_bell(world: Any, noon: Any) -> None:
-    world.settings = replace(world.settings, status_pace=2.0)
-    await world.look(noon)
-    world.kubelet()
-    again = (await world.look(noon + timedelta(seconds=1))).again
-    assert world.condition("QueueReady")["status"] == "False"
-    assert 0.9 * again >= 2.0 > 0.9 * again - 1, "late enough, whatever a pause varies by, and no later"
-    world.cluster.writes.clear()
-    await world.look(noon + timedelta(seconds=1 + 0.9 * again))
-    assert statuses(world)
-    assert world.condition("QueueReady")["status"] == "True"
-
-
-async def test_what_people_wait_for_is_never_held_back(world: Any, noon: Any) -> None:
-    await world.settle()
-    world.settings = replace(world.settings, status_pace=3600)
-    world.applied.told = noon
-    for name in world.cluster.names(DEPLOYMENT):
-        world.cluster.edit(DEPLOYMENT, "ns", name, {"status": {"readyReplicas": 0}})
-    await world.look(noon)
-    assert world.condition("Ready")["status"] == "False"
-    world.edit(workers={"replicas": 0})
-    await world.look(noon)
-    ours = world.cluster["WhisperTranscriber", "main"]
-    assert ours["status"]["observedGeneration"] == ours["metadata"]["generation"]
-
-
-async def test_what_is_wrong_is_never_held_back(world: Any, noon: Any) -> None:
-    """And so what is stuck is looked at no sooner than it was: each such look reads all Secrets."""
-    world.settings = replace(world.settings, status_pace=3600)
-    await world.look(noon)
-    labels = world.cluster["StatefulSet", "main-redis"]["spec"]["template"]["metadata"]["labels"]
-    meta = {"name": "main-redis-0", "namespace": "ns", "labels": labels}
-    await world.cluster.create({"apiVersion": "v1", "kind": "Pod", "metadata": meta, "spec": {"containers": []}})
-    for said in ("no such image", "no such registry"):
-        waiting = {"name": "redis", "state": {"waiting": {"reason": "ImagePullBackOff", "message": said}}}
-        world.cluster.edit(POD, "ns", "main-redis-0", {"status": {"phase": "Pending", "containerStatuses": [waiting]}})
-        outcome = await world.look(noon)
-        assert said in world.condition("QueueReady")["message"]
-        assert (outcome.label, outcome.again) == ("stalled", world.settings.recheck)
 
 
 async def test_events_are_read_once_what_is_missing_is_late(world: Any, noon: Any) -> None:

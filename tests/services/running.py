@@ -23,8 +23,8 @@ from services.servers import Postgres, RedisServer, S3Server, free_port, postgre
 
 KEY = "key-of-the-tests"
 PATIENCE = 240.0
-# Trusts nobody, for services without TLS: by default each client reads all authorities, which takes a hundred times as
-# long as to ask for a job, and tests ask many times.
+# Trusts nobody, for services without TLS: by default each client reads all authorities, which takes longer than what it
+# then asks, and tests ask many times a second.
 PLAIN = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 

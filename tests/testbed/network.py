@@ -122,9 +122,10 @@ def remove(name: str) -> None:
     until_ended(f"the processes in the network namespace {name}", partial(_others, name))
     file = paths.netns(name)
     if os.path.ismount(file):
-        # The kernel takes a namespace apart some time later; the other end of a pair of interfaces, in the cluster's
-        # namespace, must be gone at once, for the next one will have its name.
-        run(["nsenter", f"--net={file}", "sh", "-c", "ip link del eth0 2>&1 || true"])
+        # The kernel takes a namespace apart some time later. The interface of a host outside has its other end in the
+        # cluster's namespace: it must be gone at once, for the next one will have its name.
+        drop = "if ip link show eth0 > /dev/null 2>&1; then ip link del eth0; fi"
+        run(["nsenter", f"--net={file}", "sh", "-c", drop])
         run(["ip", "netns", "delete", name])
     file.unlink(missing_ok=True)  # after a reboot only the empty file is left, which `ip` would not delete
 

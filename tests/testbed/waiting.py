@@ -1,4 +1,4 @@
-"""Waiting for a condition, with a limit; the only place that pauses."""
+"""Waiting for a condition, or for the end of processes, with a limit; the only place that pauses."""
 
 import time
 from collections.abc import Callable, Sequence

@@ -10,8 +10,8 @@ UV_VERSION := 0.13.9
 export PYTHONPATH := tests:images:.
 # The tests start the programs hundreds of times: their byte code is kept.
 unexport PYTHONDONTWRITEBYTECODE
-# As the workers' images have it: memory in huge pages, one thread for numpy's sums.
-LIKE_IMAGES := GLIBC_TUNABLES=glibc.malloc.hugetlb=1 OPENBLAS_NUM_THREADS=1
+# As the workers' images have it: memory in huge pages and two heaps, one thread for numpy's sums.
+LIKE_IMAGES := GLIBC_TUNABLES=glibc.malloc.hugetlb=1 MALLOC_ARENA_MAX=2 OPENBLAS_NUM_THREADS=1
 
 .PHONY: help
 help: ## Say what each target does

@@ -55,22 +55,23 @@ def parts(blocks: Iterable[Samples], rules: PartRules, last: Part | None = None)
 
     Parts follow one another without gap or overlap; channels that are kept apart are cut at the same places. The same
     samples give the same parts, however they are divided into blocks and wherever somebody goes on. Holds little more
-    than one and a half parts of samples at a time.
+    than one and a half parts of samples at a time, in one piece for the whole file: what thousands of small blocks
+    leave in the heap of each thread that runs this is never given back.
     """
     number, start = (0, 0) if last is None else (last.number + 1, samples_at(last.end))
-    held: list[Pcm] = []
+    held: Pcm | None = None
     count = 0
     for block in _after(blocks, start):
-        held.append(_pcm(block))
+        held = _room(held, count, rules.longest * FRAME, block)
+        held[count : count + len(block)] = _pcm(block)
         count += len(block)
         while count > rules.longest * FRAME:
-            audio = np.concatenate(held)
-            size = part_end(_energy(audio, rules.search), rules) * FRAME
-            yield part_of(number, start, start + size), audio[:size]
-            held, count = [audio[size:]], count - size
-            number, start = number + 1, start + size
-    if count:
-        yield part_of(number, start, start + count), np.concatenate(held)
+            size = part_end(_energy(held[:count], rules.search), rules) * FRAME
+            yield part_of(number, start, start + size), held[:size].copy()
+            held[: count - size] = held[size:count].copy()
+            number, start, count = number + 1, start + size, count - size
+    if held is not None and count:
+        yield part_of(number, start, start + count), held[:count]
 
 
 def pcm_bytes(audio: Pcm) -> bytes:
@@ -96,6 +97,16 @@ def _after(blocks: Iterable[Samples], start: int) -> Iterator[Samples]:
         if start < len(block):
             yield block[start:]
         start = max(0, start - len(block))
+
+
+def _room(held: Pcm | None, count: int, longest: int, block: Samples) -> Pcm:
+    """`held` with its first `count` samples, with room for `longest` and the block."""
+    if held is not None and count + len(block) <= len(held):
+        return held
+    made = np.empty((max(longest, count) + len(block), *block.shape[1:]), np.int16)
+    if held is not None:
+        made[:count] = held[:count]
+    return made
 
 
 def _pcm(samples: Samples) -> Pcm:

@@ -19,6 +19,7 @@ import httpx
 from assets import speech, weights
 from benchmarks.fleet import processor
 from benchmarks.memory import Peak, resident
+from benchmarks.processors import ALL, on
 from services import running
 from services.crowd import Answer, Crowd, Record
 from services.pulse import Pulse, pulse
@@ -29,8 +30,6 @@ from services.settled import error_rate, settled
 _MIB = 1 << 20
 _PATIENCE = 3600.0
 """Seconds for the jobs of a crowd to end."""
-_ALL = os.sched_getaffinity(0)
-"""The processors of this machine that we may use."""
 
 
 def overhead(asked: argparse.Namespace) -> list[str]:
@@ -70,7 +69,7 @@ def overhead(asked: argparse.Namespace) -> list[str]:
 
 def load(asked: argparse.Namespace) -> list[str]:
     """A crowd for so many seconds."""
-    with _on(_others(asked)), running.service() as service:
+    with on(_others(asked)), running.service() as service:
         api, worker = _started(service, asked)
         before = resident(api.process.pid)
         with Peak(api.process.pid) as peak, Crowd(api.url, asked.clients, minute=asked.minute) as crowd:
@@ -112,7 +111,7 @@ def kill(asked: argparse.Namespace) -> list[str]:
         "| away | seconds | answers meanwhile | ready after | a job taken after | a text answered after |",
         "|---|---|---|---|---|---|",
     ]
-    with _on(_others(asked)), running.service(redis, postgres, objects) as service:
+    with on(_others(asked)), running.service(redis, postgres, objects) as service:
         api, _ = _started(service, asked)
         with _beating(api.url) as beat, Crowd(api.url, asked.clients, minute=asked.minute) as crowd:
             _watch(crowd.record, api, asked.away)
@@ -157,7 +156,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     apart = "of load and kill: a processor for the API, as a pod has that asks for one; all others share the rest"
     parser.add_argument("--apart", action="store_true", help=apart)
     asked = parser.parse_args(argv)
-    if asked.apart and len(_ALL) < 2:
+    if asked.apart and len(ALL) < 2:
         parser.error("--apart needs two processors")
     for case in asked.cases:
         if case not in CASES:
@@ -180,26 +179,15 @@ def _bare() -> Iterator[tuple["subprocess.Popen[bytes]", str]]:
             process.terminate()
 
 
-@contextmanager
-def _on(processors: set[int]) -> Iterator[None]:
-    """What is started in this block runs on these processors only."""
-    before = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, processors)
-    try:
-        yield
-    finally:
-        os.sched_setaffinity(0, before)
-
-
 def _others(asked: argparse.Namespace) -> set[int]:
     """The processors of all but the API and who asks for its `/livez`."""
-    return _ALL - {min(_ALL)} if asked.apart else _ALL
+    return ALL - {min(ALL)} if asked.apart else ALL
 
 
 @contextmanager
 def _beating(url: str) -> Iterator[Pulse]:
     with ExitStack() as stack:
-        with _on(_ALL):  # who measures must not wait for a processor behind the crowd
+        with on(ALL):  # who measures must not wait for a processor behind the crowd
             beat = stack.enter_context(pulse(url))
         yield beat
 
@@ -208,7 +196,7 @@ def _started(service: Service, asked: argparse.Namespace) -> tuple[Process, Proc
     service.env["WHISPER_MODELS"] = json.dumps([{"name": "tiny.en", "source": {"path": str(weights.tiny_en())}}])
     service.env["WHISPER_CLAIM_LEASE_SECONDS"] = "30"
     service.env["WHISPER_POLL_SECONDS"] = "3"
-    with _on({min(_ALL)} if asked.apart else _ALL):
+    with on({min(ALL)} if asked.apart else ALL):
         api = service.start("serve")
     return api, service.start("work", WHISPER_THREADS=str(asked.threads))
 

@@ -17,6 +17,7 @@ from assets.speech import Clip
 from benchmarks import material
 from benchmarks.encryption import encryption
 from benchmarks.memory import Peak, resident
+from benchmarks.processors import ALL, on
 from services import running
 from services.running import KEY, Client, Process, Service
 from services.servers import wait_until
@@ -64,12 +65,13 @@ def behind(asked: Asked, say: Say) -> list[str]:
 
 
 def two(asked: Asked, say: Say) -> list[str]:
-    """One file on a worker of one thread, and on two of them."""
+    """One file on a worker of one thread, and on two of them; each has a processor, as a pod that is limited to one."""
     clip = speech.long(asked.seconds)
     took, texts = [], []
     with _service(asked) as (service, client):
-        for workers in (1, 2):
-            service.start("work", WHISPER_THREADS="1")
+        for workers, processor in zip((1, 2), sorted(ALL), strict=False):
+            with on({processor}):
+                service.start("work", WHISPER_THREADS="1")
             client.ended(client.submit(speech.long(20).path, language="en", reuse="false")["id"])
             started = time.monotonic()
             job = client.submit(clip.path, language="en", reuse="false")["id"]
@@ -81,30 +83,32 @@ def two(asked: Asked, say: Say) -> list[str]:
     return [
         f"| {asked.seconds:.0f} s of speech | seconds | times as fast |",
         "|---|---|---|",
-        f"| one worker of 1 thread | {took[0]:.1f} | 1.00 |",
-        f"| two workers of 1 thread | {took[1]:.1f} | {took[0] / took[1]:.2f}, {same} |",
+        f"| one worker of one processor | {took[0]:.1f} | 1.00 |",
+        f"| two workers of one processor each | {took[1]:.1f} | {took[0] / took[1]:.2f}, {same} |",
     ]
 
 
 def memory(asked: Asked, say: Say) -> list[str]:
-    """The most memory of a worker that transcribes a file of 10 min, and of one that transcribes one of so many hours.
+    """The most memory of a worker that transcribes files of 10 min, and of one that transcribes one of so many hours.
 
     Of each minute ten seconds are speech: all of the file is decoded and listened to, a sixth goes through the model.
+    There are three short ones, one after another: how large a worker's batches become is also a matter of chance.
     """
     lines = ["| audio | windows | worker's peak MiB | decoder's peak MiB | minutes |", "|---|---|---|---|---|"]
     peaks = []
-    for seconds in (600.0, asked.seconds):
+    for seconds, files in ((600.0, 3), (asked.seconds, 1)):
         file = material.sparse(seconds)
         with _service(asked) as (service, client):
             worker = service.start("work", WHISPER_THREADS=str(asked.threads))
             started = time.monotonic()
             with Peak(worker.process.pid) as peak:
-                job = client.submit(file, language="en")["id"]
-                _ended(client, job)
+                for _ in range(files):
+                    job = client.submit(file, language="en", reuse="false")["id"]
+                    _ended(client, job)
             done = client.job(job)
             peaks.append(peak.own)
             lines.append(
-                f"| {seconds / 60:.0f} min | {done['windows']['total']} | {peak.own / _MIB:.0f} "
+                f"| {files} x {seconds / 60:.0f} min | {done['windows']['total']} | {peak.own / _MIB:.0f} "
                 f"| {peak.children / _MIB:.0f} | {(time.monotonic() - started) / 60:.1f} |"
             )
             say("  " + lines[-1])

@@ -25,6 +25,8 @@ MANAGER: Final = "whisper-operator"
 OPERATOR: Final = "operator"
 """The component label of the operator's own pods, as its chart sets it."""
 CONFIG_CHECKSUM: Final = f"{GROUP}/config-checksum"
+# On the API's Deployment: the migration Job that its pods wait for.
+MIGRATION: Final = f"{GROUP}/migration"
 # On the workers' Deployment: how few ready pods are enough, where more may be on their way.
 LEAST: Final = f"{GROUP}/least-replicas"
 SECRETS_CHECKSUM: Final = f"{GROUP}/secrets-checksum"

@@ -10,7 +10,7 @@ from whisper_operator.plan.api import api, api_service
 from whisper_operator.plan.common import Manifest, Observed, PlanSettings
 from whisper_operator.plan.config import config_map
 from whisper_operator.plan.ingress import ingress
-from whisper_operator.plan.migrate import done, due, migrate
+from whisper_operator.plan.migrate import beside, done, due, migrate
 from whisper_operator.plan.monitors import monitors
 from whisper_operator.plan.network import network
 from whisper_operator.plan.objects import objects
@@ -29,13 +29,17 @@ def desired(cr: WhisperTranscriber, observed: Observed, settings: PlanSettings, 
     """Every child that should be there now, in the order to apply them.
 
     Secrets are in it only while `observed` has none of their name. The migration Job is in it once the database
-    answers, and API and workers once that Job is complete: pods never meet an older schema, and on an upgrade the pods
-    that run stay as they are meanwhile, and so does what they live by; the same while a Secret is missing. Where a
-    server has no certificate yet, nothing that would need it is changed.
+    answers. On an upgrade, API and workers are in it once that Job is complete: the pods that run stay as they are
+    meanwhile, and so does what they live by; the same while a Secret is missing. At first nothing runs, and pods start
+    beside their stores: they have images and models to fetch, and wait for the schema themselves. Where a server has
+    no certificate yet, nothing that would need it is changed.
     """
     job = migrate(cr, settings)
-    runs = ("Deployment", names.api(cr.name)) in observed.children
-    ready = done(job, observed) and not (observed.incomplete and runs)
+    live = observed.children.get(("Deployment", names.api(cr.name)))
+    runs, migrated = live is not None, done(job, observed)
+    ready = (migrated or beside(cr, job, observed)) and not (observed.incomplete and runs)
+    # They ask the API, and take no answer for work.
+    answers = migrated or bool((live or {}).get("status", {}).get("readyReplicas"))
     there = {*observed.secrets, lost(cr, observed.secrets, observed.children)}
     made = [secret for secret in generate(cr, rng) if secret["metadata"]["name"] not in there]
     if observed.uncertified:
@@ -53,7 +57,8 @@ def desired(cr: WhisperTranscriber, observed: Observed, settings: PlanSettings, 
         *ingress(cr),
         *monitors(cr, observed),
         *([job] if due(cr, job, observed) else []),
-        *([*api(cr, observed, settings), *worker(cr, observed, settings), *scalers(cr, observed)] if ready else []),
+        *([*api(cr, observed, settings, job["metadata"]["name"]), *worker(cr, observed, settings)] if ready else []),
+        *(scalers(cr, observed) if ready and answers else []),
     ]
     if runs and not ready:
         plan = [m for m in plan if not _lived_by(cr, m, observed)]

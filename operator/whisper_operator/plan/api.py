@@ -12,8 +12,8 @@ from whisper_operator.plan.tls import api_files, api_variables, trust_files
 from whisper_operator.plan.tracing import tracing
 
 
-def api(cr: WhisperTranscriber, observed: Observed, settings: PlanSettings) -> list[Manifest]:
-    """Deployment and, for two or more replicas, a PodDisruptionBudget."""
+def api(cr: WhisperTranscriber, observed: Observed, settings: PlanSettings, migration: str) -> list[Manifest]:
+    """Deployment and, for two or more replicas, a PodDisruptionBudget. `migration`: the Job that its pods wait for."""
     spec = cr.spec.api
     name, component, tls = names.api(cr.name), Component.API, cr.spec.tls.serves
     key = [from_secret(Env.API_KEY, names.api_key(cr.name), names.KEY_API_KEY)] if spec.auth.enabled else []
@@ -55,6 +55,7 @@ def api(cr: WhisperTranscriber, observed: Observed, settings: PlanSettings) -> l
         "template": template(cr, settings, pod),
     }
     made = manifest("apps/v1", "Deployment", cr, name, component, spec=deployment)
+    made["metadata"]["annotations"] = {names.MIGRATION: migration}
     return [
         made,
         *filter(None, [budget(cr, name, component, spec.autoscaling.max if spec.autoscaling else spec.replicas)]),

@@ -1,4 +1,4 @@
-"""The migration Job: it brings the schema to this version before any pod of this version starts."""
+"""The migration Job: it brings the schema to this version, before any pod of this version does any work."""
 
 import hashlib
 import json
@@ -50,10 +50,7 @@ def due(cr: WhisperTranscriber, job: Manifest, observed: Observed) -> bool:
     """
     if ("Job", job["metadata"]["name"]) in observed.children:
         return True
-    stores = (cr.spec.postgres.external, cr.spec.redis.external, cr.spec.objects.external)
-    yours = {store.secret_ref.name for store in stores if store}
-    named = (variable["valueFrom"]["secretKeyRef"] for variable in credentials(cr))
-    if not all(observed.values.get(ref["name"], {}).get(ref["key"]) for ref in named if ref["name"] in yours):
+    if not _given(cr, observed):
         return False
     if cr.spec.postgres.external:
         return True
@@ -61,8 +58,29 @@ def due(cr: WhisperTranscriber, job: Manifest, observed: Observed) -> bool:
     return bool((database.get("status") or {}).get("readyReplicas"))
 
 
+def beside(cr: WhisperTranscriber, job: Manifest, observed: Observed) -> bool:
+    """Whether API and workers may start before this Job is complete: there are none, or they wait for this very Job.
+
+    An external database is there already, so there is nothing to gain; its Secret may be wrong, and then one component
+    says so, not three.
+    """
+    if cr.spec.postgres.external or not _given(cr, observed):
+        return False
+    live = observed.children.get(("Deployment", names.api(cr.name)))
+    annotations = (live or {}).get("metadata", {}).get("annotations") or {}
+    return live is None or annotations.get(names.MIGRATION) == job["metadata"]["name"]
+
+
 def done(job: Manifest, observed: Observed) -> bool:
     """Whether this very Job is complete."""
     live = observed.children.get(("Job", job["metadata"]["name"])) or {}
     conditions = (live.get("status") or {}).get("conditions") or ()
     return any(c["type"] == "Complete" and c["status"] == "True" for c in conditions)
+
+
+def _given(cr: WhisperTranscriber, observed: Observed) -> bool:
+    """Whether the Secrets of external stores are there."""
+    stores = (cr.spec.postgres.external, cr.spec.redis.external, cr.spec.objects.external)
+    yours = {store.secret_ref.name for store in stores if store}
+    named = (variable["valueFrom"]["secretKeyRef"] for variable in credentials(cr))
+    return all(observed.values.get(ref["name"], {}).get(ref["key"]) for ref in named if ref["name"] in yours)

@@ -25,6 +25,10 @@ PRUNED = frozenset(
     | {"Certificate", "Issuer"}
 )
 _CLIENTS = (names.Component.API, names.Component.WORKER)
+# Planned with the Deployment that they are for, or not at all.
+_WITH = frozenset(
+    {"Deployment", "PodDisruptionBudget", "HorizontalPodAutoscaler", "ScaledObject", "TriggerAuthentication"}
+)
 _WAYS = frozenset({"Service", "NetworkPolicy", "ConfigMap"})
 _SORTED = orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS  # names of variables are of a type of their own
 VOLATILE = frozenset({"resourceVersion", "managedFields", "generation"})
@@ -160,8 +164,9 @@ def doomed(
 ) -> list[Manifest]:
     """Which children go: ours by label and by owner, not planned, not holding data, and not at work.
 
-    A component's Deployments stay while the plan has none for it: they serve until the migration is done. The way to a
-    store stays until no pod runs that was made for it. A migration Job stays while one of its pods runs.
+    A component's Deployments, and what scales and protects them, stay while the plan has none for it: they serve until
+    the migration is done. The way to a store stays until no pod runs that was made for it. A migration Job stays while
+    one of its pods runs.
     """
     kept = {_key(manifest) for manifest in planned}
     replaced = {part_of(manifest) for manifest in planned if manifest["kind"] == "Deployment"}
@@ -174,8 +179,8 @@ def doomed(
         ours = any(owner["uid"] == cr.metadata.uid for owner in owners)
         if not ours or child["kind"] not in PRUNED or child["metadata"].get("deletionTimestamp"):
             return False
-        if child["kind"] == "Deployment":
-            return part_of(child) in replaced
+        if child["kind"] in _WITH and part_of(child) in _CLIENTS and part_of(child) not in replaced:
+            return False
         if child["kind"] in _WAYS and not rolled:
             return False
         return child["kind"] != "Job" or not (child.get("status") or {}).get("ready")

@@ -21,7 +21,7 @@ from whisper_operator.logs import Log
 from whisper_operator.metrics import WORKERS_WANTED
 from whisper_operator.plan.autoscaling import Queue, Scale
 from whisper_operator.reconcile import TRANSCRIBER, Outcome
-from whisper_operator.reconcile.events import Budget, record, scaled
+from whisper_operator.reconcile.events import ON_THE_WAY, Budget, record, scaled
 from whisper_operator.scaling.costs import costs
 from whisper_operator.scaling.decide import Wish, blind, decide, settled
 from whisper_operator.scaling.queue import PATIENCE, Count, counted
@@ -78,7 +78,7 @@ async def poll(
         _forget(namespace, name)
         return await _count(cluster, api, keys, scaler, cr, settings, now)
     current = await _current(cluster, cr, scaler)
-    if current is None:
+    if current is None or (scaler.scale is None and _starts(cr)):
         return Outcome("waiting", settings.scale_interval)
     asked, rested = time.monotonic(), scaler.idle
     demand, why = await _ask(cluster, api, keys, cr, rules.target_wait_seconds, HOLD if rested else 0.0)
@@ -143,6 +143,12 @@ async def _ask(
         return None, str(error)
     except (Transient, Refused, UnknownJob) as error:
         return None, str(error)
+
+
+def _starts(cr: WhisperTranscriber) -> bool:
+    """Whether the API is on its way, with nothing wrong: that it does not answer yet is no news."""
+    answers = find(cr.status.conditions, "ApiReady") if cr.status else None
+    return answers is None or (answers.status != "True" and answers.reason in ON_THE_WAY)
 
 
 async def _current(cluster: Cluster, cr: WhisperTranscriber, scaler: Scaler) -> int | None:

@@ -10,6 +10,7 @@ from whisper_operator.plan import Manifest, Observed, PlanSettings, desired
 from whisper_operator.plan.migrate import migrate
 
 PLAN = PlanSettings()
+COMPLETE = {"status": {"conditions": [{"type": "Complete", "status": "True"}]}}
 
 
 def transcriber(name: str = "main", **spec: Any) -> WhisperTranscriber:
@@ -24,8 +25,7 @@ def counting() -> Any:
 
 
 def migrated(cr: WhisperTranscriber, plan: PlanSettings = PLAN) -> Observed:
-    done = {"status": {"conditions": [{"type": "Complete", "status": "True"}]}}
-    return Observed(children={("Job", migrate(cr, plan)["metadata"]["name"]): done})
+    return Observed(children={("Job", migrate(cr, plan)["metadata"]["name"]): COMPLETE})
 
 
 def whole(cr: WhisperTranscriber) -> list[Manifest]:

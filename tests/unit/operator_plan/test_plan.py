@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from unit.operator_plan.plans import PLAN, breaches, by_name, templates, transcriber, whole
+from unit.operator_plan.plans import COMPLETE, PLAN, breaches, by_name, templates, transcriber, whole
 from unit.operator_plan.strategies import specs
 from whisper_operator.api import names
 from whisper_operator.plan import Manifest, Observed, desired
@@ -102,18 +102,37 @@ def test_the_default_fits_a_small_node() -> None:
     assert sum(int(cpu.removesuffix("m")) for cpu in requests) < 1000
 
 
-def test_pods_wait_for_the_migration() -> None:
-    cr = transcriber()
-    job = migrate(cr, PLAN)["metadata"]["name"]
-    database = ("StatefulSet", "main-postgres")
-    waiting = by_name(desired(cr, Observed(children={database: {"status": {"replicas": 1}}}), PLAN))
-    assert ("Job", job) not in waiting, "the database does not answer yet"
-    answers = by_name(desired(cr, Observed(children={database: {"status": {"readyReplicas": 1}}}), PLAN))
-    assert ("Job", job) in answers
-    assert ("Deployment", "main-api") not in answers
-    failed = {("Job", job): {"status": {"conditions": [{"type": "Failed", "status": "True"}]}}}
-    assert ("Deployment", "main-api") not in by_name(desired(cr, Observed(children=failed), PLAN))
-    assert ("Deployment", "main-api") in by_name(whole(cr))
+def test_the_migration_waits_for_the_database_and_at_first_pods_start_beside_both() -> None:
+    cr = transcriber(workers={"autoscaling": {"provider": "hpa", "min": 1, "max": 2}})
+    job, api = ("Job", migrate(cr, PLAN)["metadata"]["name"]), ("Deployment", "main-api")
+    database, scaler = ("StatefulSet", "main-postgres"), ("HorizontalPodAutoscaler", "main-worker")
+    children: dict[tuple[str, str], Any] = {database: {"status": {"replicas": 1}}}
+    first = by_name(desired(cr, Observed(children=children), PLAN))
+    assert job not in first, "the database does not answer yet"
+    assert {api, ("Deployment", "main-worker-blue")} <= first.keys()
+    assert scaler not in first, "nobody answers whom it could ask"
+    children |= {database: {"status": {"readyReplicas": 1}}, api: first[api]}
+    second = by_name(desired(cr, Observed(children=children), PLAN))
+    assert {job, api} <= second.keys(), "they wait for this very Job"
+    assert scaler in by_name(desired(cr, Observed(children={**children, job: COMPLETE}), PLAN))
+
+
+def test_pods_of_a_new_version_wait_for_the_migration() -> None:
+    old, cr = transcriber(), transcriber(version="0.2.0")
+    job, api = ("Job", migrate(cr, PLAN)["metadata"]["name"]), ("Deployment", "main-api")
+    children = {("StatefulSet", "main-postgres"): {"status": {"readyReplicas": 1}}, api: by_name(whole(old))[api]}
+    assert api not in by_name(desired(cr, Observed(children=children), PLAN))
+    failed = {"status": {"conditions": [{"type": "Failed", "status": "True"}]}}
+    assert api not in by_name(desired(cr, Observed(children={**children, job: failed}), PLAN))
+    assert api in by_name(desired(cr, Observed(children={**children, job: COMPLETE}), PLAN))
+
+
+def test_pods_wait_for_the_migration_of_an_external_database() -> None:
+    cr = transcriber(postgres={"external": {"secretRef": {"name": "pg", "key": "dsn"}}})
+    job, api = ("Job", migrate(cr, PLAN)["metadata"]["name"]), ("Deployment", "main-api")
+    values = {"pg": {"dsn": "eA=="}}
+    assert api not in by_name(desired(cr, Observed(values=values), PLAN))
+    assert api in by_name(desired(cr, Observed(values=values, children={job: COMPLETE}), PLAN))
 
 
 def test_the_migration_waits_for_the_secrets_of_external_stores() -> None:

@@ -54,9 +54,11 @@ async def test_what_is_no_longer_planned_is_pruned_but_data_never(world: Any) ->
     assert world.cluster.names(budget)
     claim = {"name": "data-main-redis-0", "namespace": "ns", "labels": {"whisper-operator.dev/transcriber": "main"}}
     await world.cluster.create({"apiVersion": PVC.api_version, "kind": PVC.name, "metadata": claim, "spec": {}})
-    world.edit(api={"replicas": 1}, redis={"external": {"secretRef": {"name": "mine", "key": "uri"}}})
+    world.edit(api={"replicas": 1})
     await world.look()
     assert not world.cluster.names(budget)
+    world.edit(redis={"external": {"secretRef": {"name": "mine", "key": "uri"}}})
+    await world.look()
     for way in (("Service", "main-redis"), ("NetworkPolicy", "main-redis")):
         assert way in world.cluster, "pods that run still need it"
     uri = {"uri": "cmVkaXM6Ly9o"}

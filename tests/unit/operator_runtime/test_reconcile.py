@@ -6,9 +6,11 @@ from datetime import timedelta
 from typing import Any
 
 from whisper_operator.cluster.port import (
+    BUDGET,
     DEPLOYMENT,
     JOB,
     NETWORK_POLICY,
+    PODS_AUTOSCALER,
     SERVICE,
     STATEFUL_SET,
 )
@@ -31,8 +33,20 @@ async def test_the_first_look_says_not_ready_and_which_step_is_on(world: Any) ->
     outcome = await world.look()
     assert (outcome.label, outcome.again) == ("waiting", world.settings.recheck)
     assert world.condition("Ready")["status"] == "False"
+    assert {world.condition(kind)["reason"] for kind in ("DatabaseReady", "WorkersReady")} == {"Progressing"}
+    assert world.cluster.names(DEPLOYMENT) == ["main-api", "main-worker-blue"], "they need not wait for the database"
+    assert not world.cluster.names(JOB)
+
+
+async def test_beside_an_external_database_pods_wait_for_the_migration(world: Any) -> None:
+    world.edit(postgres={"external": {"secretRef": {"name": "pg", "key": "dsn"}}})
+    secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "pg", "namespace": "ns"}}
+    await world.cluster.create({**secret, "data": {"dsn": "eA=="}})
+    await world.look()
     assert world.condition("WorkersReady")["reason"] == "WaitingForMigration"
-    assert not world.cluster.names(DEPLOYMENT)
+    assert world.cluster.names(JOB) and not world.cluster.names(DEPLOYMENT)
+    await world.settle()
+    assert world.condition("Ready")["status"] == "True"
 
 
 async def test_the_longer_it_is_not_ready_the_rarer_the_looks(world: Any, noon: Any) -> None:
@@ -126,11 +140,14 @@ async def test_network_policies_go_when_they_are_disabled_and_come_back(world: A
 
 
 async def test_pods_that_run_stay_until_the_new_migration_is_done(world: Any) -> None:
+    world.edit(api={"replicas": 2}, workers={"autoscaling": {"provider": "hpa", "min": 1, "max": 2}})
     await world.settle()
     (old,) = world.cluster.names(JOB)
     world.edit(version="0.1.1")
     await world.look()
     assert old not in world.cluster.names(JOB)
+    assert world.cluster.names(PODS_AUTOSCALER) == ["main-worker"], "what scales them stays too"
+    assert "main-api" in world.cluster.names(BUDGET)
     assert world.cluster.names(DEPLOYMENT) == ["main-api", "main-worker-blue"]
     assert world.cluster["Deployment", "main-api"]["spec"]["template"]["spec"]["containers"][0]["image"].endswith(
         "0.1.0"

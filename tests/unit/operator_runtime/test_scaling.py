@@ -277,6 +277,22 @@ async def test_nobody_is_asked_before_the_api_is_ready(service: Service) -> None
     assert (service.scaler.failures, service.outcome.label) == (0, "waiting")
 
 
+async def test_an_api_that_is_on_its_way_for_the_first_time_is_not_missed(service: Service) -> None:
+    del service.world.cluster["WhisperTranscriber", "main"]["status"]
+    service.world.cluster.edit(DEPLOYMENT, "ns", "main-api", {"status": {"readyReplicas": 0}})
+    await service.world.look()
+    service.server.refusal = (503, "unavailable", "the database: older schema")
+    for _ in range(9):
+        await service.scale()
+    assert service.world.condition("ApiReady")["reason"] == "Progressing"
+    assert (service.scaler.failures, service.scaler.scale) == (0, None)
+    assert "MetricUnavailable" not in service.events()
+    service.server.refusal, service.server.demand = None, {"workers": 2, "queued": 2}
+    service.world.kubelet()
+    await service.scale()
+    assert await service.scale() == 2
+
+
 async def test_idle_pods_are_marked_before_any_is_taken_away(service: Service) -> None:
     service.server.demand = {"workers": 2, "queued": 2}
     await service.scale()

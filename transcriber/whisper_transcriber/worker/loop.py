@@ -7,6 +7,8 @@ from typing import Any
 from whisper_transcriber.bell.port import WORK, Listener
 from whisper_transcriber.deps import Deps
 from whisper_transcriber.domain.job import Claim
+from whisper_transcriber.logs import Log
+from whisper_transcriber.store.port import Unavailable
 from whisper_transcriber.worker.attempt import Outcome, attempt
 from whisper_transcriber.worker.batches import working_at_batches
 from whisper_transcriber.worker.claims import Claims
@@ -17,24 +19,43 @@ from whisper_transcriber.worker.first import first
 from whisper_transcriber.worker.models import Models
 from whisper_transcriber.worker.sweep import sweeping
 
+log = Log(__name__)
+
 
 async def run(deps: Deps, models: Models, stop: asyncio.Event) -> None:
     """Do jobs until `stop`; then what is being computed is recorded, and the rest handed back.
 
-    Meanwhile it sweeps, delivers webhooks and leads batches on. An engine that is broken stops it too: what was claimed
-    is handed back, and BrokenEngine is raised.
+    Meanwhile it sweeps, delivers webhooks and leads batches on. All of it waits for the schema of this release, which
+    may come while the model is loaded. An engine that is broken stops it too: what was claimed is handed back, and
+    BrokenEngine is raised.
     """
     try:
         async with asyncio.TaskGroup() as group:
+            warming = group.create_task(models.warm_up(stop), name="warm up")
+            await _migrated(deps, stop)
             group.create_task(sweeping(deps, stop), name="sweep")
             group.create_task(delivering(deps, stop), name="webhooks")
             group.create_task(working_at_batches(deps, stop), name="batches")
-            await models.warm_up(stop)
+            await warming
             await _work(deps, models, stop)
     finally:
         await models.close()
     if models.lost is not None:
         raise models.lost
+
+
+async def _migrated(deps: Deps, stop: asyncio.Event) -> None:
+    """Wait until the store answers and has the schema of this release, or for `stop`."""
+    said = ""
+    while not stop.is_set():
+        try:
+            await deps.store.ready()
+            return
+        except Unavailable as error:
+            if str(error) != said:
+                said = str(error)
+                log.warning("Waiting for the store", reason=said)
+        await first(min(1.0, deps.settings.poll_seconds), stop.wait())
 
 
 async def _work(deps: Deps, models: Models, stop: asyncio.Event) -> None:

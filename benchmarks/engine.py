@@ -15,7 +15,7 @@ from assets import speech, weights
 from assets.cache import cache_root
 from benchmarks import arms, material, service, words
 from benchmarks.material import Recording
-from benchmarks.measure import rounds, table
+from benchmarks.measure import plot, rounds, table
 from whisper_transcriber.engine import processors
 
 Maker = Callable[[], arms.Run]
@@ -47,8 +47,9 @@ def main(argv: Sequence[str] | None = None) -> None:
         warm = [Recording(recordings[0].samples[: 16_000 * 5], "")]
         rounds(running, warm, 1, lambda line: None)  # what only the first run pays
         found = rounds(running, recordings, asked.rounds, _say)
-        title = f"**{case}**: {len(recordings)} recordings, {_seconds(recordings):.0f} s; {asked.rounds} rounds"
-        sys.stdout.write("\n".join(["", title, "", *table(found, recordings, names[0]), ""]))
+        title = f"{case}: {len(recordings)} recordings, {_seconds(recordings):.0f} s; {asked.rounds} rounds"
+        lines = [*table(found, recordings, names[0]), "", *plot(title, found, names[0])]
+        sys.stdout.write("\n".join(["", f"**{title}**", "", *lines, ""]))
         sys.stdout.flush()
 
 

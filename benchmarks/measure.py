@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
+from math import ceil
 from pathlib import Path
 from statistics import median
 
@@ -50,7 +51,7 @@ def rounds(
 
 
 def table(found: Mapping[str, Sequence[Measured]], recordings: Sequence[Recording], reference: str) -> list[str]:
-    """A Markdown table; throughput is the median of the rounds' own ratios to that of the arm `reference`."""
+    """A Markdown table; relative throughput as in `throughput`."""
     audio = sum(recording.seconds for recording in recordings)
     lines = [
         "| arm | seconds | real-time factor | relative throughput | CPU seconds | word error rate | load before |",
@@ -58,7 +59,7 @@ def table(found: Mapping[str, Sequence[Measured]], recordings: Sequence[Recordin
     ]
     for name, runs in found.items():
         seconds = median(run.seconds for run in runs)
-        ratio = median(base.seconds / run.seconds for base, run in zip(found[reference], runs, strict=True))
+        ratio = throughput(found, reference)[name]
         loads = [run.load for run in runs]
         lines.append(
             f"| {name} | {seconds:.1f} | {seconds / audio:.3f} | {ratio:.2f} "
@@ -66,6 +67,29 @@ def table(found: Mapping[str, Sequence[Measured]], recordings: Sequence[Recordin
             f"| {min(loads):.1f} to {max(loads):.1f} |"
         )
     return lines
+
+
+def throughput(found: Mapping[str, Sequence[Measured]], reference: str) -> dict[str, float]:
+    """Of each arm, the median of the rounds' own ratios to that of the arm `reference`."""
+    base = [run.seconds for run in found[reference]]
+    return {
+        name: median(one / run.seconds for one, run in zip(base, runs, strict=True)) for name, runs in found.items()
+    }
+
+
+def plot(title: str, found: Mapping[str, Sequence[Measured]], reference: str) -> list[str]:
+    """The relative throughput of all arms as a bar chart, in the Mermaid that Markdown's viewers draw."""
+    bars = throughput(found, reference)
+    names = ", ".join(f'"{name}"' for name in bars)
+    return [
+        "```mermaid",
+        "xychart-beta horizontal",
+        f'    title "{title}"',
+        f"    x-axis [{names}]",
+        f'    y-axis "relative throughput" 0 --> {ceil(max(bars.values()))}',
+        f"    bar [{', '.join(f'{bar:.2f}' for bar in bars.values())}]",
+        "```",
+    ]
 
 
 def error_rate(recordings: Sequence[Recording], texts: Sequence[str]) -> float:

@@ -9,7 +9,7 @@ from whisper_transcriber.audio import Decoding, Kept, Limits, Pcm, beginning, he
 from whisper_transcriber.bell.port import WORK, moved
 from whisper_transcriber.deps import Deps
 from whisper_transcriber.domain.audio import InvalidAudio, Samples
-from whisper_transcriber.domain.job import Claim, part_key
+from whisper_transcriber.domain.job import Claim, Job, part_key
 from whisper_transcriber.domain.parts import Part, PartRules
 from whisper_transcriber.engine import Engine
 from whisper_transcriber.logs import Log
@@ -68,9 +68,7 @@ async def split(deps: Deps, hold: Hold, file: File, desk: Desk) -> Claim | None:
     calm = replace(file, limits=replace(file.limits, niceness=NICENESS))  # short files are decoded before a long one
     with deps.tracing.span("decode audio"), await asyncio.to_thread(calm.decode) as decoding:
         cut = parts(_checked(decoding, hold), _rules(deps), known[-1] if known else None)
-        while (found := await asyncio.to_thread(_next, deps, cut)) is not None:
-            part, audio = found
-            await deps.objects.put(part_key(job.id, part.number), _chunks(pcm_bytes(audio)))
+        while (part := await _put_next(deps, job, cut)) is not None:
             await hold.persist(lambda part=part: deps.store.add_part(hold.claim, part, hold.lease))  # type: ignore[misc]
             await deps.bell.ring(WORK)
             await _not_too_far(deps, hold, desk)
@@ -82,9 +80,21 @@ async def split(deps: Deps, hold: Hold, file: File, desk: Desk) -> Claim | None:
     return await hold.persist(lambda: deps.store.opened(hold.claim, seconds, hold.lease))
 
 
-def _next(deps: Deps, cut: Iterator[tuple[Part, Pcm]]) -> tuple[Part, Pcm] | None:
+async def _put_next(deps: Deps, job: Job, cut: Iterator[tuple[Part, Pcm]]) -> Part | None:
+    """Cut the next part, if there is one, and write its audio, of which nothing is kept here: the next may be long in
+    coming."""
+    found = await asyncio.to_thread(_next, deps, cut)
+    if found is None:
+        return None
+    part, audio = found
+    await deps.objects.put(part_key(job.id, part.number), _chunks(audio))
+    return part
+
+
+def _next(deps: Deps, cut: Iterator[tuple[Part, Pcm]]) -> tuple[Part, bytes] | None:
     with deps.metrics.stage_seconds.labels("decode").time():
-        return next(cut, None)
+        found = next(cut, None)
+        return found and (found[0], pcm_bytes(found[1]))
 
 
 async def _not_too_far(deps: Deps, hold: Hold, desk: Desk) -> None:

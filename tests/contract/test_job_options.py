@@ -18,7 +18,6 @@ from whisper_operator.cluster.memory import FakeCluster
 from whisper_operator.errors import InvalidSpec
 from whisper_operator.jobs.request import fields, webhook
 from whisper_operator.transcripts import form_fields
-from whisper_transcriber.api.job_parameters import body_of_json, job_of_body, job_of_form
 from whisper_transcriber.deps import Catalogue
 from whisper_transcriber.domain.job import JobRequest
 from whisper_transcriber.domain.model import ModelSpec
@@ -26,6 +25,7 @@ from whisper_transcriber.domain.options import Options, Vad
 from whisper_transcriber.domain.outputs import ENDINGS, URL, Output
 from whisper_transcriber.domain.webhooks import EVENTS, Webhook
 from whisper_transcriber.render import FORMATS
+from whisper_transcriber.request.job_parameters import body_of_json, job_of_body, job_of_form
 
 MODELS = Catalogue([ModelSpec(name="base"), ModelSpec(name="small")])
 HTTP = {"http": {"url": "http://example.com/a.wav"}}

@@ -25,11 +25,10 @@ from whisper_transcriber.api import (
     upload_parts,
     webhooks,
 )
-from whisper_transcriber.api.access import Access
+from whisper_transcriber.api.access import Access, storable_address
 from whisper_transcriber.api.admission import Admission
 from whisper_transcriber.api.callers import allowed, caller, operator
 from whisper_transcriber.api.openapi import document
-from whisper_transcriber.api.parameters import storable_address
 from whisper_transcriber.api.visits import Farewells
 from whisper_transcriber.deps import Deps
 

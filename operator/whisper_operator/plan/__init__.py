@@ -38,7 +38,7 @@ def desired(cr: WhisperTranscriber, observed: Observed, settings: PlanSettings, 
     live = observed.children.get(("Deployment", names.api(cr.name)))
     runs, migrated = live is not None, done(job, observed)
     ready = (migrated or beside(cr, job, observed)) and not (observed.incomplete and runs)
-    # They ask the API, and take no answer for work.
+    # Scalers ask the API for the number of workers, and guess where it has never answered.
     answers = migrated or bool((live or {}).get("status", {}).get("readyReplicas"))
     there = {*observed.secrets, lost(cr, observed.secrets, observed.children)}
     made = [secret for secret in generate(cr, rng) if secret["metadata"]["name"] not in there]

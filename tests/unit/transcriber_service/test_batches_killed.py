@@ -12,11 +12,11 @@ from typing import Any
 from uuid import uuid4
 
 from unit.transcriber_service.calls import files, succeed
-from whisper_transcriber.api.file_objects import read
 from whisper_transcriber.deps import Deps
 from whisper_transcriber.domain.batches import Batch
 from whisper_transcriber.domain.files import File, Segment, segment_key
 from whisper_transcriber.objects.disk import DiskObjects
+from whisper_transcriber.request.files import read
 from whisper_transcriber.store.memory import MemoryStore
 from whisper_transcriber.worker.batches import lead_on
 

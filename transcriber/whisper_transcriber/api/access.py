@@ -11,10 +11,11 @@ from fastapi import Depends, Request
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from whisper_transcriber.api.errors import unexpected
+from whisper_transcriber.api.errors import answer
 from whisper_transcriber.deps import Deps
 from whisper_transcriber.logs import Log, bound, said
 from whisper_transcriber.metrics import Metrics
+from whisper_transcriber.request.errors import bad, unexpected
 from whisper_transcriber.tracing import OFF, Span, Tracing
 
 log = Log("whisper_transcriber.access")
@@ -29,6 +30,12 @@ async def deps_of(request: Request) -> Deps:
     found = request.app.state.deps
     assert isinstance(found, Deps)
     return found
+
+
+async def storable_address(request: Request) -> None:
+    """A dependency of every route. Raises ApiError (400) where the path or the query has a NUL character."""
+    if "\0" in request.scope["path"] or b"%00" in request.scope["query_string"]:
+        raise bad("The address may have no NUL character.")
 
 
 def tell(request: Request, headers: Mapping[str, str]) -> None:
@@ -91,7 +98,7 @@ class Access:
             log.error("Failed to answer", trace=True)
             if status:
                 raise  # too late for an error body: the connection is broken off
-            await unexpected().response()(scope, receive, with_id)
+            await answer(unexpected())(scope, receive, with_id)
         finally:
             if scope["path"] not in _PROBES:
                 self._note(scope, status, perf_counter() - started, span)

@@ -6,10 +6,10 @@ from contextvars import Context
 from fastapi import Request
 
 from whisper_transcriber.api.access import Given, tell
-from whisper_transcriber.api.errors import ApiError
 from whisper_transcriber.deps import Deps
 from whisper_transcriber.domain.demand import Team, audio_waiting, relief
 from whisper_transcriber.domain.job import Queue
+from whisper_transcriber.request.errors import ApiError
 
 _FRESH = 1.0
 _SHARE = 10  # looks at the queue take at most this part of the time: a long queue is counted less often

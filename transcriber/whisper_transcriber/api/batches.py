@@ -9,13 +9,13 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from whisper_transcriber.api.access import Given
 from whisper_transcriber.api.callers import Called, has_audio_left
-from whisper_transcriber.api.errors import bad, not_found
 from whisper_transcriber.api.file_objects import BATCH, whole_file
 from whisper_transcriber.api.files import asked_once, file_id
-from whisper_transcriber.api.job_parameters import Metadata
-from whisper_transcriber.api.parameters import storable
 from whisper_transcriber.bell.port import BATCHES
 from whisper_transcriber.domain.batches import PREFIX, WINDOW_SECONDS, Batch, BatchStatus, Endpoint
+from whisper_transcriber.request.errors import bad, not_found
+from whisper_transcriber.request.job_parameters import Metadata
+from whisper_transcriber.request.parameters import storable
 
 router = APIRouter(prefix="/v1/batches", tags=["batches"])
 

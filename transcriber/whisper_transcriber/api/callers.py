@@ -11,11 +11,11 @@ from uuid import UUID
 from fastapi import Depends, Request
 
 from whisper_transcriber.api.access import Given, tell
-from whisper_transcriber.api.errors import ApiError, not_found
 from whisper_transcriber.deps import Deps
 from whisper_transcriber.domain.job import DEFAULT_TENANT, Job
 from whisper_transcriber.domain.keys import SCOPES, ApiKey, Scope, Use, digest
 from whisper_transcriber.logs import bind
+from whisper_transcriber.request.errors import ApiError, not_found
 
 
 @dataclass(frozen=True)

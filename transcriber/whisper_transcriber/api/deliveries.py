@@ -9,10 +9,10 @@ from pydantic import BaseModel, Field
 
 from whisper_transcriber.api.access import Given
 from whisper_transcriber.api.callers import OwnJob
-from whisper_transcriber.api.errors import not_found
 from whisper_transcriber.bell.port import HOOKS
 from whisper_transcriber.domain.deliveries import Delivery, DeliveryStatus
 from whisper_transcriber.domain.webhooks import Event
+from whisper_transcriber.request.errors import not_found
 
 router = APIRouter(prefix="/v1/jobs/{job_id}/deliveries", tags=["webhooks"])
 

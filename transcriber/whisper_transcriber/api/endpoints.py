@@ -11,11 +11,11 @@ from pydantic import BaseModel, Field
 from whisper_transcriber.api.access import Given
 from whisper_transcriber.api.bodies import WebhookBody
 from whisper_transcriber.api.callers import Called
-from whisper_transcriber.api.errors import ApiError, not_found
-from whisper_transcriber.api.job_parameters import WebhookFields, WebhookUrl, webhook_of
-from whisper_transcriber.api.parameters import Value
 from whisper_transcriber.api.webhooks import check
 from whisper_transcriber.domain.webhooks import EVENTS, Endpoint, Event
+from whisper_transcriber.request.errors import ApiError, not_found
+from whisper_transcriber.request.job_parameters import WebhookFields, WebhookUrl, webhook_of
+from whisper_transcriber.request.parameters import Value
 from whisper_transcriber.store.hooks import ENDPOINTS
 
 router = APIRouter(prefix="/v1/webhooks/endpoints", tags=["webhooks"])

@@ -13,14 +13,15 @@ from pydantic import BaseModel
 
 from whisper_transcriber.api.access import Given
 from whisper_transcriber.api.callers import Called
-from whisper_transcriber.api.errors import ApiError, bad, not_found
-from whisper_transcriber.api.files import FILE_PREFIX, FileBody, asked_once, changed, file_body, file_id
+from whisper_transcriber.api.files import FileBody, asked_once, changed, file_body, file_id
 from whisper_transcriber.api.uploads import Form, receive_as
 from whisper_transcriber.deps import Deps
 from whisper_transcriber.domain.files import NEVER, USER_DATA, File, Segment, files_folder, segment_key
 from whisper_transcriber.logs import Log
 from whisper_transcriber.objects.port import Missing
 from whisper_transcriber.objects.port import Unavailable as ObjectsUnavailable
+from whisper_transcriber.request.errors import ApiError, bad, not_found
+from whisper_transcriber.request.files import FILE_PREFIX, read
 from whisper_transcriber.store.files import Page
 from whisper_transcriber.store.port import Unavailable
 
@@ -170,14 +171,6 @@ async def drop(deps: Deps, file: UUID) -> None:
     """Delete a file. The row goes last: whoever is cut short in between can repeat it."""
     await deps.objects.delete_folder(files_folder(file))
     await deps.store.files.delete(file)
-
-
-async def read(deps: Deps, file: File) -> AsyncGenerator[bytes, None]:
-    """The bytes of a file, in chunks. Raises Missing."""
-    for segment in file.segments:
-        async with aclosing(deps.objects.get(segment_key(file.id, segment.id))) as chunks:
-            async for chunk in chunks:
-                yield chunk
 
 
 async def _sent(begun: bytes, rest: AsyncGenerator[bytes, None]) -> AsyncIterator[bytes]:

@@ -1,6 +1,5 @@
 """What all ways to send a file share: whose it is, its pieces on their way, and the whole of it."""
 
-import hashlib
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -12,12 +11,10 @@ from pydantic import BaseModel, Field
 
 from whisper_transcriber.api.access import Given
 from whisper_transcriber.api.callers import Called
-from whisper_transcriber.api.errors import ApiError, bad, not_found
 from whisper_transcriber.deps import Deps
 from whisper_transcriber.domain.files import NEVER, USER_DATA, File, Kind, Segment, segment_key
-from whisper_transcriber.domain.job import audio_key
-
-PREFIX, FILE_PREFIX = "upload_", "file-"
+from whisper_transcriber.request.errors import ApiError, bad, not_found
+from whisper_transcriber.request.files import FILE_PREFIX, PREFIX
 
 
 class FileBody(BaseModel):
@@ -100,21 +97,3 @@ async def put_segment(deps: Deps, file: File, chunks: AsyncIterator[bytes]) -> S
 async def changed(deps: Deps, file: File, **fields: object) -> File | None:
     """Change the upload, if nobody did since it was read."""
     return await deps.store.files.save(replace(file, **fields))  # type: ignore[arg-type]
-
-
-async def assemble(deps: Deps, file: File, job: UUID) -> str:
-    """Write a complete upload as the audio of a job; returns its hash (hex). Raises ApiError (400), Full."""
-    if file.status != "completed":
-        raise bad(f"The upload is {file.status}, not completed.", "source.upload.id", "upload_not_completed")
-    digest = hashlib.sha256()
-
-    async def whole() -> AsyncIterator[bytes]:
-        for segment in file.segments:
-            async for chunk in deps.objects.get(segment_key(file.id, segment.id)):
-                digest.update(chunk)
-                yield chunk
-
-    async with deps.room.taken(file.bytes):
-        await deps.store.begin_upload(job)
-        await deps.objects.put(audio_key(job), whole())
-    return digest.hexdigest()

@@ -15,9 +15,7 @@ from whisper_transcriber.api.access import Given
 from whisper_transcriber.api.admission import has_queue_left
 from whisper_transcriber.api.bodies import JobBody, JobList, job_body
 from whisper_transcriber.api.callers import Called, Caller, OwnJob, has_audio_left, unknown_job
-from whisper_transcriber.api.errors import ApiError, bad, not_found
-from whisper_transcriber.api.files import assemble, file_of
-from whisper_transcriber.api.job_parameters import Asked, JobChange, body_of_json, job_of_body, job_of_form
+from whisper_transcriber.api.files import file_of
 from whisper_transcriber.api.openapi import JOB
 from whisper_transcriber.api.uploads import receive
 from whisper_transcriber.api.webhooks import check
@@ -28,6 +26,9 @@ from whisper_transcriber.domain.job import Job, NewJob, Status, result_key
 from whisper_transcriber.logs import bind
 from whisper_transcriber.objects.port import Missing
 from whisper_transcriber.render import Format, Granularity, render
+from whisper_transcriber.request.errors import ApiError, bad, not_found
+from whisper_transcriber.request.files import assemble
+from whisper_transcriber.request.job_parameters import Asked, JobChange, body_of_json, job_of_body, job_of_form
 from whisper_transcriber.store.port import Filters, IdempotencyMismatch
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])

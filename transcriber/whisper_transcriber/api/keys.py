@@ -8,10 +8,10 @@ from fastapi import APIRouter, Path
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from whisper_transcriber.api.access import Given
-from whisper_transcriber.api.errors import bad, not_found
-from whisper_transcriber.api.parameters import Storable
 from whisper_transcriber.domain.job import DEFAULT_TENANT
 from whisper_transcriber.domain.keys import SCOPES, ApiKey, NewKey, Scope, digest, new_secret, start_of
+from whisper_transcriber.request.errors import bad, not_found
+from whisper_transcriber.request.parameters import Storable
 
 router = APIRouter(prefix="/v1/admin", tags=["admin"])
 _TENANT = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$"

@@ -4,8 +4,8 @@ from fastapi import APIRouter
 
 from whisper_transcriber.api.access import Given
 from whisper_transcriber.api.bodies import ModelBody, ModelList, model_bodies
-from whisper_transcriber.api.errors import not_found
 from whisper_transcriber.deps.catalogue import WHISPER
+from whisper_transcriber.request.errors import not_found
 
 router = APIRouter(prefix="/v1/models", tags=["models"])
 

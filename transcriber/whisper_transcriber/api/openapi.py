@@ -5,10 +5,10 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from whisper_transcriber.api.chunking import ServerVad
-from whisper_transcriber.api.job_parameters import JobFields, OutputFields, S3Source, WebhookFields
 from whisper_transcriber.api.told import router as told
 from whisper_transcriber.render import FORMATS, GRANULARITIES
+from whisper_transcriber.request.chunking import ServerVad
+from whisper_transcriber.request.job_parameters import JobFields, OutputFields, S3Source, WebhookFields
 
 _FILE = {"type": "string", "format": "binary", "description": "Audio or video in any common format"}
 # Without `$defs`: what refers to them would look for them at the document's root.

@@ -11,7 +11,6 @@ from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
 from contextlib import aclosing
 from typing import Any, Final, TypeAlias
 
-from whisper_transcriber.api.errors import ApiError, succeeded, unavailable, unexpected
 from whisper_transcriber.bell.port import Listener, ended, moved
 from whisper_transcriber.deps import Deps, results
 from whisper_transcriber.domain.job import Job
@@ -20,6 +19,7 @@ from whisper_transcriber.domain.transcript import Segment, Transcript
 from whisper_transcriber.logs import Log
 from whisper_transcriber.objects.port import Unavailable as ObjectsUnavailable
 from whisper_transcriber.render import logprobs
+from whisper_transcriber.request.errors import ApiError, succeeded, unavailable, unexpected
 from whisper_transcriber.store.port import Store, Unavailable
 
 log = Log(__name__)

@@ -13,10 +13,8 @@ from fastapi.responses import Response
 from whisper_transcriber.api.access import Given
 from whisper_transcriber.api.admission import has_queue_left
 from whisper_transcriber.api.callers import Called, Caller, has_audio_left
-from whisper_transcriber.api.errors import ApiError, succeeded
 from whisper_transcriber.api.later import accepted, prefers_async
 from whisper_transcriber.api.openapi import TRANSCRIPTION
-from whisper_transcriber.api.parameters import Wanted, transcription
 from whisper_transcriber.api.streaming import begun, events, heard
 from whisper_transcriber.api.transcripts import ANSWERS
 from whisper_transcriber.api.uploads import receive
@@ -29,6 +27,8 @@ from whisper_transcriber.domain.options import Task
 from whisper_transcriber.logs import bind
 from whisper_transcriber.objects.port import Unavailable as ObjectsUnavailable
 from whisper_transcriber.render import render
+from whisper_transcriber.request.errors import ApiError, succeeded
+from whisper_transcriber.request.parameters import Wanted, transcription
 
 router = APIRouter(prefix="/v1/audio", tags=["audio"], dependencies=[Depends(has_audio_left), Depends(has_queue_left)])
 # nginx's code for a client that went away: it only shows in logs and metrics.

@@ -12,10 +12,10 @@ from starlette.requests import ClientDisconnect
 
 from whisper_transcriber.api.access import Given
 from whisper_transcriber.api.callers import Called
-from whisper_transcriber.api.errors import ApiError, bad
 from whisper_transcriber.api.files import OwnFile, changed, name_of, new_file, put_segment
 from whisper_transcriber.deps import Deps
 from whisper_transcriber.domain.files import USER_DATA, File, Segment, files_folder
+from whisper_transcriber.request.errors import ApiError, bad
 
 router = APIRouter(prefix="/v1/tus", tags=["uploads"])
 _SEGMENT = 16 * 1024**2

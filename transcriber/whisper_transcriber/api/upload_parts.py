@@ -10,12 +10,12 @@ from pydantic import BaseModel, Field
 
 from whisper_transcriber.api.access import Given
 from whisper_transcriber.api.callers import Called
-from whisper_transcriber.api.errors import ApiError, bad
 from whisper_transcriber.api.files import FileBody, OwnFile, changed, file_body, name_of, new_file, put_segment
 from whisper_transcriber.api.multipart import InvalidMultipart, PartReader
-from whisper_transcriber.api.parameters import Storable
 from whisper_transcriber.deps import Deps
 from whisper_transcriber.domain.files import File, Segment, segment_key
+from whisper_transcriber.request.errors import ApiError, bad
+from whisper_transcriber.request.parameters import Storable
 
 router = APIRouter(prefix="/v1/uploads", tags=["uploads"])
 _PART = "part_"

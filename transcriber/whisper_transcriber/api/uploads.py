@@ -8,12 +8,12 @@ from uuid import UUID
 
 from starlette.requests import ClientDisconnect, Request
 
-from whisper_transcriber.api.errors import ApiError, bad
 from whisper_transcriber.api.multipart import InvalidMultipart, Part, PartReader
 from whisper_transcriber.deps import Deps
 from whisper_transcriber.domain.job import audio_key
 from whisper_transcriber.objects.port import Objects
 from whisper_transcriber.objects.port import Unavailable as ObjectsUnavailable
+from whisper_transcriber.request.errors import ApiError, bad
 from whisper_transcriber.store.port import Unavailable as StoreUnavailable
 
 _FIELD_BYTES = 64 * 1024

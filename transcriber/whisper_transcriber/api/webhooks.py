@@ -9,11 +9,11 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from whisper_transcriber.api.access import Given
 from whisper_transcriber.api.callers import Called
-from whisper_transcriber.api.errors import ApiError, bad
 from whisper_transcriber.deps import Deps
 from whisper_transcriber.deps.secrets import roots, secrets
 from whisper_transcriber.domain.webhooks import Signing, Webhook
 from whisper_transcriber.fetch.guard import FetchFailed, choose, host_of
+from whisper_transcriber.request.errors import ApiError, bad
 from whisper_transcriber.settings import Settings
 
 router = APIRouter(prefix="/v1/webhooks", tags=["webhooks"])

@@ -8,12 +8,12 @@ from dataclasses import replace
 from typing import Final
 from uuid import UUID
 
-from whisper_transcriber.api.batch_lines import LINE_BYTES, line_of, lines, problem_of
-from whisper_transcriber.api.errors import ApiError
-from whisper_transcriber.api.file_objects import read
 from whisper_transcriber.deps import Catalogue, Deps
 from whisper_transcriber.domain.batches import CHUNK, PROBLEMS, Batch, Endpoint, Line, Problem, chunk_key
 from whisper_transcriber.objects.port import Missing
+from whisper_transcriber.request.batch_lines import LINE_BYTES, line_of, lines, problem_of
+from whisper_transcriber.request.errors import ApiError
+from whisper_transcriber.request.files import read
 from whisper_transcriber.worker.batch_files import once
 
 _GONE: Final = Problem("file_not_found", "The input file was deleted.", None, "input_file_id")

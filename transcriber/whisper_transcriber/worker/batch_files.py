@@ -9,7 +9,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final, cast
 from uuid import UUID, uuid4
 
-from whisper_transcriber.api.errors import failed
 from whisper_transcriber.deps import Deps, results
 from whisper_transcriber.domain.batch_records import answered, refusal_body, unanswered
 from whisper_transcriber.domain.batches import CHUNK, Batch, Line, Outcome, Stop, chunk_key
@@ -18,6 +17,7 @@ from whisper_transcriber.domain.job import Job
 from whisper_transcriber.domain.transcript import Transcript
 from whisper_transcriber.objects.port import Missing, Objects
 from whisper_transcriber.render import Format, Granularity, render
+from whisper_transcriber.request.errors import failed
 
 OUTPUT: Final = "batch_output"
 _WHY: Final[Mapping[Stop, str]] = {

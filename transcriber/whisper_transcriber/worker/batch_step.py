@@ -10,8 +10,6 @@ from datetime import UTC, datetime
 from typing import Final
 from uuid import UUID
 
-from whisper_transcriber.api.errors import ApiError
-from whisper_transcriber.api.files import assemble
 from whisper_transcriber.bell.port import WORK, ended
 from whisper_transcriber.deps import Deps
 from whisper_transcriber.domain.batches import (
@@ -34,6 +32,8 @@ from whisper_transcriber.domain.demand import audio_waiting
 from whisper_transcriber.domain.job import Job, NewJob
 from whisper_transcriber.logs import Log
 from whisper_transcriber.objects.port import Missing
+from whisper_transcriber.request.errors import ApiError
+from whisper_transcriber.request.files import assemble
 from whisper_transcriber.store.port import IdempotencyMismatch
 from whisper_transcriber.worker.batch_check import check
 from whisper_transcriber.worker.batch_files import Lines, keep_files, write_lines

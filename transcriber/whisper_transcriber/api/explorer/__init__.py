@@ -4,7 +4,7 @@ from importlib import resources
 
 from fastapi import APIRouter, Response
 
-from whisper_transcriber.api.errors import not_found
+from whisper_transcriber.request.errors import not_found
 
 router = APIRouter(include_in_schema=False)
 

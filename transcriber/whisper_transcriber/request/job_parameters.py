@@ -7,14 +7,14 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, StringConstraints, ValidationError, model_validator
 
-from whisper_transcriber.api.chunking import joined
-from whisper_transcriber.api.errors import invalid
-from whisper_transcriber.api.parameters import Fields, JobOptions, Value, options_of, refuse_repeated, request_of
 from whisper_transcriber.deps import Catalogue
 from whisper_transcriber.domain.job import JobRequest
 from whisper_transcriber.domain.outputs import URL, Output
 from whisper_transcriber.domain.webhooks import EVENTS, Event, Webhook
 from whisper_transcriber.render import FORMATS, Format
+from whisper_transcriber.request.chunking import joined
+from whisper_transcriber.request.errors import invalid
+from whisper_transcriber.request.parameters import Fields, JobOptions, Value, options_of, refuse_repeated, request_of
 
 
 class HttpSource(Value):

@@ -4,7 +4,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated, Any, TypeVar, cast
 
-from fastapi import Request
 from pydantic import (
     AfterValidator,
     AliasChoices,
@@ -18,13 +17,13 @@ from pydantic import (
 )
 from pydantic.alias_generators import to_camel
 
-from whisper_transcriber.api.chunking import ChunkingStrategy, joined
-from whisper_transcriber.api.errors import bad, invalid, not_found
 from whisper_transcriber.deps import Catalogue
 from whisper_transcriber.domain.job import JobRequest
 from whisper_transcriber.domain.languages import language_code
 from whisper_transcriber.domain.options import KEYWORD_BYTES, Channels, Options, Task, Vad
 from whisper_transcriber.render import FORMATS, GRANULARITIES, Format, Granularity
+from whisper_transcriber.request.chunking import ChunkingStrategy, joined
+from whisper_transcriber.request.errors import bad, invalid, not_found
 
 Fields = Mapping[str, Sequence[str]]
 Options_ = TypeVar("Options_", bound="JobOptions")
@@ -63,12 +62,6 @@ def storable(value: Stored) -> Stored:
     if has_nul(value):
         raise ValueError("it may have no NUL character")
     return value
-
-
-async def storable_address(request: Request) -> None:
-    """A dependency of every route. Raises ApiError (400) where the path or the query has a NUL character."""
-    if "\0" in request.scope["path"] or b"%00" in request.scope["query_string"]:
-        raise bad("The address may have no NUL character.")
 
 
 Storable = Annotated[str, AfterValidator(storable)]

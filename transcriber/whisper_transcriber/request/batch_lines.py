@@ -7,15 +7,15 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from whisper_transcriber.api.errors import ApiError, bad, invalid
-from whisper_transcriber.api.files import FILE_PREFIX, PREFIX
-from whisper_transcriber.api.job_parameters import HttpSource, S3Source, Source, UploadSource
-from whisper_transcriber.api.parameters import has_nul, transcription
 from whisper_transcriber.deps import Catalogue
 from whisper_transcriber.domain.batches import PRIORITY, TASKS, Endpoint, Line, Problem
 from whisper_transcriber.domain.job import JobRequest
 from whisper_transcriber.domain.outputs import SCHEME
 from whisper_transcriber.fetch.guard import FetchFailed, host_of
+from whisper_transcriber.request.errors import ApiError, bad, invalid
+from whisper_transcriber.request.files import FILE_PREFIX, PREFIX
+from whisper_transcriber.request.job_parameters import HttpSource, S3Source, Source, UploadSource
+from whisper_transcriber.request.parameters import has_nul, transcription
 
 LINE_BYTES: Final = 64 * 1024
 """The longest line."""

@@ -66,6 +66,8 @@ def behind(asked: Asked, say: Say) -> list[str]:
 
 def two(asked: Asked, say: Say) -> list[str]:
     """One file on a worker of one thread, and on two of them; each has a processor, as a pod that is limited to one."""
+    if len(ALL) < 2:
+        raise RuntimeError("two workers of one processor each need two processors")
     clip = speech.long(asked.seconds)
     took, texts = [], []
     with _service(asked) as (service, client):

@@ -51,6 +51,13 @@ class Process:
         except httpx.TransportError:
             return False
 
+    def alive(self) -> bool:
+        """Whether it answers at all, ready or not."""
+        try:
+            return httpx.get(f"{self.url}/livez", timeout=5, verify=PLAIN).status_code == 200
+        except httpx.TransportError:
+            return False
+
     def metric(self, name: str) -> float:
         """The sum of a metric's samples."""
         lines = httpx.get(f"{self.url}/metrics", timeout=5, verify=PLAIN).text.splitlines()

@@ -27,7 +27,7 @@ def test_api_and_worker_wait_for_the_schema_and_then_work(service: Service) -> N
     env = {"WHISPER_DATABASE_URL": asyncio.run(of_an_older_release())}
     worker, api = service.start("work", **env), service.launch("serve", **env)
 
-    wait_until(lambda: alive(api.url), "the API to live", PATIENCE)
+    wait_until(api.alive, "the API to live", PATIENCE)
     ready = httpx.get(f"{api.url}/readyz", timeout=30, verify=PLAIN)
     assert (ready.status_code, ready.json()["checks"]["store"]) == (503, "older schema")
     wait_until(lambda: "Waiting for the store" in worker.log.read_text(), "the worker to say so", PATIENCE)
@@ -46,11 +46,3 @@ def test_a_worker_without_a_database_loads_its_model_and_ends_when_it_is_told_to
     wait_until(lambda: "Waiting for the store" in worker.log.read_text(), "the worker to say so", PATIENCE)
     assert worker.ready()
     assert worker.terminate() == 0
-
-
-def alive(url: str) -> bool:
-    """Whether the API's process answers."""
-    try:
-        return httpx.get(f"{url}/livez", timeout=5, verify=PLAIN).status_code == 200
-    except httpx.TransportError:
-        return False

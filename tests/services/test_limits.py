@@ -48,7 +48,7 @@ def test_an_upload_past_the_limit_is_refused_and_the_api_goes_on(service: Servic
 
 def test_without_postgresql_the_api_lives_and_asks_to_try_again(service: Service) -> None:
     api = service.launch("serve", WHISPER_DATABASE_URL=f"postgresql://u:p@127.0.0.1:{free_port()}/d")
-    wait_until(lambda: _answers(api), "the API to live")
+    wait_until(api.alive, "the API to live")
     ready = httpx.get(f"{api.url}/readyz", timeout=30)
     assert ready.status_code == 503
     assert ready.json()["checks"]["store"] == "unavailable"
@@ -64,10 +64,3 @@ def test_migrating_again_changes_nothing(service: Service) -> None:
     again = service.run("migrate")
     assert again.returncode == 0
     assert '"applied": []' in again.stderr
-
-
-def _answers(api: Process) -> bool:
-    try:
-        return httpx.get(f"{api.url}/livez").status_code == 200
-    except httpx.TransportError:
-        return False

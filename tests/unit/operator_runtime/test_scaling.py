@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -17,7 +17,6 @@ from whisper_operator.scaling import Scaler, poll
 from whisper_operator.scaling.costs import COST
 from whisper_operator.transcripts import Transcripts
 
-NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
 TRANSCRIBER = Kind("whisper-operator.dev/v1alpha1", "WhisperTranscriber")
 
 

@@ -62,14 +62,13 @@ def some(language: str, count: int) -> list[Clip]:
     return clips[:: max(1, len(clips) // count)][:count]
 
 
-def looping() -> list[Samples]:
-    """Speech in so much noise that `tiny.en` gets into a loop."""
-    found = []
-    for name in ("confbridge-mute-extended", "queue-periodic-announce", "vm-forward"):
-        samples = np.concatenate(list(audio.decode(speech.prompt(name).path)))
-        level = 10**0.25 * float(np.sqrt(np.mean(np.square(samples))))
-        found.append(samples + noise("white", len(samples) / SAMPLE_RATE, level)[: len(samples)])
-    return found
+def noisy() -> Iterator[Samples]:
+    """Sentences in so much noise that `tiny.en` gets into a loop at some; at which of them depends on the processor."""
+    for clip in speech.sentences():
+        if 4 < clip.seconds < 12:
+            samples = np.concatenate(list(audio.decode(clip.path)))
+            level = 10**0.4 * float(np.sqrt(np.mean(np.square(samples))))
+            yield samples + noise("white", len(samples) / SAMPLE_RATE, level)[: len(samples)]
 
 
 @cache

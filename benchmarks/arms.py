@@ -92,7 +92,8 @@ def openai_whisper(setting: Setting) -> Run:
         [*command, str(setting.folder), str(setting.threads), str(setting.beam)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
-        env={**os.environ, **torchenv.environment(), "PYTHONPATH": path},
+        # Its matrices are multiplied by OpenBLAS, which has threads of its own.
+        env={**os.environ, **torchenv.environment(), "OPENBLAS_NUM_THREADS": str(setting.threads), "PYTHONPATH": path},
     )
     atexit.register(process.communicate)
     assert process.stdin is not None

@@ -41,7 +41,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         if case in service.CASES:
             _of_the_service(case, asked, setting.threads)
             continue
-        recordings, names = _case(case, asked, makers)
+        recordings, every = _case(case, asked, makers)
+        names = asked.arms or every
         _say(f"\n{case}: {len(recordings)} recordings, {_seconds(recordings):.0f} s of speech")
         running = {name: makers[name]() for name in names}
         warm = [Recording(recordings[0].samples[: 16_000 * 5], "")]
@@ -63,7 +64,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--model", choices=("base", "tiny.en"), default="base")
     parser.add_argument("--beam", type=int, default=5)
     parser.add_argument("--threads", type=int, default=0, help="processors; 0 for all that this process may use")
-    parser.add_argument("--arms", nargs="*", help="of words: only arms whose names are these")
+    parser.add_argument("--arms", nargs="*", help="only arms whose names are these; the first is 1.00")
     parser.add_argument("--languages", nargs="+", choices=speech.LANGUAGES, default=speech.LANGUAGES, help="of words")
     parser.add_argument("--results", type=Path, help="of words: the folder that keeps what each arm has written")
     return parser
@@ -90,14 +91,15 @@ def _case(case: str, asked: argparse.Namespace, makers: Mapping[str, Maker]) -> 
     side_by_side = next(name for name in makers if "workers" in name)
     match case:
         case "clips":
-            names = [REFERENCE, "faster-whisper batched by 8", side_by_side, "ours, full input", "ours"]
+            names = [REFERENCE, MARK, "faster-whisper batched by 8", side_by_side, "ours, full input", "ours"]
             return material.clips(asked.clips), names
         case "mixed":
-            return material.mixed(asked.clips), [REFERENCE, "faster-whisper batched by 8", side_by_side, "ours"]
+            names = [REFERENCE, MARK, "faster-whisper batched by 8", side_by_side, "ours"]
+            return material.mixed(asked.clips), names
         case "alone":
             return material.clips(1, 10, 15), [REFERENCE, "ours, full input", "ours"]
         case "file":
-            names = [REFERENCE, "faster-whisper batched by 8", "faster-whisper batched by 16", "ours"]
+            names = [REFERENCE, MARK, "faster-whisper batched by 8", "faster-whisper batched by 16", "ours"]
             return material.one_file(asked.seconds), names
         case "gate":
             return material.clips(asked.clips), ["ours, full input", "ours, short input"]

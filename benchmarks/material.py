@@ -80,20 +80,21 @@ def joined(language: str, every: int = 1) -> list[Recording]:
 
 
 def sparse(seconds: float) -> Path:
-    """A FLAC of so many seconds, in every minute of which somebody speaks for about ten."""
-    name = f"sparse-{seconds:g}"
+    """A FLAC of so many seconds, in every minute of which somebody speaks for about ten: the same ten minutes again and
+    again, so that a longer one has no larger windows than a shorter one."""
+    name = f"ten-minutes-{seconds:g}"
     folder = made_once(cache_root() / "speech" / "long" / name, lambda to: _write_sparse(seconds, to / "audio.flac"))
     return folder / "audio.flac"
 
 
 def _write_sparse(seconds: float, to: Path) -> None:
     sentences = cycle(speech.sentences())
+    spoken = [_with_pauses([_samples(clip.path) for clip in _taken(sentences, 8.0)])[: 60 * _RATE] for _ in range(10)]
+    minutes = [np.pad(samples, (0, 60 * _RATE - len(samples))) for samples in spoken]
     with av.open(str(to), "w") as container:
         stream = container.add_stream("flac", rate=_RATE, layout="mono")
         stream.codec_context.format = "s16"
-        for minute in range(round(seconds / 60)):
-            spoken = _with_pauses([_samples(clip.path) for clip in _taken(sentences, 8.0)])[: 60 * _RATE]
-            samples = np.pad(spoken, (0, 60 * _RATE - len(spoken)))
+        for minute, samples in zip(range(round(seconds / 60)), cycle(minutes), strict=False):
             frame = av.AudioFrame.from_ndarray((samples * 32767).astype(np.int16)[None, :], format="s16", layout="mono")
             frame.sample_rate, frame.pts = _RATE, minute * len(samples)
             container.mux(stream.encode(frame))

@@ -66,20 +66,24 @@ async def apply(
 
     Raises: Transient, Guessed.
     """
-    children, deeds = dict(sight.children), list(sight.deeds)
+    children, deeds = dict(sight.children), list[Deed]()
     refused: list[Refusal] = []
-    for manifest in planned:
-        try:
-            if manifest["kind"] == SECRET.name:
-                what = await _create(cluster, cr, manifest, sight)
-            else:
-                live, what = await _one(cluster, cr, manifest, sight.children.get(_key(manifest)), applied)
-                if live is not None:
-                    children[_key(manifest)] = live
-            deeds += [Deed(what, manifest["kind"], name_of(manifest))] if what else []
-        except (Rejected, WebhookFailed) as error:
-            refused.append((manifest, error))
-    return troubled(cr, replace(sight, children=children, deeds=deeds), refused)
+    try:
+        for manifest in planned:
+            try:
+                if manifest["kind"] == SECRET.name:
+                    what = await _create(cluster, cr, manifest, sight)
+                else:
+                    live, what = await _one(cluster, cr, manifest, sight.children.get(_key(manifest)), applied)
+                    if live is not None:
+                        children[_key(manifest)] = live
+                deeds += [Deed(what, manifest["kind"], name_of(manifest))] if what else []
+            except (Rejected, WebhookFailed) as error:
+                refused.append((manifest, error))
+    finally:  # also what was done before the API server went away
+        if deeds:
+            log.info("Applied children", transcriber=cr.key, done=[" ".join(deed) for deed in deeds])
+    return troubled(cr, replace(sight, children=children, deeds=[*sight.deeds, *deeds]), refused)
 
 
 async def _one(
@@ -101,7 +105,6 @@ async def _one(
     applied.note(manifest, now)
     if live is not None and digest(essence(live)) == digest(essence(now)):
         return now, ""
-    log.info("Applied child", transcriber=cr.key, kind=manifest["kind"], name=name_of(manifest))
     return now, "Created" if live is None else "Updated"
 
 
@@ -114,7 +117,6 @@ async def _create(cluster: Cluster, cr: WhisperTranscriber, manifest: Manifest, 
             raise Guessed(name_of(manifest)) from error
         log.info("Kept the Secret that is there", transcriber=cr.key, name=name_of(manifest))
         return ""
-    log.info("Created Secret", transcriber=cr.key, name=name_of(manifest))
     return "Created"
 
 

@@ -115,9 +115,17 @@ class Operator:
         def work(view: Cluster, memory: Memory) -> Awaitable[Outcome]:
             scaler = self._scalers.get((namespace, name))
             scale, queue = (scaler.scale, scaler.queue) if scaler else (None, None)
-            ask, now = Witness(view, self._api).ask, datetime.now(UTC)
             return reconcile(
-                view, namespace, name, self._settings, memory.applied, now, scale=scale, queue=queue, ask=ask
+                view,
+                namespace,
+                name,
+                self._settings,
+                memory.applied,
+                datetime.now(UTC),
+                scale=scale,
+                queue=queue,
+                ask=Witness(view, self._api).ask,
+                rung=lambda: self.transcribers.rung(namespace, name),
             )
 
         return await self._look(TRANSCRIBER, namespace, name, work)

@@ -98,6 +98,11 @@ class Pump:
             self._tasks[key] = asyncio.create_task(self._live(key), name=f"{self._kind} {namespace}/{name}")
             TASKS.labels(self._kind).set(len(self._tasks))
 
+    def rung(self, namespace: str, name: str) -> bool:
+        """Whether something has changed since its last look began."""
+        bell = self._bells.get((namespace, name))
+        return bell is not None and bell.is_set()
+
     async def close(self) -> None:
         """Stop every task, in the middle of whatever it does: the next look starts from what is there."""
         self._closed = True

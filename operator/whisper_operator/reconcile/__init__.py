@@ -5,7 +5,7 @@ applies.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -17,7 +17,7 @@ from whisper_operator.api.versions import complaint
 from whisper_operator.certs import Certified, certify
 from whisper_operator.cluster.port import Cluster, Kind, Manifest
 from whisper_operator.errors import InvalidSpec, UnsupportedVersion
-from whisper_operator.judge import Scene, conditions, invalid, silent, stuck, survey, suspects
+from whisper_operator.judge import Scene, Verdict, conditions, invalid, silent, stuck, survey, suspects
 from whisper_operator.plan import Observed, PlanSettings, desired
 from whisper_operator.plan.autoscaling import Queue, Scale
 from whisper_operator.reconcile.act import Applied, Guessed, adopt, apply, prune
@@ -60,10 +60,12 @@ async def reconcile(
     scale: Scale | None = None,
     queue: Queue | None = None,
     ask: Ask | None = None,
+    rung: Callable[[], bool] = lambda: False,
 ) -> Outcome:
     """Make one transcriber's children what its spec says, and its status what they are.
 
-    `scale`: its scaler's word. `queue`: what waits, if anybody has asked.
+    `scale`: its scaler's word. `queue`: what waits, if anybody has asked. `rung` says whether the next look comes at
+    once: then the first status, that all is on its way, is left to that one.
 
     Raises: Transient (try again later), Rejected (the status itself was refused).
     """
@@ -73,10 +75,10 @@ async def reconcile(
         return Outcome(gone=True)
     try:
         # One that nobody has looked at has nothing yet, or what an earlier one of its name left behind.
-        new = not (body.get("status") or {}).get("conditions")
-        return await _act(cluster, body, settings, applied, now, scale, queue, ask, new=new)
+        new = applied.nothing and not (body.get("status") or {}).get("conditions")
+        return await _act(cluster, body, settings, applied, now, scale, queue, ask, rung, new=new)
     except Guessed:
-        return await _act(cluster, body, settings, applied, now, scale, queue, ask, new=False)
+        return await _act(cluster, body, settings, applied, now, scale, queue, ask, rung, new=False)
 
 
 async def _act(
@@ -88,6 +90,7 @@ async def _act(
     scale: Scale | None,
     queue: Queue | None,
     ask: Ask | None,
+    rung: Callable[[], bool],
     *,
     new: bool,
 ) -> Outcome:
@@ -114,11 +117,20 @@ async def _act(
     complaints = survey(scene)
     judged = conditions(old.conditions, complaints, cr.metadata.generation, now, paused=cr.spec.paused)
     found = facts(cr, sight, settings.version, scale, queue)
-    await _report(cluster, body, old, judged, found, sight.deeds, applied.budget, now, settings.identity)
-    if not any(complaints.values()):
-        return Outcome("ok", until(certified.again, settings.resync, now))
-    stalled = any(verdict and verdict.stalled for verdict in complaints.values())
-    return Outcome("stalled" if stalled else "waiting", pause(settings, judged, now))
+    label = _label(complaints.values())
+    if new and label == "waiting" and rung():
+        await record(cluster, done(body, sight.deeds, now, settings.identity), applied.budget, now)
+    else:
+        await _report(cluster, body, old, judged, found, sight.deeds, applied.budget, now, settings.identity)
+    again = until(certified.again, settings.resync, now) if label == "ok" else pause(settings, judged, now)
+    return Outcome(label, again)
+
+
+def _label(complaints: Iterable[Verdict | None]) -> str:
+    found = [verdict for verdict in complaints if verdict]
+    if any(verdict.stalled for verdict in found):
+        return "stalled"
+    return "waiting" if found else "ok"
 
 
 async def _heard(

@@ -49,6 +49,11 @@ class Applied:
         self.budget = Budget()
         self._seen: dict[tuple[str, str], tuple[str, str]] = {}
 
+    @property
+    def nothing(self) -> bool:
+        """Whether nothing has been applied yet, as far as is remembered."""
+        return not self._seen
+
     def holds(self, manifest: Manifest, live: Manifest | None) -> bool:
         """Whether this very manifest was applied and nobody has touched the object (but its status) since."""
         return live is not None and self._seen.get(_key(manifest)) == (digest(manifest), digest(essence(live)))

@@ -10,7 +10,7 @@ import pytest
 
 from whisper_operator.cluster.memory import FakeCluster
 from whisper_operator.cluster.port import DEPLOYMENT, JOB, STATEFUL_SET, Kind
-from whisper_operator.reconcile import OPTIONAL_KINDS, Applied, Ask, Outcome, reconcile
+from whisper_operator.reconcile import OPTIONAL_KINDS, Applied, Outcome, reconcile
 from whisper_operator.settings import Settings
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
@@ -39,8 +39,8 @@ class World:
         """What a person changes in the transcriber's spec."""
         self.cluster.edit(TRANSCRIBER, "ns", "main", {"spec": spec})
 
-    async def look(self, now: datetime = NOON, ask: Ask | None = None) -> Outcome:
-        return await reconcile(self.cluster, "ns", "main", self.settings, self.applied, now, ask=ask)
+    async def look(self, now: datetime = NOON, **told: Any) -> Outcome:
+        return await reconcile(self.cluster, "ns", "main", self.settings, self.applied, now, **told)
 
     async def settle(self) -> Outcome:
         """Reconcile while a kubelet makes everything ready, until nothing is written any more."""

@@ -38,6 +38,22 @@ async def test_the_first_look_says_not_ready_and_which_step_is_on(world: Any) ->
     assert not world.cluster.names(JOB)
 
 
+async def test_that_all_is_on_its_way_is_left_to_the_next_look_where_that_comes_at_once(world: Any) -> None:
+    assert (await world.look(rung=lambda: True)).label == "waiting"
+    assert "status" not in world.cluster["WhisperTranscriber", "main"]
+    assert ("create", "Event") in {write[:2] for write in world.cluster.writes}, "what was made is told"
+    world.cluster.writes.clear()
+    await world.look(rung=lambda: True)
+    assert [write[:2] for write in world.cluster.writes] == [("apply_status", "WhisperTranscriber")], "only once"
+    assert world.condition("Ready")["status"] == "False"
+
+
+async def test_what_is_wrong_from_the_beginning_is_told_at_once(world: Any) -> None:
+    world.edit(postgres={"external": {"secretRef": {"name": "nowhere", "key": "dsn"}}})
+    assert (await world.look(rung=lambda: True)).label == "stalled"
+    assert world.condition("Ready")["status"] == "False"
+
+
 async def test_beside_an_external_database_pods_wait_for_the_migration(world: Any) -> None:
     world.edit(postgres={"external": {"secretRef": {"name": "pg", "key": "dsn"}}})
     secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "pg", "namespace": "ns"}}

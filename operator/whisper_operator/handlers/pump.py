@@ -116,7 +116,6 @@ class Pump:
         try:
             while True:
                 await self._wait(bell, delay, held=failures > 0)
-                bell.clear()
                 outcome = await self._look(key, failures + 1)
                 if outcome is None:
                     failures += 1
@@ -152,6 +151,7 @@ class Pump:
         async with AsyncExitStack() as turn:
             with WAITING.labels(self._kind).track_inprogress():
                 await turn.enter_async_context(self._turns.taken(begun))
+            self._bells[key].clear()  # not before it waited for its turn: what was told meanwhile this look sees
             start, label = time.monotonic(), "error"
             QUEUE_SECONDS.labels(self._kind).observe(start - self._waiting.pop(key))
             try:

@@ -22,20 +22,27 @@ async def secure(
 
     Returns what is so now. Where one was refused nothing is published, and no pod changes. Raises: Transient, Guessed.
     """
-    secrets, deeds = dict(sight.secrets), list(sight.deeds)
-    for manifest in certified.writes:
-        try:
-            live, what = await _write(cluster, manifest, sight)
-        except (Rejected, WebhookFailed) as error:
-            seen = troubled(cr, replace(sight, secrets=secrets, deeds=deeds), [(manifest, error)])
-            reason = "WebhookFailed" if isinstance(error, WebhookFailed) else error.reason
-            said = Verdict(reason, f"The API server refused Secret {name_of(manifest)}: {error}", stalled=True)
-            trouble = dict.fromkeys(certified.servers, said)
-            return replace(certified, bundle="", missing=certified.servers, trouble=trouble), seen
-        log.info(f"{what} certificate", transcriber=cr.key, secret=name_of(manifest))
-        secrets[name_of(manifest)] = live
-        deeds.append(Deed(what, "Secret", name_of(manifest)))
-    return certified, complained(replace(sight, secrets=secrets, deeds=deeds), certified)
+    secrets, deeds = dict(sight.secrets), list[Deed]()
+    try:
+        for manifest in certified.writes:
+            try:
+                live, what = await _write(cluster, manifest, sight)
+            except (Rejected, WebhookFailed) as error:
+                seen = replace(sight, secrets=secrets, deeds=[*sight.deeds, *deeds])
+                return _refused(certified, manifest, error), troubled(cr, seen, [(manifest, error)])
+            secrets[name_of(manifest)] = live
+            deeds.append(Deed(what, "Secret", name_of(manifest)))
+    finally:  # also what was done before the API server went away
+        if deeds:
+            log.info("Wrote certificates", transcriber=cr.key, done=[" ".join(deed) for deed in deeds])
+    return certified, complained(replace(sight, secrets=secrets, deeds=[*sight.deeds, *deeds]), certified)
+
+
+def _refused(certified: Certified, manifest: Manifest, error: Rejected | WebhookFailed) -> Certified:
+    reason = "WebhookFailed" if isinstance(error, WebhookFailed) else error.reason
+    said = Verdict(reason, f"The API server refused Secret {name_of(manifest)}: {error}", stalled=True)
+    trouble = dict.fromkeys(certified.servers, said)
+    return replace(certified, bundle="", missing=certified.servers, trouble=trouble)
 
 
 def complained(sight: Sight, certified: Certified) -> Sight:

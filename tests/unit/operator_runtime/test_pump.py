@@ -69,6 +69,31 @@ async def test_a_bell_during_the_look_is_heard_after_it(stage: Stage) -> None:
     await stage.until(2)
 
 
+async def test_a_bell_while_it_waits_for_its_turn_is_heard_by_that_look(stage: Stage) -> None:
+    blocked, due = asyncio.Event(), list[bool]()
+
+    async def block() -> Outcome:
+        await blocked.wait()
+        return Outcome(again=3600)
+
+    async def look() -> Outcome:
+        due.append(stage.pump.rung("ns", "next"))
+        return Outcome(again=3600)
+
+    async def queued() -> bool:
+        return REGISTRY.get_sample_value("whisper_operator_queue_length", {"kind": "test"}) == 1
+
+    stage.steps = [block, look]
+    stage.pump.ring("ns", "first")
+    await stage.until(1)
+    stage.pump.ring("ns", "next")
+    await until(queued, "the turn to be waited for")
+    stage.pump.ring("ns", "next")
+    blocked.set()
+    await stage.until(2)
+    assert due == [False]
+
+
 async def test_the_resync_comes_by_itself(stage: Stage) -> None:
     stage.steps = [Outcome(again=0.01), Outcome(again=3600)]
     stage.pump.ring("ns", "main")

@@ -18,6 +18,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from benchmarks import fleet
+from benchmarks.costs import costs
 from services import audit
 from services.operator_process import Process, connected, operator, until_answers
 from services.transcriber_api import TranscriberApi
@@ -191,7 +192,11 @@ async def main(argv: Sequence[str]) -> None:
     parser.add_argument("--count", type=int, default=1000, help="WhisperTranscribers, each with `spec: {}`")
     parser.add_argument("--jobs", type=int, default=0, help="then so many TranscriptionJobs, such as 5000")
     parser.add_argument("--rest", type=float, default=60, help="seconds in which nothing may be written")
+    parser.add_argument("--costs", type=int, metavar="CALLS", help="only what one call of each sort costs, of so many")
     asked = parser.parse_args(argv)
+    if asked.costs:
+        sys.stdout.write("\n".join([*await costs(asked.costs), ""]))
+        return
     notes: list[str] = []
     # Around the other arm, for a machine may be slower for a while.
     before = await bare(asked.count)

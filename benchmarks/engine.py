@@ -34,6 +34,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     versions = [f"{name} {importlib.metadata.version(name)}" for name in ("ctranslate2", "faster-whisper")]
     arranged = f"{asked.model} {setting.compute_type}, beam {setting.beam}, {setting.threads} processors"
     _say("; ".join([arranged, *versions]))
+    if unknown := set(asked.arms or ()) - makers.keys():
+        sys.exit(f"no arms {sorted(unknown)}: there are {', '.join(makers)}")
     for case in asked.cases:
         if case == "words":
             _words(asked, makers)

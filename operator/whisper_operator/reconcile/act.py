@@ -13,7 +13,7 @@ from whisper_operator.cluster.port import PVC, SECRET, Cluster, Manifest, kind_o
 from whisper_operator.errors import Conflict, Immutable, Rejected, WebhookFailed
 from whisper_operator.judge import Verdict, part_of
 from whisper_operator.logs import Log
-from whisper_operator.reconcile.events import Budget, Deed
+from whisper_operator.reconcile.events import Budget, Deed, logged
 from whisper_operator.reconcile.observe import Sight
 
 log = Log(__name__)
@@ -71,9 +71,9 @@ async def apply(
 
     Raises: Transient, Guessed.
     """
-    children, deeds = dict(sight.children), list[Deed]()
+    children = dict(sight.children)
     refused: list[Refusal] = []
-    try:
+    with logged("Applied children", cr.key) as deeds:
         for manifest in planned:
             try:
                 if manifest["kind"] == SECRET.name:
@@ -85,9 +85,6 @@ async def apply(
                 deeds += [Deed(what, manifest["kind"], name_of(manifest))] if what else []
             except (Rejected, WebhookFailed) as error:
                 refused.append((manifest, error))
-    finally:  # also what was done before the API server went away
-        if deeds:
-            log.info("Applied children", transcriber=cr.key, done=[" ".join(deed) for deed in deeds])
     return troubled(cr, replace(sight, children=children, deeds=[*sight.deeds, *deeds]), refused)
 
 

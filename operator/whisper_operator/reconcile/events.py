@@ -1,7 +1,8 @@
 """Events: when Ready or Stalled turns, and what was made, changed and deleted. Best effort, and never a flood."""
 
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
@@ -26,6 +27,17 @@ class Deed(NamedTuple):
     what: str
     kind: str
     name: str
+
+
+@contextmanager
+def logged(event: str, transcriber: str) -> Iterator[list[Deed]]:
+    """A list for deeds, which becomes one line of the log when the block ends, however it does."""
+    deeds: list[Deed] = []
+    try:
+        yield deeds
+    finally:
+        if deeds:
+            log.info(event, transcriber=transcriber, done=[" ".join(deed) for deed in deeds])
 
 
 class Budget:

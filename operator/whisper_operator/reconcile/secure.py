@@ -7,12 +7,9 @@ from whisper_operator.certs import Certified
 from whisper_operator.cluster.port import Cluster, Manifest, name_of
 from whisper_operator.errors import Conflict, Rejected, Transient, WebhookFailed
 from whisper_operator.judge import Verdict
-from whisper_operator.logs import Log
 from whisper_operator.reconcile.act import Guessed, troubled
-from whisper_operator.reconcile.events import Deed
+from whisper_operator.reconcile.events import Deed, logged
 from whisper_operator.reconcile.observe import Sight
-
-log = Log(__name__)
 
 
 async def secure(
@@ -22,8 +19,8 @@ async def secure(
 
     Returns what is so now. Where one was refused nothing is published, and no pod changes. Raises: Transient, Guessed.
     """
-    secrets, deeds = dict(sight.secrets), list[Deed]()
-    try:
+    secrets = dict(sight.secrets)
+    with logged("Wrote certificates", cr.key) as deeds:
         for manifest in certified.writes:
             try:
                 live, what = await _write(cluster, manifest, sight)
@@ -32,9 +29,6 @@ async def secure(
                 return _refused(certified, manifest, error), troubled(cr, seen, [(manifest, error)])
             secrets[name_of(manifest)] = live
             deeds.append(Deed(what, "Secret", name_of(manifest)))
-    finally:  # also what was done before the API server went away
-        if deeds:
-            log.info("Wrote certificates", transcriber=cr.key, done=[" ".join(deed) for deed in deeds])
     return certified, complained(replace(sight, secrets=secrets, deeds=[*sight.deeds, *deeds]), certified)
 
 

@@ -85,6 +85,15 @@ async def test_a_first_look_reads_the_transcriber_and_nothing_else(scene: Scene)
     assert len(scene.cluster.writes) > 10
 
 
+async def test_the_first_status_comes_with_the_second_look_where_children_ring_during_the_first(scene: Scene) -> None:
+    await scene.tell()
+    await scene.look()
+    assert ("apply_status", "WhisperTranscriber", "main") not in scene.cluster.writes
+    await scene.look()
+    assert ("apply_status", "WhisperTranscriber", "main") in scene.cluster.writes
+    assert [read for read in scene.cluster.reads if read[1] == "Secret"] == [], "it knows what it has made"
+
+
 async def test_hand_edits_and_deletions_are_healed_with_nothing_else_written(scene: Scene) -> None:
     await scene.settle()
     scene.cluster.edit(CONFIG_MAP, "ns", "main-config", {"data": {"WHISPER_S3_BUCKET": "wrong"}})

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
+from services.transcriber_api import TranscriberApi
+from unit.operator_runtime.desk import Desk
 from whisper_operator.cluster.memory import FakeCluster
 from whisper_operator.cluster.port import DEPLOYMENT, JOB, STATEFUL_SET, Kind
 from whisper_operator.reconcile import OPTIONAL_KINDS, Applied, Outcome, reconcile
 from whisper_operator.settings import Settings
+from whisper_operator.transcripts import Transcripts
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
 TRANSCRIBER = Kind("whisper-operator.dev/v1alpha1", "WhisperTranscriber")
@@ -87,3 +90,9 @@ def make() -> Callable[..., Manifest]:
 @pytest.fixture
 def noon() -> datetime:
     return NOON
+
+
+@pytest.fixture
+async def desk() -> AsyncIterator[Desk]:
+    async with TranscriberApi().running() as server, Transcripts(server.url) as api:
+        yield Desk(server, api)

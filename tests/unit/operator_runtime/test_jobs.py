@@ -2,72 +2,14 @@
 
 from __future__ import annotations
 
-import base64
-from collections.abc import AsyncIterator
-from datetime import UTC, datetime, timedelta
-from typing import Any
+from datetime import timedelta
 
 import pytest
 
-from services.transcriber_api import TranscriberApi
-from whisper_operator.cluster.memory import FakeCluster
-from whisper_operator.jobs import TRANSCRIPTION_JOB, Keys, abandon, follow
+from unit.operator_runtime.desk import HTTP, NOON, Desk
+from whisper_operator.jobs import abandon
 from whisper_operator.jobs.state import pascal, pause
-from whisper_operator.reconcile import Outcome
-from whisper_operator.settings import Settings
 from whisper_operator.transcripts import Transcripts
-
-NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
-HTTP = {"http": {"url": "http://example.test/a.ogg"}}
-
-
-class Desk:
-    """One TranscriptionJob, the API it goes to, and the clock."""
-
-    def __init__(self, server: TranscriberApi, api: Transcripts) -> None:
-        self.cluster, self.server, self.api = FakeCluster(), server, api
-        self.keys, self.now = Keys(self.cluster), NOON
-
-    async def apply(self, source: Any = HTTP, **spec: Any) -> None:
-        meta = {"name": "clip", "namespace": "ns"}
-        body = {"transcriberRef": {"name": "main"}, "source": source, **spec}
-        await self.cluster.apply(
-            {"apiVersion": TRANSCRIPTION_JOB.api_version, "kind": "TranscriptionJob", "metadata": meta, "spec": body}
-        )
-
-    async def look(self) -> Outcome:
-        settings = Settings(identity="test")
-        return await follow(self.cluster, self.api, self.keys, "ns", "clip", settings, self.now)
-
-    @property
-    def body(self) -> dict[str, Any]:
-        return self.cluster["TranscriptionJob", "clip"]
-
-    @property
-    def status(self) -> dict[str, Any]:
-        found: dict[str, Any] = self.body["status"]
-        return found
-
-    @property
-    def succeeded(self) -> tuple[str, str]:
-        return self.condition("Succeeded")
-
-    def condition(self, kind: str) -> tuple[str, str]:
-        """Status and reason of the condition of that type, which has seen the newest spec."""
-        (found,) = [condition for condition in self.status["conditions"] if condition["type"] == kind]
-        assert found["observedGeneration"] == self.body["metadata"]["generation"]
-        return found["status"], found["reason"]
-
-    async def secret(self, key: str) -> None:
-        data = {"api-key": base64.b64encode(key.encode()).decode()}
-        meta = {"name": "main-api-key", "namespace": "ns"}
-        await self.cluster.apply({"apiVersion": "v1", "kind": "Secret", "metadata": meta, "data": data})
-
-
-@pytest.fixture
-async def desk() -> AsyncIterator[Desk]:
-    async with TranscriberApi().running() as server, Transcripts(server.url) as api:
-        yield Desk(server, api)
 
 
 async def test_from_url_to_succeeded(desk: Desk) -> None:
@@ -100,60 +42,12 @@ async def test_from_url_to_succeeded(desk: Desk) -> None:
     assert (await desk.look()).gone
 
 
-async def test_an_object_of_a_bucket_is_handed_over_by_its_name(desk: Desk) -> None:
-    await desk.apply({"s3": {"url": "s3://calls/2026/a b.mp3"}})
-    await desk.look()
-    ((_key, fields, audio),) = desk.server.submissions
-    assert (fields["source"], audio) == ({"s3": {"url": "s3://calls/2026/a b.mp3"}}, None)
-
-
 async def test_only_the_formats_that_were_asked_for(desk: Desk) -> None:
     await desk.apply(formats=["srt"])
     await desk.look()
     desk.server.job.update(status="succeeded", results={"json": "/j", "srt": "/s"})
     await desk.look()
     assert list(desk.status["results"]) == ["srt"]
-
-
-@pytest.mark.parametrize("field", ["binaryData", "data"])
-async def test_a_clip_in_a_config_map_is_uploaded(desk: Desk, field: str) -> None:
-    await desk.apply({"configMap": {"name": "clips", "key": "a.ogg"}}, wordTimestamps=False)
-    await desk.look()
-    assert desk.succeeded == ("Unknown", "SourceNotFound")
-    value = base64.b64encode(b"audio").decode() if field == "binaryData" else "audio"
-    clips = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "clips", "namespace": "ns"}}
-    await desk.cluster.create({**clips, field: {"a.ogg": value}})
-    await desk.look()
-    ((_, fields, audio),) = desk.server.submissions
-    assert audio == b"audio"
-    assert fields == {"filename": "a.ogg", "task": "transcribe", "wordTimestamps": "false", "priority": "0"}
-
-
-async def test_a_webhooks_url_may_be_a_secret(desk: Desk) -> None:
-    await desk.apply(webhook={"urlSecretRef": {"name": "hook"}, "transcript": True})
-    await desk.look()
-    assert desk.succeeded == ("Unknown", "SecretNotFound")
-    secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "hook", "namespace": "ns"}}
-    await desk.cluster.create({**secret, "data": {"uri": "eA=="}})
-    assert (await desk.look()).label == "stalled", "so that the next look reads the Secret anew"
-    assert desk.succeeded == ("Unknown", "SecretNotFound")
-    await desk.cluster.apply({**secret, "data": {"url": base64.b64encode(b"https://a.example/token").decode()}})
-    await desk.look()
-    assert desk.succeeded == ("Unknown", "Queued")
-    ((_, fields, _),) = desk.server.submissions
-    assert fields["webhook"] == {"url": "https://a.example/token", "transcript": True}
-    assert "token" not in str(desk.body)
-
-
-async def test_a_secret_that_is_no_url_is_refused_and_not_told(desk: Desk) -> None:
-    data = {"url": base64.b64encode(b"postgresql://user:swordfish@host/db").decode()}
-    meta = {"name": "hook", "namespace": "ns"}
-    await desk.cluster.create({"apiVersion": "v1", "kind": "Secret", "metadata": meta, "data": data})
-    await desk.apply(webhook={"urlSecretRef": {"name": "hook"}})
-    await desk.look()
-    assert desk.succeeded == ("False", "InvalidSpec")
-    assert "swordfish" not in str(desk.body)
-    assert desk.server.submissions == []
 
 
 async def test_nothing_is_written_while_nothing_changes(desk: Desk) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from services.transcriber_api import TranscriberApi
-from unit.operator_runtime.test_jobs import Desk
+from unit.operator_runtime.desk import Desk
 from whisper_operator.jobs import TRANSCRIPTION_JOB
 from whisper_operator.transcripts import Transcripts
 
